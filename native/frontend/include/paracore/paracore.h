@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libparacore: a process's way to the coprocessors of its host.
+ *
+ * One channel per process and use. All functions may be called from any thread; those that wait
+ * let others work meanwhile. A function returns 0 or a positive count, or a negative errno number;
+ * none aborts, none prints, none installs a signal handler. The backend is not trusted: a reply is
+ * matched against what is outstanding, and pages are never reused while it may have them mapped.
+ *
+ * After the backend has gone (killed, restarted, detached) each function returns -EPIPE at once and
+ * paracore_goodbye() says why. The wire itself is in paracore/protocol.h.
+ */
+#ifndef PARACORE_H
+#define PARACORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "paracore/protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PARACORE_DEFAULT_SOCKET "/run/paracore/paracore.sock"
+#define PARACORE_FOREVER UINT64_MAX
+
+struct paracore_channel;
+
+struct paracore_options {
+    uint32_t size;          /* sizeof(struct paracore_options): lets it grow */
+    uint32_t ring_order;    /* log2 of ring pages; 0: the default, 4 */
+    uint64_t spin_ns;       /* how long a waiting call spins before it sleeps */
+    uint64_t connect_ns;    /* how long opening may take; 0: 10 s */
+};
+
+struct paracore_buffer {
+    void *address;     /* the process's own mapping, page-aligned */
+    uint64_t length;   /* octets, a multiple of 4096 */
+    uint32_t id;       /* names it in spans */
+    uint32_t grant;    /* the transport's name */
+    uint32_t flags;    /* PARACORE_BUFFER_FLAG_* */
+    uint32_t reserved;
+};
+
+/* One event or, for the caller's own use, one message. */
+struct paracore_event {
+    struct paracore_message_header header;
+    uint8_t payload[PARACORE_MESSAGE_MAX - sizeof(struct paracore_message_header)];
+};
+
+struct paracore_statistics {
+    uint64_t calls, posts, events, notifications_out, notifications_in, sleeps, bytes_granted, buffers;
+};
+
+/* Opens a channel. `address` is a Unix socket's path; NULL means $PARACORE_SOCKET, else
+ * PARACORE_DEFAULT_SOCKET. `options` may be NULL.
+ * Errors: -ENOENT, -ECONNREFUSED (no backend), -EACCES (refused; see paracore_refusal_text of *reason),
+ * -EPROTONOSUPPORT (no common version), -ENOSPC (a limit), -ETIMEDOUT. `reason` may be NULL. */
+int paracore_open(const char *address, const struct paracore_options *options,
+                  struct paracore_channel **channel, uint32_t *reason);
+
+/* Closes the channel and unmaps its buffers. Wakes every waiter with -ECANCELED. */
+void paracore_close(struct paracore_channel *channel);
+
+/* A descriptor that polls readable when paracore_next_event(…, 0) may have something to say,
+ * once paracore_arm() has said it is safe to wait. Owned by the channel. */
+int paracore_fd(struct paracore_channel *channel);
+
+/* Prepares to sleep on paracore_fd(): returns 1 when it is safe, 0 when an event waits already. */
+int paracore_arm(struct paracore_channel *channel);
+
+/* The name the backend knows this domain by. */
+const char *paracore_domain(struct paracore_channel *channel);
+
+/* Makes one call and waits for its reply. `object` is 0 or a session. On success the reply's payload
+ * is copied (at most *reply_size octets) and *reply_size set to its length. When the backend refuses,
+ * returns the negated error of the reply and fills `failure` if it is not NULL.
+ * Errors besides the reply's own: -EPIPE, -EPROTO, -ETIMEDOUT, -EMSGSIZE, -ECANCELED. */
+int paracore_call(struct paracore_channel *channel, uint16_t opcode, uint32_t object,
+                  const void *request, size_t request_size, void *reply, size_t *reply_size,
+                  struct paracore_failure *failure, uint64_t timeout_ns);
+
+/* Sends a message that has no reply; *serial (may be NULL) is what core.post_failed would name.
+ * It is seen by the backend at the next paracore_flush(), call or wait. Waits for room in the ring
+ * at most `timeout_ns`. */
+int paracore_post(struct paracore_channel *channel, uint16_t opcode, uint32_t object,
+                  const void *request, size_t request_size, uint32_t *serial, uint64_t timeout_ns);
+
+/* Publishes what was posted. */
+int paracore_flush(struct paracore_channel *channel);
+
+/* Takes the next event in order of arrival. Returns 1 with *event filled, 0 on time-out. */
+int paracore_next_event(struct paracore_channel *channel, struct paracore_event *event, uint64_t timeout_ns);
+
+/* Grants `length` octets (rounded up to pages) to the backend, maps them here and attaches them.
+ * PARACORE_BUFFER_FLAG_READ_ONLY is about the backend; the caller can always write. */
+int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
+                           struct paracore_buffer *buffer);
+
+/* Detaches, revokes and unmaps. -EBUSY while a session holds a span of it. When the backend has
+ * gone the pages are simply unmapped. */
+int paracore_buffer_destroy(struct paracore_channel *channel, struct paracore_buffer *buffer);
+
+/* Why the backend ended the channel: an enum paracore_refusal; `none` while it lives or when it
+ * went without a word. */
+uint32_t paracore_goodbye(struct paracore_channel *channel);
+
+/* Static texts for people. */
+const char *paracore_refusal_text(uint32_t reason);
+
+/* The library's version, "major.minor.patch". */
+const char *paracore_version(void);
+
+void paracore_get_statistics(struct paracore_channel *channel, struct paracore_statistics *statistics);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

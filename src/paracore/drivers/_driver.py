@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a driver is: the executor of one API on one coprocessor.
+
+A driver sees calls, never octets of a ring: the worker has checked each span against its buffer
+and hands over an address. The memory behind a span belongs to a hostile domain, which may rewrite it
+at any time; a driver copies what it parses. Everything runs on the worker's one thread; nothing here
+blocks except ``flush`` and ``close``. What happens later is told by completions: the driver makes
+``fileno()`` readable and the worker calls ``completions()``.
+
+To write one, copy ``drivers/null`` and run ``paracore.testing.check_driver`` on it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paracore.classes import video
+
+__all__ = ["Driver", "Span", "VideoSession"]
+
+
+class Span(NamedTuple):
+    """A checked piece of a mapped buffer: ``length`` octets at ``address`` in this process."""
+
+    address: int
+    length: int
+    read_only: bool
+
+
+class VideoSession(ABC):
+    """One codec instance. Failures of the API are raised as ``CallFailed`` with a wire error."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """A descriptor that polls readable while completions wait."""
+
+    @abstractmethod
+    def completions(self) -> Sequence[video.Event]:
+        """Takes what has happened, in order, as the class's events, and makes ``fileno()`` quiet."""
+
+    @abstractmethod
+    def format_get(self) -> video.PictureFormat: ...
+
+    @abstractmethod
+    def format_set(self, wanted: video.PictureFormat) -> video.PictureFormat: ...
+
+    @abstractmethod
+    def control_get(self, control: video.Control) -> int: ...
+
+    @abstractmethod
+    def control_set(self, control: video.Control, value: int) -> int: ...
+
+    @abstractmethod
+    def queue_input(self, span: Span, cookie: int, flags: video.InputFlag, timestamp: int, duration: int) -> None: ...
+
+    @abstractmethod
+    def queue_output(self, span: Span, cookie: int) -> None: ...
+
+    @abstractmethod
+    def drain(self) -> None: ...
+
+    @abstractmethod
+    def flush(self) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stops at once. When it returns no span is touched any more. Idempotent."""
+
+
+class Driver(ABC):
+    """One coprocessor instance. Made in the warm parent before any domain is seen, so that it is
+    shared by all workers; opens sessions after the fork, inside the sandbox."""
+
+    name: str
+
+    @abstractmethod
+    def capabilities(self) -> Sequence[video.CapabilityQueryReply]:
+        """What the device can do, in a stable order. Called once, before the sandbox closes."""
+
+    @abstractmethod
+    def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> VideoSession: ...
