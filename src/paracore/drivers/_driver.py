@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from paracore.classes import video
 
-__all__ = ["Driver", "Span", "VideoSession"]
+__all__ = ["CallFailed", "Driver", "Span", "VideoSession"]
+
+
+class CallFailed(Exception):  # noqa: N818 - a value on its way to the wire, not a fault of ours
+    """A call fails with this error of the wire; the worker turns it into a reply or ``post_failed``."""
+
+    def __init__(self, error: video.Error, limit: video.Limit | None = None, allowed: int = 0) -> None:
+        super().__init__(error.name)
+        self.error = error
+        self.limit = limit
+        self.allowed = allowed
 
 
 class Span(NamedTuple):
