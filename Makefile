@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+# The verbs of this tree; `make` lists them. Each does its own set-up, and it is quick the second time.
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+BUILD := build
+STAMPS := $(BUILD)/stamps
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip --quiet
+SAY := @printf '\033[1m%s\033[0m\n'
+ifeq ($(TERM),dumb)
+SAY := @printf '%s\n'
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup native gen format check test fuzz bench demo wheel clean
+
+help: ## lists the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- set-up ----------------------------------------------------------------------------------
+
+setup: $(STAMPS)/python native ## installs Debian packages, .venv and all that Python needs; builds the C code
+
+$(STAMPS)/debian-%: packaging/debian-packages.txt packaging/install-packages
+	@mkdir -p $(STAMPS)
+	@packaging/install-packages $*
+	@touch $@
+
+$(PYTHON): | $(STAMPS)/debian-setup
+	$(SAY) 'making $(VENV)'
+	@python3 -m venv $(VENV)
+
+$(STAMPS)/python: pyproject.toml hatch_build.py | $(PYTHON)
+	$(SAY) 'installing Python packages (a minute or two the first time)'
+	@$(PIP) install 'cffi>=1.17' 'hatchling>=1.27' 'meson>=1.4' 'ninja>=1.11' 'setuptools>=70'
+	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(STAMPS)/python-bench: pyproject.toml | $(STAMPS)/python
+	$(SAY) 'installing the packages that paracore is compared with'
+	@$(PIP) install --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+native: | $(STAMPS)/python ## builds the C code into src/paracore/_native
+	@$(PYTHON) hatch_build.py
+
+gen: | $(STAMPS)/python ## makes the generated files again from specs/
+	@$(PYTHON) -m codegen
+
+# --- checks and tests --------------------------------------------------------------------------
+
+format: | $(STAMPS)/python ## formats the Python code
+	@$(VENV)/bin/ruff format -q .
+	@$(VENV)/bin/ruff check -q --fix-only .
+
+check: setup ## style, types, layers, generated files, spelling
+	$(SAY) 'ruff'
+	@$(VENV)/bin/ruff check -q . && $(VENV)/bin/ruff format -q --check .
+	$(SAY) 'mypy'
+	@$(VENV)/bin/mypy
+	$(SAY) 'layers'
+	@$(VENV)/bin/lint-imports --no-timings | tail -n 12
+	$(SAY) 'generated files'
+	@$(PYTHON) -m codegen --check
+	$(SAY) 'spelling'
+	@$(VENV)/bin/codespell
+
+test: setup $(STAMPS)/debian-test ## all tests: C under the sanitizers, then Python
+	@$(PYTHON) -m pytest
+
+bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
+	@$(VENV)/bin/paracore bench $(ARGS)
+
+demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on one coprocessor
+	@$(VENV)/bin/paracore demo $(ARGS)
+
+wheel: setup ## builds dist/*.whl
+	@$(PYTHON) -m hatchling build --target wheel
+
+clean: ## removes what was built; .venv stays
+	@rm -rf $(BUILD) dist src/paracore/_native/*.so*
