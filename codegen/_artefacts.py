@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which artefact is made by which emitter, and where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen import _lock
+from codegen._c_header import c_header
+from codegen._c_table import c_table_header, c_table_source
+from codegen._load import load
+from codegen._model import Protocol
+from codegen._python import python_class, python_common, python_wire
+
+__all__ = ["artefacts", "render"]
+
+SPECIFICATION = "specs/paracore.toml"
+LOCK = "specs/opcodes.lock"
+
+
+def render(protocol: Protocol) -> dict[str, str]:
+    """Every artefact that comes of the specification alone, by path."""
+    files = {
+        "native/core/include/paracore/protocol.h": c_header(protocol),
+        "native/core/protocol_table.h": c_table_header(protocol),
+        "native/core/protocol_table.c": c_table_source(protocol),
+        "src/paracore/protocol/_wire.py": python_wire(protocol),
+        "src/paracore/classes/_common.py": python_common(protocol),
+    }
+    for of in protocol.classes:
+        files[f"src/paracore/classes/{of.name}.py"] = python_class(protocol, of)
+    return files
+
+
+def artefacts(root: Path) -> dict[str, str]:
+    """All files under ``root`` that are made, with what they must hold."""
+    protocol = load((root / SPECIFICATION).read_text(encoding="utf-8"))
+    lock = root / LOCK
+    locked = _lock.parse(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol)}

@@ -1,0 +1,1129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wire of paracore, version 1: little-endian, fixed width, unpadded.
+ *
+ * Made by codegen from specs/paracore.toml; do not edit.
+ * To make it again: make gen
+ */
+#ifndef PARACORE_PROTOCOL_H
+#define PARACORE_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- limits ----------------------------------------------------------------------------------- */
+
+#define PARACORE_MAGIC 0x31524350u
+#define PARACORE_PROTOCOL_VERSION 1u
+/*
+ * Octets of one message with its header. Bounds what a consumer copies out before it looks at
+ * anything.
+ */
+#define PARACORE_MESSAGE_MAX 4096u
+/*
+ * log2 of the ring pages, both directions together. The least that holds two of the largest message
+ * each way.
+ */
+#define PARACORE_RING_ORDER_MIN 2u
+/* log2 of the ring pages: 512 KiB each way. Bounds the memory one channel pins. */
+#define PARACORE_RING_ORDER_MAX 8u
+/* Xen's page, whatever the guest's own is. Grants are counted in it. */
+#define PARACORE_PAGE_SIZE 4096u
+/* Planes of one picture. */
+#define PARACORE_PLANE_MAX 4u
+/*
+ * Width or height of a picture in pixels, the largest that 32-bit plane arithmetic is proven for.
+ */
+#define PARACORE_DIMENSION_MAX 16384u
+/* Octets of a device or domain name with its terminating zero. */
+#define PARACORE_NAME_MAX 32u
+/* Octets of one buffer. Bounds the mapping a single call can ask for. */
+#define PARACORE_BUFFER_MAX 1073741824u
+
+/* --- classes and opcodes ---------------------------------------------------------------------- */
+
+enum paracore_message_kind {
+    PARACORE_MESSAGE_KIND_CALL = 1,
+    PARACORE_MESSAGE_KIND_POST = 2,
+    PARACORE_MESSAGE_KIND_EVENT = 3,
+};
+
+enum paracore_class {
+    PARACORE_CLASS_CORE = 0,
+    PARACORE_CLASS_VIDEO = 1,
+    PARACORE_CLASS_LINK = 112,
+    PARACORE_CLASS_WORKER = 113,
+};
+
+enum paracore_opcode {
+    PARACORE_OP_CORE_PING = 0x0001,
+    PARACORE_OP_CORE_DEVICE_QUERY = 0x0002,
+    PARACORE_OP_CORE_BUFFER_ATTACH = 0x0003,
+    PARACORE_OP_CORE_BUFFER_DETACH = 0x0004,
+    PARACORE_OP_CORE_LIMITS_QUERY = 0x0005,
+    PARACORE_OP_CORE_POST_FAILED = 0x0006,
+    PARACORE_OP_VIDEO_CAPABILITY_QUERY = 0x0101,
+    PARACORE_OP_VIDEO_OPEN = 0x0102,
+    PARACORE_OP_VIDEO_CLOSE = 0x0103,
+    PARACORE_OP_VIDEO_FORMAT_GET = 0x0104,
+    PARACORE_OP_VIDEO_FORMAT_SET = 0x0105,
+    PARACORE_OP_VIDEO_CONTROL_GET = 0x0106,
+    PARACORE_OP_VIDEO_CONTROL_SET = 0x0107,
+    PARACORE_OP_VIDEO_QUEUE_INPUT = 0x0108,
+    PARACORE_OP_VIDEO_QUEUE_OUTPUT = 0x0109,
+    PARACORE_OP_VIDEO_DRAIN = 0x010a,
+    PARACORE_OP_VIDEO_FLUSH = 0x010b,
+    PARACORE_OP_VIDEO_INPUT_DONE = 0x0110,
+    PARACORE_OP_VIDEO_OUTPUT_READY = 0x0111,
+    PARACORE_OP_VIDEO_SOURCE_CHANGE = 0x0112,
+    PARACORE_OP_VIDEO_DRAINED = 0x0113,
+    PARACORE_OP_VIDEO_SESSION_FAILED = 0x0114,
+    PARACORE_OP_LINK_HELLO = 0x7001,
+    PARACORE_OP_LINK_CHANNEL_OPEN = 0x7002,
+    PARACORE_OP_LINK_GRANT = 0x7003,
+    PARACORE_OP_LINK_REVOKE = 0x7004,
+    PARACORE_OP_LINK_STATUS = 0x7005,
+    PARACORE_OP_LINK_GOODBYE = 0x7006,
+    PARACORE_OP_WORKER_CHANNEL_ADD = 0x7101,
+    PARACORE_OP_WORKER_CHANNEL_REMOVE = 0x7102,
+    PARACORE_OP_WORKER_MAP = 0x7103,
+    PARACORE_OP_WORKER_UNMAP = 0x7104,
+    PARACORE_OP_WORKER_VIOLATION = 0x7105,
+    PARACORE_OP_WORKER_REPORT = 0x7106,
+    PARACORE_OP_WORKER_CHANNEL_REMOVED = 0x7107,
+};
+
+/* --- enumerations ----------------------------------------------------------------------------- */
+
+/* Why a call failed: the numbers of Xen's errno.h, which are Linux's on ARM and x86. */
+enum paracore_error {
+    /* The policy does not allow it (EPERM). */
+    PARACORE_ERROR_PERMISSION = 1,
+    /* No such device, session, buffer or control (ENOENT). */
+    PARACORE_ERROR_NO_ENTRY = 2,
+    /* The device failed; the session is over (EIO). */
+    PARACORE_ERROR_IO = 5,
+    /* Not now; ask again (EAGAIN). */
+    PARACORE_ERROR_AGAIN = 11,
+    /* Out of memory or of a storage limit (ENOMEM). */
+    PARACORE_ERROR_NO_MEMORY = 12,
+    /* In use, or not in this state (EBUSY). */
+    PARACORE_ERROR_BUSY = 16,
+    /* The device has gone away (ENODEV). */
+    PARACORE_ERROR_NO_DEVICE = 19,
+    /* An argument is out of range (EINVAL). */
+    PARACORE_ERROR_INVALID = 22,
+    /* A limit of the domain is reached; `limit` says which (ENOSPC). */
+    PARACORE_ERROR_NO_SPACE = 28,
+    /* The peer broke the protocol (EPROTO). */
+    PARACORE_ERROR_PROTOCOL = 71,
+    /* Not an operation of this device (EOPNOTSUPP). */
+    PARACORE_ERROR_NOT_SUPPORTED = 95,
+    /* The deadline passed (ETIMEDOUT). */
+    PARACORE_ERROR_TIMED_OUT = 110,
+    /* Cancelled by the caller, by a flush or by a close (ECANCELED). */
+    PARACORE_ERROR_CANCELLED = 125,
+};
+
+/* Which limit of the domain a failure is about. 0: none. */
+enum paracore_limit {
+    /* No limit. */
+    PARACORE_LIMIT_NONE = 0,
+    /* Channels of the domain. */
+    PARACORE_LIMIT_CHANNELS = 1,
+    /* Sessions of the domain. */
+    PARACORE_LIMIT_SESSIONS = 2,
+    /* Buffers attached or granted by the domain. */
+    PARACORE_LIMIT_BUFFERS = 3,
+    /* Octets granted by the domain. */
+    PARACORE_LIMIT_BYTES = 4,
+    /* Calls and queued buffers of a channel that are not yet answered. */
+    PARACORE_LIMIT_OUTSTANDING = 5,
+};
+
+/* What a device does. */
+enum paracore_device_class {
+    /* Video codec. */
+    PARACORE_DEVICE_CLASS_VIDEO = 1,
+};
+
+/* An elementary stream format. h264 and hevc cross in Annex B form, av1 as OBU temporal units. */
+enum paracore_codec_id {
+    /* ITU-T H.264, Annex B byte stream. */
+    PARACORE_CODEC_H264 = 1,
+    /* ITU-T H.265, Annex B byte stream. */
+    PARACORE_CODEC_HEVC = 2,
+    /* RFC 6386 frames. */
+    PARACORE_CODEC_VP8 = 3,
+    /* VP9 frames or superframes. */
+    PARACORE_CODEC_VP9 = 4,
+    /* AV1 low-overhead OBU temporal units. */
+    PARACORE_CODEC_AV1 = 5,
+    /* ISO/IEC 13818-2, also MPEG-1 video. */
+    PARACORE_CODEC_MPEG2 = 6,
+    /* ISO/IEC 14496-2, configuration in band. */
+    PARACORE_CODEC_MPEG4 = 7,
+    /* One JPEG per picture. */
+    PARACORE_CODEC_MJPEG = 8,
+};
+
+/* What a session does with its codec. */
+enum paracore_direction {
+    /* Bit stream in, pictures out. */
+    PARACORE_DIRECTION_DECODE = 1,
+    /* Pictures in, bit stream out. */
+    PARACORE_DIRECTION_ENCODE = 2,
+};
+
+/* One of the two queues of a session. */
+enum paracore_side {
+    /* What the domain gives. */
+    PARACORE_SIDE_INPUT = 1,
+    /* What the device makes. */
+    PARACORE_SIDE_OUTPUT = 2,
+};
+
+/*
+ * Sample layouts, by FFmpeg's names. Components of more than 8 bits are little-endian 16-bit words.
+ */
+enum paracore_pixel_format {
+    /* Not known yet. */
+    PARACORE_PIXEL_FORMAT_NONE = 0,
+    /* 8 bit 4:2:0, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV420P = 1,
+    /* 8 bit 4:2:2, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV422P = 2,
+    /* 8 bit 4:4:4, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV444P = 3,
+    /* 8 bit 4:4:0, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV440P = 4,
+    /* 8 bit 4:1:1, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV411P = 5,
+    /* 8 bit, luma only. */
+    PARACORE_PIXEL_FORMAT_GRAY = 6,
+    /* 8 bit 4:2:0, chroma interleaved. */
+    PARACORE_PIXEL_FORMAT_NV12 = 7,
+    /* 10 bit 4:2:0, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV420P10LE = 8,
+    /* 10 bit 4:2:2, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV422P10LE = 9,
+    /* 10 bit 4:4:4, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV444P10LE = 10,
+    /* 10 bit, luma only. */
+    PARACORE_PIXEL_FORMAT_GRAY10LE = 11,
+    /* 10 bit 4:2:0 in the high bits, chroma interleaved. */
+    PARACORE_PIXEL_FORMAT_P010LE = 12,
+    /* 12 bit 4:2:0, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV420P12LE = 13,
+    /* 12 bit 4:2:2, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV422P12LE = 14,
+    /* 12 bit 4:4:4, three planes. */
+    PARACORE_PIXEL_FORMAT_YUV444P12LE = 15,
+    /* 8 bit RGB, planes in the order G, B, R. */
+    PARACORE_PIXEL_FORMAT_GBRP = 16,
+    /* 10 bit RGB, planes in the order G, B, R. */
+    PARACORE_PIXEL_FORMAT_GBRP10LE = 17,
+};
+
+/* Interlacing of a picture. */
+enum paracore_field_order {
+    /* Not known. */
+    PARACORE_FIELD_ORDER_UNKNOWN = 0,
+    /* One frame. */
+    PARACORE_FIELD_ORDER_PROGRESSIVE = 1,
+    /* Two fields, the top one is earlier. */
+    PARACORE_FIELD_ORDER_TOP_FIRST = 2,
+    /* Two fields, the bottom one is earlier. */
+    PARACORE_FIELD_ORDER_BOTTOM_FIRST = 3,
+};
+
+/* How a picture is coded. */
+enum paracore_picture_type {
+    /* Not known. */
+    PARACORE_PICTURE_TYPE_UNKNOWN = 0,
+    /* I. */
+    PARACORE_PICTURE_TYPE_INTRA = 1,
+    /* P. */
+    PARACORE_PICTURE_TYPE_PREDICTED = 2,
+    /* B. */
+    PARACORE_PICTURE_TYPE_BIDIRECTIONAL = 3,
+};
+
+/* Knobs of a session. All are 64-bit integers. */
+enum paracore_control {
+    /* Bits per second; 0 leaves it to `quality`. */
+    PARACORE_CONTROL_BITRATE = 1,
+    /* Pictures from one key frame to the next at most. */
+    PARACORE_CONTROL_GOP = 2,
+    /* Bidirectional pictures in a row at most. */
+    PARACORE_CONTROL_B_FRAMES = 3,
+    /* Constant quality, in the codec's own scale (crf, q); -1 is off. */
+    PARACORE_CONTROL_QUALITY = 4,
+    /* Speed against size: 0 fastest to 9 smallest. */
+    PARACORE_CONTROL_PRESET = 5,
+    /* Codec threads; 0 lets the device choose within the domain's limit. */
+    PARACORE_CONTROL_THREADS = 6,
+    /* 1: no reordering and no look-ahead. */
+    PARACORE_CONTROL_LOW_DELAY = 7,
+    /* The codec's own profile number; -1 is the codec's choice. */
+    PARACORE_CONTROL_PROFILE = 8,
+};
+
+/* Why the backend ends or refuses a connection. */
+enum paracore_refusal {
+    /* Not refused. */
+    PARACORE_REFUSAL_NONE = 0,
+    /* The peer's credentials match no domain of the configuration. */
+    PARACORE_REFUSAL_UNKNOWN_PEER = 1,
+    /* No protocol version in common. */
+    PARACORE_REFUSAL_VERSION = 2,
+    /* A limit of the domain. */
+    PARACORE_REFUSAL_LIMIT = 3,
+    /* The peer broke the protocol. */
+    PARACORE_REFUSAL_PROTOCOL = 4,
+    /* The domain's worker died. */
+    PARACORE_REFUSAL_WORKER_LOST = 5,
+    /* The backend is stopping. */
+    PARACORE_REFUSAL_SHUTDOWN = 6,
+    /* The administrator detached the domain. */
+    PARACORE_REFUSAL_DETACHED = 7,
+};
+
+/* Flags of a message header (16 bits). */
+enum paracore_message_flag {
+    /* Answers the call with this serial. */
+    PARACORE_MESSAGE_FLAG_REPLY = 0x1,
+    /* With `reply`: the call failed, the payload is `core.failure`. */
+    PARACORE_MESSAGE_FLAG_ERROR = 0x2,
+    /* Sent by the backend unasked. */
+    PARACORE_MESSAGE_FLAG_EVENT = 0x4,
+};
+
+/* Flags of `video.open`. */
+enum paracore_open_flag {
+    /* Give pictures out as soon as the codec has them. */
+    PARACORE_OPEN_FLAG_LOW_DELAY = 0x1,
+};
+
+/* Flags of a grant and of an attached buffer. */
+enum paracore_buffer_flag {
+    /* The backend may only read it: inputs. */
+    PARACORE_BUFFER_FLAG_READ_ONLY = 0x1,
+};
+
+/* Flags of a queued input. */
+enum paracore_input_flag {
+    /* Encoder: code this picture as a key frame. */
+    PARACORE_INPUT_FLAG_KEY = 0x1,
+    /* Decoder: parameter sets only; no picture comes of it. */
+    PARACORE_INPUT_FLAG_CONFIG = 0x2,
+};
+
+/* Flags of a finished output. */
+enum paracore_output_flag {
+    /* A decoder can start here. */
+    PARACORE_OUTPUT_FLAG_KEY = 0x1,
+    /* Damaged: shown as the codec concealed it. */
+    PARACORE_OUTPUT_FLAG_ERROR = 0x2,
+    /* The last before a drain completes or a new format begins. */
+    PARACORE_OUTPUT_FLAG_LAST = 0x4,
+    /* Given back unused (flush, close, or too small for a new format). */
+    PARACORE_OUTPUT_FLAG_CANCELLED = 0x8,
+    /* Holds no picture; comes with `last` when there is no picture left to carry it. */
+    PARACORE_OUTPUT_FLAG_EMPTY = 0x10,
+    /* Two fields. */
+    PARACORE_OUTPUT_FLAG_INTERLACED = 0x20,
+    /* With `interlaced`: the top field is earlier. */
+    PARACORE_OUTPUT_FLAG_TOP_FIRST = 0x40,
+};
+
+/* What a source change is about. */
+enum paracore_change_flag {
+    /* Size, layout or pixel format: spans of the new size are needed. */
+    PARACORE_CHANGE_FLAG_BUFFERS = 0x1,
+    /* More spans are needed than before. */
+    PARACORE_CHANGE_FLAG_COUNT = 0x2,
+    /* Colour description, aspect ratio, rate or crop only. */
+    PARACORE_CHANGE_FLAG_COLOR = 0x4,
+};
+
+/* Properties of a codec on a device. */
+enum paracore_capability_flag {
+    /* The resolution may change in mid-stream. */
+    PARACORE_CAPABILITY_FLAG_DYNAMIC_RESOLUTION = 0x1,
+    /* Pictures are made in, or read from, the domain's own pages. */
+    PARACORE_CAPABILITY_FLAG_ZERO_COPY = 0x2,
+    /* The bit rate may change in mid-stream. */
+    PARACORE_CAPABILITY_FLAG_BITRATE_CHANGE = 0x4,
+};
+
+/* --- structs ---------------------------------------------------------------------------------- */
+
+/* Stands before every message, on a ring and on the descriptor socket alike. */
+struct paracore_message_header {
+    /* Octets of the whole message, this header included; a multiple of 8, at most `message_max`. */
+    uint32_t size;
+    /* What it is; the high octet is the class. */
+    uint16_t opcode;
+    /* `message_flag` bits. */
+    uint16_t flags;
+    /* The session it is for, 0 for the channel itself. */
+    uint32_t object;
+    /* Chosen by the caller, copied into the reply. 0 in events. */
+    uint32_t serial;
+};
+
+/*
+ * The first page of a channel's shared memory. One cache line per writer. All four indices are
+ * octet counts modulo 2^32; the place in the ring is the index modulo the ring's size. The `out`
+ * ring (frontend to backend) is the first half of the ring pages, `in` the second.
+ */
+struct paracore_interface_page {
+    /* `magic`; written once by the side that allocates the pages. */
+    uint32_t magic;
+    /* Protocol version of this page. */
+    uint32_t version;
+    /* log2 of the ring pages. Read once, when the channel is connected. */
+    uint32_t ring_order;
+    uint8_t reserved0[52];
+    /* Written by the frontend: octets produced into `out`. */
+    uint32_t out_prod;
+    /* Written by the frontend: octets consumed from `in`. */
+    uint32_t in_cons;
+    /* Written by the frontend: notify me once `in_prod` has passed this. */
+    uint32_t in_event;
+    /* Written by the frontend: notify me once `out_cons` has passed this. */
+    uint32_t out_space_event;
+    uint8_t reserved1[48];
+    /* Written by the backend: octets produced into `in`. */
+    uint32_t in_prod;
+    /* Written by the backend: octets consumed from `out`. */
+    uint32_t out_cons;
+    /* Written by the backend: notify me once `out_prod` has passed this. */
+    uint32_t out_event;
+    /* Written by the backend: notify me once `in_cons` has passed this. */
+    uint32_t in_space_event;
+    uint8_t reserved2[48];
+};
+
+/* How a raw picture lies in its buffer. */
+struct paracore_picture_format {
+    /* Sample layout. */
+    uint32_t pixel_format;
+    /* Pixels per row that the codec writes, a multiple of its block size. */
+    uint32_t coded_width;
+    /* Rows that the codec writes. */
+    uint32_t coded_height;
+    /* First visible column. */
+    uint32_t crop_left;
+    /* First visible row. */
+    uint32_t crop_top;
+    /* Visible columns. */
+    uint32_t width;
+    /* Visible rows. */
+    uint32_t height;
+    /* 1 to `plane_max`. */
+    uint32_t plane_count;
+    /* Octets from the start of the buffer span to the first sample of each plane. */
+    uint32_t plane_offset[4];
+    /* Octets from one row to the next. */
+    uint32_t plane_stride[4];
+    /* Octets a buffer span must have. */
+    uint64_t size;
+    /* Spans the driver needs to make progress if each is given back at once. */
+    uint32_t buffers_min;
+    /* Interlacing. */
+    uint32_t field_order;
+    /* ISO/IEC 23091-2 code point; 2 is unspecified. */
+    uint8_t color_primaries;
+    /* ISO/IEC 23091-2 code point. */
+    uint8_t color_transfer;
+    /* ISO/IEC 23091-2 code point. */
+    uint8_t color_matrix;
+    /* 0 unspecified, 1 limited, 2 full. */
+    uint8_t color_range;
+    /* As H.273 Figure 1 plus one; 0 is unspecified. */
+    uint8_t chroma_location;
+    uint8_t reserved0[3];
+    /* Sample aspect ratio, numerator; 0 when unknown. */
+    uint32_t aspect_num;
+    /* Sample aspect ratio, denominator. */
+    uint32_t aspect_den;
+    /* Frames per second, numerator; 0 when unknown. */
+    uint32_t rate_num;
+    /* Frames per second, denominator. */
+    uint32_t rate_den;
+};
+
+/* A piece of an attached buffer. Checked against the attached length on every use. */
+struct paracore_span {
+    /* The buffer, from `core.buffer_attach`. */
+    uint32_t buffer;
+    /* Octets. */
+    uint32_t length;
+    /* Octets from the buffer's start. */
+    uint64_t offset;
+};
+
+/* Payload of a reply with the `error` flag, whatever the call. */
+struct paracore_failure {
+    /* Why. */
+    uint32_t error;
+    /* The limit, if it was one. */
+    uint32_t limit;
+    /* The limit's value, or the largest valid argument; 0 when neither applies. */
+    uint64_t allowed;
+};
+
+/* --- payloads; an empty one has no struct ----------------------------------------------------- */
+
+/* core.ping, a call: Answered by the worker's native loop, without the interpreter. */
+struct paracore_core_ping {
+    /* Any number. */
+    uint64_t cookie;
+};
+
+/* Reply to core.ping. */
+struct paracore_core_ping_reply {
+    /* The same number. */
+    uint64_t cookie;
+};
+
+/* core.device_query, a call: Describes the device with this index; `no_entry` beyond the last. */
+struct paracore_core_device_query {
+    /* 0, 1, ... */
+    uint32_t index;
+    uint32_t reserved0;
+};
+
+/* Reply to core.device_query. */
+struct paracore_core_device_query_reply {
+    /* The device's name, UTF-8, zero-padded. */
+    char name[32];
+    /* The driver behind it. */
+    char driver[32];
+    /* Its class. */
+    uint32_t device_class;
+    /* How many `video.capability_query` indices there are. */
+    uint32_t capability_count;
+};
+
+/* core.buffer_attach, a call: Maps granted pages once, for as long as the buffer is attached. */
+struct paracore_core_buffer_attach {
+    /* What the transport named the granted pages. */
+    uint32_t grant;
+    /* Must repeat the grant's. */
+    uint32_t flags;
+    /* Octets; a multiple of `page_size`, at most `buffer_max` and at most what was granted. */
+    uint64_t length;
+};
+
+/* Reply to core.buffer_attach. */
+struct paracore_core_buffer_attach_reply {
+    /* Names it in spans. Never 0. */
+    uint32_t buffer;
+    uint32_t reserved0;
+};
+
+/* core.buffer_detach, a call: Unmaps a buffer; `busy` while a session holds a span of it. */
+struct paracore_core_buffer_detach {
+    /* From `buffer_attach`. */
+    uint32_t buffer;
+    uint32_t reserved0;
+};
+
+/* Reply to core.limits_query. */
+struct paracore_core_limits_query_reply {
+    /* Channels of the domain. */
+    uint32_t channels;
+    /* Sessions of the domain. */
+    uint32_t sessions;
+    /* Buffers of the domain. */
+    uint32_t buffers;
+    /* Unanswered calls and queued buffers of a channel. */
+    uint32_t outstanding;
+    /* Octets granted by the domain. */
+    uint64_t bytes;
+};
+
+/*
+ * core.post_failed, a event: A post could not be served. The queued span, if it was one, is given
+ * back by this event.
+ */
+struct paracore_core_post_failed {
+    /* The post's. */
+    uint32_t serial;
+    /* The post's. */
+    uint32_t opcode;
+    /* Why. */
+    uint32_t error;
+    /* The limit, if it was one. */
+    uint32_t limit;
+};
+
+/*
+ * video.capability_query, a call: Describes one codec and direction of a device; `no_entry` beyond
+ * the last.
+ */
+struct paracore_video_capability_query {
+    /* Index of the device. */
+    uint32_t device;
+    /* 0, 1, ... */
+    uint32_t index;
+};
+
+/* Reply to video.capability_query. */
+struct paracore_video_capability_query_reply {
+    /* The elementary stream. */
+    uint32_t codec;
+    /* Decode or encode. */
+    uint32_t direction;
+    /* Properties. */
+    uint32_t flags;
+    /* Pixels. */
+    uint32_t width_max;
+    /* Pixels. */
+    uint32_t height_max;
+    uint32_t reserved0;
+    /* Bit n is set when `pixel_format` n can be made or taken. */
+    uint64_t pixel_formats;
+    /* Bit n is set when `control` n can be set. */
+    uint64_t controls;
+};
+
+/* video.open, a call: Opens a session. Its number is the object of all that follows. */
+struct paracore_video_open {
+    /* Index of the device. */
+    uint32_t device;
+    /* The elementary stream. */
+    uint32_t codec;
+    /* Decode or encode. */
+    uint32_t direction;
+    /* Properties. */
+    uint32_t flags;
+};
+
+/* Reply to video.open. */
+struct paracore_video_open_reply {
+    /* Never 0. */
+    uint32_t session;
+    uint32_t reserved0;
+};
+
+/* Reply to video.format_get. */
+struct paracore_video_format_get_reply {
+    /* The raw side's. */
+    struct paracore_picture_format format;
+};
+
+/*
+ * video.format_set, a call: Encoder: what pictures will look like; only before the first is queued
+ * (`busy` after). The reply holds the layout the device wants. A decoder refuses with
+ * `not_supported`.
+ */
+struct paracore_video_format_set {
+    /* `pixel_format`, `width`, `height`, colour, aspect and rate count; the rest is ignored. */
+    struct paracore_picture_format format;
+};
+
+/* Reply to video.format_set. */
+struct paracore_video_format_set_reply {
+    /* With offsets, strides, size and `buffers_min`. */
+    struct paracore_picture_format format;
+};
+
+/* video.control_get, a call: Reads a control; `no_entry` when the codec has none such. */
+struct paracore_video_control_get {
+    /* Which. */
+    uint32_t control;
+    uint32_t reserved0;
+};
+
+/* Reply to video.control_get. */
+struct paracore_video_control_get_reply {
+    /* Its value. */
+    int64_t value;
+};
+
+/*
+ * video.control_set, a call: Sets a control. `busy` when the codec takes it only before it starts.
+ */
+struct paracore_video_control_set {
+    /* Which. */
+    uint32_t control;
+    uint32_t reserved0;
+    /* Its value. */
+    int64_t value;
+};
+
+/* Reply to video.control_set. */
+struct paracore_video_control_set_reply {
+    /* As the device took it. */
+    int64_t value;
+};
+
+/*
+ * video.queue_input, a post: Gives a span to the device: one access unit to a decoder, one picture
+ * to an encoder. Paid back by `input_done`.
+ */
+struct paracore_video_queue_input {
+    /* Where it lies. */
+    struct paracore_span span;
+    /* Comes back in `input_done`. */
+    uint32_t cookie;
+    /* Properties. */
+    uint32_t flags;
+    /*
+     * Presentation time in the caller's unit; copied to the output it belongs to. The least value
+     * means none.
+     */
+    int64_t timestamp;
+    /* In the same unit; copied too. 0 means none. */
+    int64_t duration;
+};
+
+/*
+ * video.queue_output, a post: Lends a span to the device to write an output into. Paid back by
+ * `output_ready`.
+ */
+struct paracore_video_queue_output {
+    /* Where it lies; not read-only. */
+    struct paracore_span span;
+    /* Comes back in `output_ready`. Queueing a span again while it is the device's is `busy`. */
+    uint32_t cookie;
+    uint32_t reserved0;
+};
+
+/* video.input_done, a event: An input span is the domain's again. */
+struct paracore_video_input_done {
+    /* As queued. */
+    uint32_t cookie;
+    /*
+     * 0, or an `error` number: `invalid` when the codec could make nothing of it, `cancelled` after
+     * a flush.
+     */
+    uint32_t error;
+};
+
+/* video.output_ready, a event: An output span is the domain's again. */
+struct paracore_video_output_ready {
+    /* As queued. */
+    uint32_t cookie;
+    /* Properties. */
+    uint32_t flags;
+    /* Of the input it came from. */
+    int64_t timestamp;
+    /* Encoder: when a decoder must have it, same unit. Decoder: equal to `timestamp`. */
+    int64_t decode_timestamp;
+    /* Of the input it came from. */
+    int64_t duration;
+    /* Decoder: of the `source_change` whose layout it has. */
+    uint32_t generation;
+    /* Encoder: octets of bit stream. Decoder: the format's size. */
+    uint32_t bytes_used;
+    /* How it is coded. */
+    uint32_t picture_type;
+    /* First visible column. */
+    uint32_t crop_left;
+    /* First visible row. */
+    uint32_t crop_top;
+    /* Visible columns. */
+    uint32_t width;
+    /* Visible rows. */
+    uint32_t height;
+    uint32_t reserved0;
+};
+
+/*
+ * video.source_change, a event: Decoder: the stream has met a (new) format. With `buffers` or
+ * `count` set, attach and queue spans of `format.size`, at least `format.buffers_min` of them, at
+ * once: do not wait for the last old picture, a codec may want the new spans before it gives that
+ * out. Old spans that are too small come back `cancelled`; pictures of the old generation may still
+ * follow, the last of them with `last`. At most one is outstanding per session.
+ */
+struct paracore_video_source_change {
+    /* Counts up from 1. */
+    uint32_t generation;
+    /* What is new. */
+    uint32_t changes;
+    /* The new format. */
+    struct paracore_picture_format format;
+};
+
+/*
+ * video.session_failed, a event: The session is over; all further calls but `close` fail with `io`.
+ */
+struct paracore_video_session_failed {
+    /* Why. */
+    uint32_t error;
+    uint32_t reserved0;
+};
+
+/* link.hello, a call: First message of a connection. */
+struct paracore_link_hello {
+    /* Oldest protocol version spoken. */
+    uint32_t version_min;
+    /* Newest. */
+    uint32_t version_max;
+};
+
+/* Reply to link.hello. */
+struct paracore_link_hello_reply {
+    /* The newest both speak. */
+    uint32_t version;
+    uint32_t reserved0;
+    /* The name the backend knows the domain by. */
+    char domain[32];
+};
+
+/*
+ * link.channel_open, a call: Opens the connection's channel. With the reply travel three
+ * descriptors: the interface page followed by the ring pages, the doorbell that the frontend
+ * writes, the doorbell it waits on.
+ */
+struct paracore_link_channel_open {
+    /* log2 of the ring pages wished for. */
+    uint32_t ring_order;
+    uint32_t reserved0;
+};
+
+/* Reply to link.channel_open. */
+struct paracore_link_channel_open_reply {
+    /* For logs. */
+    uint32_t channel;
+    /* log2 of the ring pages given. */
+    uint32_t ring_order;
+};
+
+/*
+ * link.grant, a call: Allocates pages and grants them to the backend. With the reply travels their
+ * descriptor.
+ */
+struct paracore_link_grant {
+    /* Octets; a multiple of `page_size`. */
+    uint64_t length;
+    /* What the backend may do with them. */
+    uint32_t flags;
+    uint32_t reserved0;
+};
+
+/* Reply to link.grant. */
+struct paracore_link_grant_reply {
+    /* Names the pages in `core.buffer_attach`. Never 0. */
+    uint32_t grant;
+    uint32_t reserved0;
+};
+
+/* link.revoke, a call: Takes a grant back; `busy` while the backend has it mapped. */
+struct paracore_link_revoke {
+    /* From `grant`. */
+    uint32_t grant;
+    uint32_t reserved0;
+};
+
+/* Reply to link.status. */
+struct paracore_link_status_reply {
+    /* Octets of the text. */
+    uint64_t length;
+};
+
+/* link.goodbye, a event: The other side is about to close the connection, and why. */
+struct paracore_link_goodbye {
+    /* Why. */
+    uint32_t reason;
+    /* With `limit`: which. */
+    uint32_t limit;
+};
+
+/*
+ * worker.channel_add, a event: To the worker, with three descriptors: shared pages, doorbell to
+ * wait on, doorbell to write.
+ */
+struct paracore_worker_channel_add {
+    /* Its number. */
+    uint32_t channel;
+    /* log2 of the ring pages. */
+    uint32_t ring_order;
+};
+
+/*
+ * worker.channel_remove, a event: To the worker: the process has gone; close its sessions and unmap
+ * its buffers.
+ */
+struct paracore_worker_channel_remove {
+    /* Its number. */
+    uint32_t channel;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.map, a call: From the worker: please map this grant of that channel. With the reply
+ * travels a descriptor.
+ */
+struct paracore_worker_map {
+    /* Whose grant. */
+    uint32_t channel;
+    /* Which. */
+    uint32_t grant;
+    /* Octets. */
+    uint64_t length;
+    /* As the domain said. */
+    uint32_t flags;
+    uint32_t reserved0;
+};
+
+/* worker.unmap, a event: From the worker: this grant is no longer mapped. */
+struct paracore_worker_unmap {
+    /* Whose grant. */
+    uint32_t channel;
+    /* Which. */
+    uint32_t grant;
+};
+
+/* worker.violation, a event: From the worker: this channel broke the protocol and is closed. */
+struct paracore_worker_violation {
+    /* Whose. */
+    uint32_t channel;
+    /* Octets of `text` used. */
+    uint32_t length;
+    /* For the log, UTF-8. */
+    uint8_t text[];
+};
+
+/* Reply to worker.report. */
+struct paracore_worker_report_reply {
+    /* Octets of the text. */
+    uint64_t length;
+};
+
+/*
+ * worker.channel_removed, a event: From the worker: all that the channel held is closed and
+ * unmapped.
+ */
+struct paracore_worker_channel_removed {
+    /* Its number. */
+    uint32_t channel;
+    uint32_t reserved0;
+};
+
+/* --- proof that nothing is padded ------------------------------------------------------------- */
+
+#ifdef __cplusplus
+#define PARACORE_PROVE(fact) static_assert(fact, #fact)
+#else
+#define PARACORE_PROVE(fact) _Static_assert(fact, #fact)
+#endif
+
+PARACORE_PROVE(sizeof(struct paracore_message_header) == 16);
+PARACORE_PROVE(offsetof(struct paracore_message_header, size) == 0);
+PARACORE_PROVE(offsetof(struct paracore_message_header, opcode) == 4);
+PARACORE_PROVE(offsetof(struct paracore_message_header, flags) == 6);
+PARACORE_PROVE(offsetof(struct paracore_message_header, object) == 8);
+PARACORE_PROVE(offsetof(struct paracore_message_header, serial) == 12);
+PARACORE_PROVE(sizeof(struct paracore_interface_page) == 192);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, magic) == 0);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, version) == 4);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, ring_order) == 8);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, reserved0) == 12);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, out_prod) == 64);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, in_cons) == 68);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, in_event) == 72);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, out_space_event) == 76);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, reserved1) == 80);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, in_prod) == 128);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, out_cons) == 132);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, out_event) == 136);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, in_space_event) == 140);
+PARACORE_PROVE(offsetof(struct paracore_interface_page, reserved2) == 144);
+PARACORE_PROVE(sizeof(struct paracore_picture_format) == 104);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, pixel_format) == 0);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, coded_width) == 4);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, coded_height) == 8);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, crop_left) == 12);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, crop_top) == 16);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, width) == 20);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, height) == 24);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, plane_count) == 28);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, plane_offset) == 32);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, plane_stride) == 48);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, size) == 64);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, buffers_min) == 72);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, field_order) == 76);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, color_primaries) == 80);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, color_transfer) == 81);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, color_matrix) == 82);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, color_range) == 83);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, chroma_location) == 84);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, reserved0) == 85);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, aspect_num) == 88);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, aspect_den) == 92);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, rate_num) == 96);
+PARACORE_PROVE(offsetof(struct paracore_picture_format, rate_den) == 100);
+PARACORE_PROVE(sizeof(struct paracore_span) == 16);
+PARACORE_PROVE(offsetof(struct paracore_span, buffer) == 0);
+PARACORE_PROVE(offsetof(struct paracore_span, length) == 4);
+PARACORE_PROVE(offsetof(struct paracore_span, offset) == 8);
+PARACORE_PROVE(sizeof(struct paracore_failure) == 16);
+PARACORE_PROVE(offsetof(struct paracore_failure, error) == 0);
+PARACORE_PROVE(offsetof(struct paracore_failure, limit) == 4);
+PARACORE_PROVE(offsetof(struct paracore_failure, allowed) == 8);
+PARACORE_PROVE(sizeof(struct paracore_core_ping) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_ping, cookie) == 0);
+PARACORE_PROVE(sizeof(struct paracore_core_ping_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_ping_reply, cookie) == 0);
+PARACORE_PROVE(sizeof(struct paracore_core_device_query) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query, index) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_core_device_query_reply) == 72);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query_reply, name) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query_reply, driver) == 32);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query_reply, device_class) == 64);
+PARACORE_PROVE(offsetof(struct paracore_core_device_query_reply, capability_count) == 68);
+PARACORE_PROVE(sizeof(struct paracore_core_buffer_attach) == 16);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_attach, grant) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_attach, flags) == 4);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_attach, length) == 8);
+PARACORE_PROVE(sizeof(struct paracore_core_buffer_attach_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_attach_reply, buffer) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_attach_reply, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_core_buffer_detach) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_detach, buffer) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_buffer_detach, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_core_limits_query_reply) == 24);
+PARACORE_PROVE(offsetof(struct paracore_core_limits_query_reply, channels) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_limits_query_reply, sessions) == 4);
+PARACORE_PROVE(offsetof(struct paracore_core_limits_query_reply, buffers) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_limits_query_reply, outstanding) == 12);
+PARACORE_PROVE(offsetof(struct paracore_core_limits_query_reply, bytes) == 16);
+PARACORE_PROVE(sizeof(struct paracore_core_post_failed) == 16);
+PARACORE_PROVE(offsetof(struct paracore_core_post_failed, serial) == 0);
+PARACORE_PROVE(offsetof(struct paracore_core_post_failed, opcode) == 4);
+PARACORE_PROVE(offsetof(struct paracore_core_post_failed, error) == 8);
+PARACORE_PROVE(offsetof(struct paracore_core_post_failed, limit) == 12);
+PARACORE_PROVE(sizeof(struct paracore_video_capability_query) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query, index) == 4);
+PARACORE_PROVE(sizeof(struct paracore_video_capability_query_reply) == 40);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, codec) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, direction) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, flags) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, width_max) == 12);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, height_max) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, reserved0) == 20);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, pixel_formats) == 24);
+PARACORE_PROVE(offsetof(struct paracore_video_capability_query_reply, controls) == 32);
+PARACORE_PROVE(sizeof(struct paracore_video_open) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_open, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_open, codec) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_open, direction) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_open, flags) == 12);
+PARACORE_PROVE(sizeof(struct paracore_video_open_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_open_reply, session) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_open_reply, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_video_format_get_reply) == 104);
+PARACORE_PROVE(offsetof(struct paracore_video_format_get_reply, format) == 0);
+PARACORE_PROVE(sizeof(struct paracore_video_format_set) == 104);
+PARACORE_PROVE(offsetof(struct paracore_video_format_set, format) == 0);
+PARACORE_PROVE(sizeof(struct paracore_video_format_set_reply) == 104);
+PARACORE_PROVE(offsetof(struct paracore_video_format_set_reply, format) == 0);
+PARACORE_PROVE(sizeof(struct paracore_video_control_get) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_control_get, control) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_control_get, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_video_control_get_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_control_get_reply, value) == 0);
+PARACORE_PROVE(sizeof(struct paracore_video_control_set) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_control_set, control) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_control_set, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_control_set, value) == 8);
+PARACORE_PROVE(sizeof(struct paracore_video_control_set_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_control_set_reply, value) == 0);
+PARACORE_PROVE(sizeof(struct paracore_video_queue_input) == 40);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_input, span) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_input, cookie) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_input, flags) == 20);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_input, timestamp) == 24);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_input, duration) == 32);
+PARACORE_PROVE(sizeof(struct paracore_video_queue_output) == 24);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_output, span) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_output, cookie) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_queue_output, reserved0) == 20);
+PARACORE_PROVE(sizeof(struct paracore_video_input_done) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_input_done, cookie) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_input_done, error) == 4);
+PARACORE_PROVE(sizeof(struct paracore_video_output_ready) == 64);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, cookie) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, flags) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, timestamp) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, decode_timestamp) == 16);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, duration) == 24);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, generation) == 32);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, bytes_used) == 36);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, picture_type) == 40);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, crop_left) == 44);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, crop_top) == 48);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, width) == 52);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, height) == 56);
+PARACORE_PROVE(offsetof(struct paracore_video_output_ready, reserved0) == 60);
+PARACORE_PROVE(sizeof(struct paracore_video_source_change) == 112);
+PARACORE_PROVE(offsetof(struct paracore_video_source_change, generation) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_source_change, changes) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_source_change, format) == 8);
+PARACORE_PROVE(sizeof(struct paracore_video_session_failed) == 8);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, error) == 0);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_hello) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_hello, version_min) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_hello, version_max) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_hello_reply) == 40);
+PARACORE_PROVE(offsetof(struct paracore_link_hello_reply, version) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_hello_reply, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_hello_reply, domain) == 8);
+PARACORE_PROVE(sizeof(struct paracore_link_channel_open) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open, ring_order) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_channel_open_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, ring_order) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_grant) == 16);
+PARACORE_PROVE(offsetof(struct paracore_link_grant, length) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_grant, flags) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_grant, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_link_grant_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_grant_reply, grant) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_grant_reply, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_revoke) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_revoke, grant) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_revoke, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_status_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_status_reply, length) == 0);
+PARACORE_PROVE(sizeof(struct paracore_link_goodbye) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_goodbye, reason) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_goodbye, limit) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, ring_order) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_channel_remove) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_remove, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_remove, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_map) == 24);
+PARACORE_PROVE(offsetof(struct paracore_worker_map, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_map, grant) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_map, length) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_map, flags) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_map, reserved0) == 20);
+PARACORE_PROVE(sizeof(struct paracore_worker_unmap) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_unmap, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_unmap, grant) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_violation) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_violation, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_violation, length) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_violation, text) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_report_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_report_reply, length) == 0);
+PARACORE_PROVE(sizeof(struct paracore_worker_channel_removed) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, reserved0) == 4);
+
+#undef PARACORE_PROVE
+
+#endif

@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Device class worker, number 113.
+
+Made by codegen from specs/paracore.toml; do not edit.
+To make it again: make gen
+
+Between the supervisor and one worker, on a SOCK_SEQPACKET socket pair. Neither side trusts the other:
+the worker may have been taken over by its domain.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError  # noqa: N812
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+
+from paracore.classes._common import (
+    BufferFlag,
+    Error,
+    Failure,
+    Limit,
+)
+from paracore.classes._payload import (
+    Kind,
+    MessageType,
+    malformed,
+    padded,
+    tail,
+    unsendable,
+    zero,
+)
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from typing_extensions import Buffer
+
+__all__ = [
+    "BufferFlag",
+    "ChannelAdd",
+    "ChannelRemove",
+    "ChannelRemoved",
+    "Error",
+    "Event",
+    "Failure",
+    "Limit",
+    "MESSAGES",
+    "Map",
+    "MapReply",
+    "Report",
+    "ReportReply",
+    "Unmap",
+    "Violation",
+]
+
+
+class _ChannelAddFields(NamedTuple):
+    """Fields of ``ChannelAdd``."""
+
+    channel: int
+    """Its number."""
+    ring_order: int
+    """log2 of the ring pages."""
+
+
+_CHANNEL_ADD = Struct("<II")
+
+
+class ChannelAdd(_ChannelAddFields):
+    """``worker.channel_add``: To the worker, with three descriptors: shared pages, doorbell to wait on,
+    doorbell to write.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7101
+    NAME: ClassVar[str] = "channel_add"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _CHANNEL_ADD.pack(self.channel, self.ring_order)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.channel_add", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, ring_order = _CHANNEL_ADD.unpack(payload)
+            return cls(channel, ring_order)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.channel_add", error) from None
+
+
+class _ChannelRemoveFields(NamedTuple):
+    """Fields of ``ChannelRemove``."""
+
+    channel: int
+    """Its number."""
+
+
+_CHANNEL_REMOVE = Struct("<II")
+
+
+class ChannelRemove(_ChannelRemoveFields):
+    """``worker.channel_remove``: To the worker: the process has gone; close its sessions and unmap its
+    buffers.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7102
+    NAME: ClassVar[str] = "channel_remove"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _CHANNEL_REMOVE.pack(self.channel, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.channel_remove", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, reserved0 = _CHANNEL_REMOVE.unpack(payload)
+            zero(reserved0)
+            return cls(channel)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.channel_remove", error) from None
+
+
+class _MapFields(NamedTuple):
+    """Fields of ``Map``."""
+
+    channel: int
+    """Whose grant."""
+    grant: int
+    """Which."""
+    length: int
+    """Octets."""
+    flags: BufferFlag
+    """As the domain said."""
+
+
+_MAP = Struct("<IIQII")
+
+
+class Map(_MapFields):
+    """``worker.map``: From the worker: please map this grant of that channel. With the reply travels a
+    descriptor.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7103
+    NAME: ClassVar[str] = "map"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 24
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _MAP.pack(self.channel, self.grant, self.length, self.flags, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.map", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, grant, length, flags, reserved0 = _MAP.unpack(payload)
+            zero(reserved0)
+            return cls(channel, grant, length, BufferFlag(flags))
+        except (StructError, ValueError) as error:
+            raise malformed("worker.map", error) from None
+
+
+class _MapReplyFields(NamedTuple):
+    """No field."""
+
+
+_MAP_REPLY = Struct("<")
+
+
+class MapReply(_MapReplyFields):
+    """Reply to ``worker.map``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7103
+    NAME: ClassVar[str] = "map_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _MAP_REPLY.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.map_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _MAP_REPLY.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("worker.map_reply", error) from None
+
+
+class _UnmapFields(NamedTuple):
+    """Fields of ``Unmap``."""
+
+    channel: int
+    """Whose grant."""
+    grant: int
+    """Which."""
+
+
+_UNMAP = Struct("<II")
+
+
+class Unmap(_UnmapFields):
+    """``worker.unmap``: From the worker: this grant is no longer mapped."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7104
+    NAME: ClassVar[str] = "unmap"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _UNMAP.pack(self.channel, self.grant)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.unmap", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, grant = _UNMAP.unpack(payload)
+            return cls(channel, grant)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.unmap", error) from None
+
+
+class _ViolationFields(NamedTuple):
+    """Fields of ``Violation``."""
+
+    channel: int
+    """Whose."""
+    text: bytes
+    """For the log, UTF-8."""
+
+
+_VIOLATION = Struct("<II")
+
+
+class Violation(_ViolationFields):
+    """``worker.violation``: From the worker: this channel broke the protocol and is closed."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7105
+    NAME: ClassVar[str] = "violation"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _VIOLATION.pack(self.channel, len(self.text)) + padded(self.text, 4072)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.violation", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, length = _VIOLATION.unpack_from(payload)
+            return cls(channel, tail(payload, 8, length))
+        except (StructError, ValueError) as error:
+            raise malformed("worker.violation", error) from None
+
+
+class _ReportFields(NamedTuple):
+    """No field."""
+
+
+_REPORT = Struct("<")
+
+
+class Report(_ReportFields):
+    """``worker.report``: To the worker, with the write end of a pipe: say what you hold. The worker
+    writes a JSON text into it, at most 64 KiB, closes it and replies.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7106
+    NAME: ClassVar[str] = "report"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _REPORT.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.report", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _REPORT.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("worker.report", error) from None
+
+
+class _ReportReplyFields(NamedTuple):
+    """Fields of ``ReportReply``."""
+
+    length: int
+    """Octets of the text."""
+
+
+_REPORT_REPLY = Struct("<Q")
+
+
+class ReportReply(_ReportReplyFields):
+    """Reply to ``worker.report``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7106
+    NAME: ClassVar[str] = "report_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _REPORT_REPLY.pack(self.length)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.report_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            length, = _REPORT_REPLY.unpack(payload)
+            return cls(length)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.report_reply", error) from None
+
+
+class _ChannelRemovedFields(NamedTuple):
+    """Fields of ``ChannelRemoved``."""
+
+    channel: int
+    """Its number."""
+
+
+_CHANNEL_REMOVED = Struct("<II")
+
+
+class ChannelRemoved(_ChannelRemovedFields):
+    """``worker.channel_removed``: From the worker: all that the channel held is closed and unmapped."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7107
+    NAME: ClassVar[str] = "channel_removed"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _CHANNEL_REMOVED.pack(self.channel, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.channel_removed", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            channel, reserved0 = _CHANNEL_REMOVED.unpack(payload)
+            zero(reserved0)
+            return cls(channel)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.channel_removed", error) from None
+
+
+# What the backend says unasked.
+Event: TypeAlias = ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved
+
+# Every message of the class by opcode.
+MESSAGES: dict[int, MessageType] = {
+    0x7101: MessageType(0x7101, "channel_add", Kind.EVENT, False, ChannelAdd, None),
+    0x7102: MessageType(0x7102, "channel_remove", Kind.EVENT, False, ChannelRemove, None),
+    0x7103: MessageType(0x7103, "map", Kind.CALL, False, Map, MapReply),
+    0x7104: MessageType(0x7104, "unmap", Kind.EVENT, False, Unmap, None),
+    0x7105: MessageType(0x7105, "violation", Kind.EVENT, False, Violation, None),
+    0x7106: MessageType(0x7106, "report", Kind.CALL, False, Report, ReportReply),
+    0x7107: MessageType(0x7107, "channel_removed", Kind.EVENT, False, ChannelRemoved, None),
+}
