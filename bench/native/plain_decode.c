@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reference of every decode benchmark: plain libav, nothing else. Demuxes a file, decodes its
+ * video, touches no picture, and prints one line of JSON.
+ *
+ *   plain-decode FILE [THREADS]
+ *
+ * The clock starts when the codec is opened and stops when the last picture is out, as it does for
+ * a domain between the opening of its session and its last picture.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+struct run {
+    AVFormatContext *container;
+    AVCodecContext *codec;
+    AVPacket *packet;
+    AVFrame *frame;
+    int stream;
+    int64_t pictures, started, first, ended;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static int open_file(struct run *run, const char *path)
+{
+    int error = avformat_open_input(&run->container, path, NULL, NULL);
+
+    if (!error)
+        error = avformat_find_stream_info(run->container, NULL);
+    if (error < 0)
+        return error;
+    run->stream = av_find_best_stream(run->container, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    run->packet = av_packet_alloc();
+    run->frame = av_frame_alloc();
+    if (!run->packet || !run->frame)
+        return AVERROR(ENOMEM);
+    return run->stream < 0 ? run->stream : 0;
+}
+
+static int open_codec(struct run *run, int threads)
+{
+    const AVCodecParameters *parameters = run->container->streams[run->stream]->codecpar;
+    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
+    int error;
+
+    run->codec = codec ? avcodec_alloc_context3(codec) : NULL;
+    if (!run->codec)
+        return AVERROR_DECODER_NOT_FOUND;
+    error = avcodec_parameters_to_context(run->codec, parameters);
+    if (error < 0)
+        return error;
+    run->codec->thread_count = threads;
+    return avcodec_open2(run->codec, codec, NULL);
+}
+
+/* Takes all pictures there are. */
+static int receive(struct run *run)
+{
+    int error;
+
+    while (!(error = avcodec_receive_frame(run->codec, run->frame))) {
+        if (!run->pictures++)
+            run->first = now_ns();
+        av_frame_unref(run->frame);
+    }
+    return error == AVERROR(EAGAIN) || error == AVERROR_EOF ? 0 : error;
+}
+
+static int decode(struct run *run)
+{
+    int error = 0;
+
+    while (!error && av_read_frame(run->container, run->packet) >= 0) {
+        if (run->packet->stream_index == run->stream) {
+            error = avcodec_send_packet(run->codec, run->packet);
+            if (!error)
+                error = receive(run);
+        }
+        av_packet_unref(run->packet);
+    }
+    if (!error)
+        error = avcodec_send_packet(run->codec, NULL);
+    return error ? error : receive(run);
+}
+
+static int measure(struct run *run, const char *path, int threads)
+{
+    int error = open_file(run, path);
+
+    if (error)
+        return error;
+    run->started = now_ns();
+    error = open_codec(run, threads);
+    if (!error)
+        error = decode(run);
+    run->ended = now_ns();
+    return error;
+}
+
+static void report(const struct run *run)
+{
+    double first = run->pictures ? (double)(run->first - run->started) / 1e9 : 0;
+
+    printf("{\"pictures\": %" PRId64 ", \"seconds\": %.6f, \"first_picture\": %.6f}\n", run->pictures,
+           (double)(run->ended - run->started) / 1e9, first);
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {0};
+    int error;
+
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: plain-decode FILE [THREADS]\n");
+        return 2;
+    }
+    av_log_set_level(AV_LOG_ERROR);
+    error = measure(&run, argv[1], argc == 3 ? atoi(argv[2]) : 1);
+    if (error)
+        fprintf(stderr, "plain-decode: %s: %s\n", argv[1], av_err2str(error));
+    else
+        report(&run);
+    av_frame_free(&run.frame);
+    av_packet_free(&run.packet);
+    avcodec_free_context(&run.codec);
+    avformat_close_input(&run.container);
+    return error ? 1 : 0;
+}

