@@ -67,7 +67,19 @@ def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str) -> 
     # The picture grows by a twentieth per second around its centre, so that every block moves all the time.
     grow = f"scale=w='trunc({width}*(1+t/20)/2)*2':h=-2:eval=frame:flags=bicubic,crop={width}:{height}"
     return [
-        *("-stream_loop", "-1", "-i", str(source), "-t", str(_SECONDS), "-an", "-vf", f"{grow},setsar=1", "-r", str(_FPS)),
+        *(
+            "-stream_loop",
+            "-1",
+            "-i",
+            str(source),
+            "-t",
+            str(_SECONDS),
+            "-an",
+            "-vf",
+            f"{grow},setsar=1",
+            "-r",
+            str(_FPS),
+        ),
         *("-c:v", "libx264", "-preset", "faster", "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate),
         *("-g", "50", "-bf", "2", "-pix_fmt", "yuv420p", "-threads", "0", "-f", "mp4", str(target)),
     ]

@@ -8,19 +8,24 @@ Reads tasks from standard input and answers on standard output, a JSON object pe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import paracore
 from paracore.demo._confinement import confinement
 from paracore.demo._thumbnail import thumbnail
-from paracore.media import FrameHash, demux
+from paracore.media import demux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from paracore.frontend import Picture
 
 __all__ = ["main"]
 
@@ -44,16 +49,18 @@ def look_around(uid: int, outside: dict[str, str]) -> None:
 
 def check(socket: str, device: str, path: str, threads: int, thumbnails: list[int]) -> None:
     """Decodes a clip and tells each picture's hash; those numbered in ``thumbnails`` also as small images."""
-    with paracore.open(socket) as domain, demux(path) as stream:
-        hashes = FrameHash()
-        with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
-            for index, picture in enumerate(decoder.decode(stream)):
-                _say("picture", index=index, hash=hashes.digest(picture))
-                if index in thumbnails:
-                    image, (width, height) = thumbnail(picture)
-                    at = float(index / stream.rate) if stream.rate else 0.0
-                    _say("thumbnail", seconds=at, width=width, height=height, rgb=b64encode(image).decode())
-                picture.release()
+    with (
+        paracore.open(socket) as domain,
+        demux(path) as stream,
+        domain.devices[device].decoder(stream.codec, threads=threads) as decoder,
+    ):
+        for index, picture in enumerate(decoder.decode(stream)):
+            _say("picture", index=index, hash=_hash(picture))
+            if index in thumbnails:
+                image, (width, height) = thumbnail(picture)
+                at = float(index / stream.rate) if stream.rate else 0.0
+                _say("thumbnail", seconds=at, width=width, height=height, rgb=b64encode(image).decode())
+            picture.release()
 
 
 def speed(socket: str, device: str, path: str, threads: int) -> None:
@@ -70,6 +77,14 @@ def speed(socket: str, device: str, path: str, threads: int) -> None:
                     picture.release()
                 ended = time.monotonic()
     _say("speed", pictures=pictures, seconds=ended - opened, first_picture=first - started)
+
+
+def _hash(picture: Picture) -> str:
+    """The MD5 of the visible samples, plane by plane, as FFmpeg's framemd5 has it."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for plane in picture.planes:
+        digest.update(np.ascontiguousarray(plane))
+    return digest.hexdigest()
 
 
 def _say(kind: str, **facts: object) -> None:

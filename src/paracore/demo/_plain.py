@@ -30,7 +30,20 @@ class Speed(NamedTuple):
 
 def plain_hashes(clip: Clip) -> list[str]:
     """The MD5 of each picture of a clip, in order, as ``ffmpeg -f framemd5`` prints it."""
-    words = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(clip.path), "-an", "-vsync", "passthrough", "-f", "framemd5", "-"]
+    words = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(clip.path),
+        "-an",
+        "-vsync",
+        "passthrough",
+        "-f",
+        "framemd5",
+        "-",
+    ]
     output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     return [line.rsplit(",", 1)[1].strip() for line in output.splitlines() if not line.startswith("#")]
 
@@ -50,7 +63,7 @@ def plain_program(name: str) -> Path:
 
 
 def libav_versions() -> dict[str, str]:
-    """ffmpeg's own words about itself and its libraries."""
+    """The versions of ffmpeg and its libraries, in its own words."""
     lines = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.splitlines()
     libraries = [line.split("/")[0].split() for line in lines if line.startswith(("libavcodec", "libavformat"))]
     return {"ffmpeg": lines[0].split()[2]} | {name: "".join(version) for name, *version in libraries}

@@ -23,7 +23,7 @@ def thumbnail(picture: Picture) -> tuple[bytes, tuple[int, int]]:
         rows = np.ascontiguousarray(samples).view(np.uint8).reshape(samples.shape[0], -1)
         padded = np.zeros((plane.height, plane.line_size), np.uint8)
         padded[: rows.shape[0], : rows.shape[1]] = rows
-        plane.update(padded)
+        plane.update(padded.tobytes())
     size = _WIDTH, max(2, _WIDTH * picture.height // picture.width // 2 * 2)
     small = frame.reformat(*size, format="rgb24", interpolation="AREA")
     return small.to_ndarray().tobytes(), size

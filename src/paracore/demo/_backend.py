@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backend of one's own: ``paracore serve`` with a generated configuration, in a folder of its own.
+
+Used by the demo and the benchmarks; it is the same program and the same socket as in a deployment.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from paracore._errors import TransportBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Backend", "Member"]
+
+_START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A domain of the configuration: its name and how the backend knows it."""
+
+    name: str
+    uid: int | None = None
+    gid: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def toml(self) -> str:
+        """Its ``[[domain]]`` table."""
+        known = {"user": self.uid, "group": self.gid}
+        lines = ["[[domain]]", f'name = "{self.name}"']
+        lines += [f"{option} = {number}" for option, number in known.items() if number is not None]
+        lines += [f"limits.{option} = {value}" for option, value in self.limits.items()]
+        return "\n".join(lines) + "\n"
+
+
+class Backend:
+    """A running backend with one device; a context manager that ends it.
+
+    Attributes:
+        socket: where domains connect.
+        process: the supervisor.
+    """
+
+    def __init__(self, members: Sequence[Member], *, device: str = "vpu0", driver: str = "libav") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="paracore-"))
+        self.folder.chmod(0o711)  # other users reach the socket and see nothing else
+        self.socket = self.folder / "paracore.sock"
+        self._log = self.folder / "log"
+        configuration = self.folder / "paracore.toml"
+        configuration.write_text(_configuration(self.socket, device, driver, members), encoding="utf-8")
+        program = Path(sys.executable).with_name("paracore")
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [program, "serve", "--config", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._wait()
+
+    def log(self) -> str:
+        """What the backend has written so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def close(self) -> None:
+        """Ends the backend and removes its folder. Idempotent."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(self.socket):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                said = self.log().strip()
+                self.close()
+                raise TransportBroken(f"the backend did not start: {said or 'no word from it'}")
+            time.sleep(0.02)
+
+
+def _configuration(path: Path, device: str, driver: str, members: Sequence[Member]) -> str:
+    head = f'[backend]\nsocket = "{path}"\n\n[[device]]\nname = "{device}"\ndriver = "{driver}"\n'
+    return "\n".join([head, *(member.toml() for member in members)])
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        return probe.connect_ex(str(path)) == 0

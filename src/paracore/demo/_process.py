@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parent's side of a domain of the demo: a sandboxed process that is given tasks, one at a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Any, Self
+
+from paracore._errors import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paracore.demo._sandbox import Sandbox
+
+__all__ = ["DomainFailed", "DomainProcess"]
+
+
+class DomainFailed(Error):  # noqa: N818 - it did
+    """A domain could not do its task, or has gone."""
+
+
+class DomainProcess:
+    """A process in its cell; ending the context ends it."""
+
+    def __init__(self, name: str, sandbox: Sandbox) -> None:
+        self.name = name
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            sandbox.command("-m", "paracore.demo._domain"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def ask(self, task: str, **arguments: object) -> Iterator[dict[str, Any]]:
+        """Gives a task and yields the answers as they come.
+
+        Raises:
+            DomainFailed: the domain says so, or ended in the middle.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            print(json.dumps({"task": task, **arguments}), file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            raise DomainFailed(f"{self.name}: {self._last_words()}") from None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            if answer["kind"] == "done":
+                return
+            if answer["kind"] == "failed":
+                raise DomainFailed(f"{self.name}: {answer['reason']}")
+            yield answer
+        raise DomainFailed(f"{self.name}: {self._last_words()}")
+
+    def close(self) -> None:
+        """Ends the domain. Idempotent."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream:
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "ended without a word"
