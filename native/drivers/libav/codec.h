@@ -71,6 +71,12 @@ int paracore_codec_queue_output(struct paracore_codec *codec, uint32_t cookie, v
 int paracore_codec_drain(struct paracore_codec *codec);
 int paracore_codec_flush(struct paracore_codec *codec);
 
+/*
+ * Whether the codec still reads pictures in this memory (as references), though their spans were given
+ * back: it must not be unmapped yet.
+ */
+int paracore_codec_holds(struct paracore_codec *codec, const void *address, size_t length);
+
 /* Takes at most `count` completions in order; returns how many. */
 int paracore_codec_completions(struct paracore_codec *codec, struct paracore_completion *out, int count);
 

@@ -44,6 +44,9 @@ class Span(NamedTuple):
 class VideoSession(ABC):
     """One codec instance. Failures of the API are raised as ``CallFailed`` with a wire error."""
 
+    copies: int = 0
+    """Pictures whose pixels the driver had to copy, because the codec would not work in the span itself."""
+
     @abstractmethod
     def fileno(self) -> int:
         """A descriptor that polls readable while completions wait."""
@@ -71,10 +74,18 @@ class VideoSession(ABC):
     def queue_output(self, span: Span, cookie: int) -> None: ...
 
     @abstractmethod
+    def holds(self, span: Span) -> bool:
+        """Whether the codec still reads pictures there, as references, though their spans were given back.
+
+        The worker asks before it unmaps a buffer and answers ``busy``; a codec lets go as it goes on.
+        """
+
+    @abstractmethod
     def drain(self) -> None: ...
 
     @abstractmethod
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Forgets inputs and pictures; the completions of what it cancelled wait when it returns."""
 
     @abstractmethod
     def close(self) -> None:
