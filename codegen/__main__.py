@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit code 1: the specification is wrong, or with ``--check`` an artefact is not current."""
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Makes every artefact of the wire.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codegen import _lock
 from codegen._c_header import c_header
 from codegen._c_table import c_table_header, c_table_source
 from codegen._load import load
-from codegen._model import Protocol
-from codegen._python import python_class, python_common, python_wire
+from codegen._python import python_class, python_common
+from codegen._python_wire import python_wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from codegen._model import Protocol
 
 __all__ = ["artefacts", "render"]
 

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from codegen._c_names import (
     KINDS,
@@ -17,13 +16,15 @@ from codegen._c_names import (
     payload_tag,
     struct_tag,
 )
-from codegen._model import Enumeration, Field, Form, Message, Protocol, Struct, unit
+from codegen._model import Form
+from codegen._text import C_WIDTH, NOTICE, c_comment
 
-__all__ = ["c_comment", "c_header", "notice"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-WIDTH = 100
-SOURCE = "specs/paracore.toml"
-COMMAND = "make gen"
+    from codegen._model import Enumeration, Field, Message, Protocol, Struct
+
+__all__ = ["c_header", "notice"]
 
 _SCALAR = {
     "u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t",
@@ -31,20 +32,11 @@ _SCALAR = {
 }  # fmt: skip
 
 
-def notice(what: str, begin: str = "/*", middle: str = " *", end: str = " */") -> str:
-    """The head of a generated file: what it is and how to make it again."""
-    lines = (what, "", f"Made by codegen from {SOURCE}; do not edit.", f"To make it again: {COMMAND}")
-    body = "".join(f"{middle} {line}".rstrip() + "\n" for line in lines)
-    return (f"{begin}\n" if begin else "") + body + (f"{end}\n" if end else "")
-
-
-def c_comment(text: str, indent: str = "") -> str:
-    """A comment of one line, or of as many as it takes."""
-    flat = unit(text)
-    if len(indent) + len(flat) + 6 <= WIDTH:
-        return f"{indent}/* {flat} */\n"
-    lines = textwrap.wrap(flat, WIDTH - len(indent) - 3, break_long_words=False, break_on_hyphens=False)
-    return f"{indent}/*\n" + "".join(f"{indent} * {line}\n" for line in lines) + f"{indent} */\n"
+def notice(what: str) -> str:
+    """The head of a generated C file: what it is and how to make it again."""
+    lines = ("SPDX-License-Identifier: Apache-2.0 */", "", what, "", *NOTICE)
+    body = "".join(f" * {line}".rstrip() + "\n" for line in lines[2:])
+    return f"/* {lines[0]}\n/*\n{body} */\n"
 
 
 def c_header(protocol: Protocol) -> str:
@@ -53,14 +45,13 @@ def c_header(protocol: Protocol) -> str:
     sections = (_limits, _opcodes, _enums, _structs, _payloads, _proofs)
     body = "\n".join("".join(section(protocol)) for section in sections)
     return (
-        "/* SPDX-License-Identifier: Apache-2.0 */\n"
-        + notice(f"The wire of {protocol.name}, version {protocol.version}: little-endian, fixed width, unpadded.")
+        notice(f"The wire of {protocol.name}, version {protocol.version}: little-endian, fixed width, unpadded.")
         + f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n{body}\n#endif\n"
     )
 
 
 def _rule(title: str) -> str:
-    return f"/* --- {title} {'-' * (WIDTH - 11 - len(title))} */\n"
+    return f"/* --- {title} {'-' * (C_WIDTH - 11 - len(title))} */\n"
 
 
 def _limits(protocol: Protocol) -> Iterator[str]:
@@ -101,7 +92,8 @@ def _enums(protocol: Protocol) -> Iterator[str]:
     for enum in protocol.enums:
         yield "\n"
         yield c_comment(enum.doc)
-        yield from _enumerators(enum_tag(enum), [(enum_constant(enum, key), _value(enum, v), doc) for key, v, doc in enum.members])
+        members = [(enum_constant(enum, key), _value(enum, value), doc) for key, value, doc in enum.members]
+        yield from _enumerators(enum_tag(enum), members)
 
 
 def _value(enum: Enumeration, value: int) -> str:
@@ -119,11 +111,11 @@ def _structs(protocol: Protocol) -> Iterator[str]:
 def _payloads(protocol: Protocol) -> Iterator[str]:
     yield _rule("payloads; an empty one has no struct")
     for message in protocol.messages:
-        for payload, note in ((message.request, message.doc), (message.reply, "")):
-            if payload is not None and payload.fields:
-                yield "\n"
-                yield c_comment(f"{message.full_name}, a {message.kind}: {note}" if note else f"Reply to {message.full_name}.")
-                yield from _struct(payload_tag(message, payload), payload)
+        for tag, payload in _message_layouts(message):
+            head = f"{message.full_name}, a {message.kind}: {message.doc}"
+            yield "\n"
+            yield c_comment(head if payload is message.request else f"Reply to {message.full_name}.")
+            yield from _struct(tag, payload)
 
 
 def _struct(tag: str, struct: Struct) -> Iterator[str]:

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
-from codegen._model import Enumeration, Message, Protocol, Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codegen._model import Enumeration, Message, Protocol, Struct
 
 __all__ = [
+    "KINDS",
+    "PREFIX",
+    "class_constant",
     "constants",
     "enum_constant",
     "enum_tag",

@@ -5,12 +5,17 @@ octets must meet. The rules are data; ``native/core/protocol_check.c`` walks the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from codegen._c_header import notice
 from codegen._c_names import PREFIX, class_constant, opcode_constant
 from codegen._load import ENUM_REACH
-from codegen._model import Enumeration, Field, Form, Message, Protocol, Struct
+from codegen._model import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from codegen._model import Enumeration, Field, Message, Protocol, Struct
 
 __all__ = ["c_table_header", "c_table_source"]
 
@@ -19,10 +24,8 @@ FAILURE = "failure"
 
 
 def c_table_header(protocol: Protocol) -> str:
-    return (
-        "/* SPDX-License-Identifier: Apache-2.0 */\n"
-        + notice("What the C side knows of each opcode. Read-only, sorted by opcode.")
-        + _HEADER.replace("@COUNT@", str(len(protocol.messages)))
+    return notice("What the C side knows of each opcode. Read-only, sorted by opcode.") + _HEADER.replace(
+        "@COUNT@", str(len(protocol.messages))
     )
 
 
@@ -92,14 +95,8 @@ int paracore_check_failure(const void *payload, size_t size);
 
 
 def c_table_source(protocol: Protocol) -> str:
-    body = "".join(
-        part for section in (_sets, _rule_tables, _failure, _messages) for part in section(protocol)
-    )
-    return (
-        "/* SPDX-License-Identifier: Apache-2.0 */\n"
-        + notice("The rules of every payload and the table of opcodes.")
-        + f'#include "protocol_table.h"\n\n{body}'
-    )
+    body = "".join(part for section in (_sets, _rule_tables, _failure, _messages) for part in section(protocol))
+    return notice("The rules of every payload and the table of opcodes.") + f'#include "protocol_table.h"\n\n{body}'
 
 
 def _payloads(protocol: Protocol) -> Iterator[tuple[str, Struct]]:

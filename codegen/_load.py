@@ -10,7 +10,8 @@ from __future__ import annotations
 import keyword
 import re
 import tomllib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -34,8 +35,11 @@ C_WORDS = {
     "public", "register", "short", "signed", "sizeof", "static", "struct", "switch", "template",
     "this", "typedef", "typename", "union", "unsigned", "virtual", "void", "volatile",
 }  # fmt: skip
-# What every generated Python class has beside its fields.
-CLASS_WORDS = {"pack", "unpack"}
+# What a generated Python class, or the body of its methods, uses under this name.
+CLASS_WORDS = {
+    "pack", "unpack", "self", "cls", "payload", "padded", "tail", "zero", "exactly", "name_octets",
+    "name_text", "malformed", "unsendable",
+}  # fmt: skip
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _ARRAY = re.compile(r"(\w+)\[(\d+)\]\Z")
@@ -62,7 +66,7 @@ def load(text: str) -> Protocol:
     return _Loader(table).protocol()
 
 
-def _keys(table: object, place: str, needed: Set[str], optional: Set[str] = frozenset()) -> Table:
+def _keys(table: object, place: str, needed: AbstractSet[str], optional: AbstractSet[str] = frozenset()) -> Table:
     """The table, once it has the needed keys and no unknown one."""
     require(isinstance(table, dict), place, "must be a table")
     assert isinstance(table, dict)
@@ -109,7 +113,7 @@ class _Loader:
         self.message_room = next(limit.value for limit in limits if limit.name == "message_max")
         for section, flags in (("enum", False), ("flags", True)):
             for name, body in self.table[section].items():
-                self.enumeration(name, body, flags)
+                self.enumeration(name, body, flags=flags)
         for name, body in self.table["struct"].items():
             self.struct(name, body)
         require(set(self.structs) >= STRUCTS, "struct", f"needs {', '.join(sorted(STRUCTS))}")
@@ -138,7 +142,7 @@ class _Loader:
 
     # --- enumerations ---------------------------------------------------------------------------
 
-    def enumeration(self, name: str, body: object, flags: bool) -> None:
+    def enumeration(self, name: str, body: object, *, flags: bool) -> None:
         place = f"{'flags' if flags else 'enum'}.{name}"
         _name(name, place)
         require(name not in self.enums, place, "the name is taken")
@@ -147,13 +151,13 @@ class _Loader:
         doc = _text(body.get("doc"), place)
         c_tag = _name(body.get("c_tag", name), place)
         rest = {key: value for key, value in body.items() if key not in ("doc", "c_tag")}
-        members = tuple(self.member(f"{place}.{key}", key, value, flags) for key, value in rest.items())
+        members = tuple(self.member(f"{place}.{key}", key, value, flags=flags) for key, value in rest.items())
         require(members, place, "has no value")
         values = [value for _, value, _ in members]
         require(len(set(values)) == len(values), place, "gives one number to two names")
         self.enums[name] = Enumeration(name, doc, flags, members, c_tag)
 
-    def member(self, place: str, key: str, body: object, flags: bool) -> tuple[str, int, str]:
+    def member(self, place: str, key: str, body: object, *, flags: bool) -> tuple[str, int, str]:
         require(_NAME.match(key), place, f"{key!r} is not a lower-case name")
         member = _keys(body, place, {"value", "doc"})
         value = _number(member["value"], place, 1 if flags else 0, 0x80000000 if flags else ENUM_REACH - 1)
@@ -189,7 +193,7 @@ class _Loader:
         table = _keys(body, f"{place}.fields", {"name", "type", "doc"}, {"length"})
         place = f"{place}.{table['name']}"
         name = _name(table["name"], place)
-        require(name not in CLASS_WORDS, place, "is a method of every generated class")
+        require(name not in CLASS_WORDS, place, "is a word of the generated Python")
         field = self.typed(Field(name, _text(table["doc"], place), Form.SCALAR, offset, 0, 1), table["type"], place)
         require(offset % field.align == 0, place, f"at octet {offset}, not a multiple of {field.align}")
         require((field.form is Form.TAIL) == ("length" in table), place, "`length` goes with `bytes` and only with it")
@@ -267,7 +271,7 @@ class _Loader:
         payload = self.layout(name, doc, fields, place)
         room = self.message_room - self.structs["message_header"].size
         require(payload.size <= room, place, f"is {payload.size} octets long, and a payload has room for {room}")
-        return payload
+        return replace(payload, room=room - payload.size) if payload.tail is not None else payload
 
 
 def _array(field: Field, of: str, count: int, place: str) -> Field:

@@ -8,10 +8,14 @@ stays here, so that nothing else ever gets the number.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from codegen._load import SpecError, require
-from codegen._model import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from codegen._model import Protocol
 
 __all__ = ["parse", "render", "update"]
 

@@ -23,7 +23,6 @@ __all__ = [
     "Protocol",
     "Struct",
     "camel",
-    "unit",
 ]
 
 # Octets of each scalar type.
@@ -83,6 +82,11 @@ class Field:
         return self.name.startswith("reserved")
 
     @property
+    def shown(self) -> bool:
+        """Whether Python has it as a field: what is reserved or derived has no place in a value."""
+        return not self.reserved and not self.counts
+
+    @property
     def spelling(self) -> str:
         """The type as the specification writes it, for the reference pages."""
         of = self.enum or self.struct
@@ -100,6 +104,7 @@ class Struct:
     name: str
     doc: str
     fields: tuple[Field, ...]
+    room: int = 0  # octets that a tail may have
 
     @cached_property
     def size(self) -> int:
@@ -177,8 +182,3 @@ class Protocol:
 def camel(name: str) -> str:
     """``queue_input`` as a Python class's name."""
     return "".join(part.capitalize() for part in name.split("_"))
-
-
-def unit(text: str) -> str:
-    """A doc text on one line."""
-    return " ".join(text.split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emits the Python side: ``classes/{_common,<class>}.py`` and ``protocol/_wire.py``.
+"""Emits ``classes/{_common,<class>}.py``: the wire's enumerations, structs and messages in Python.
 
 Each payload becomes a tuple class with straight-line ``pack`` and ``unpack`` over one precompiled
 ``struct.Struct``: nothing is interpreted at run time, and the result reads as if written by hand.
@@ -7,211 +7,155 @@ Each payload becomes a tuple class with straight-line ``pack`` and ``unpack`` ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from codegen._c_header import notice
-from codegen._model import Class, Enumeration, Field, Form, Message, Protocol, Struct, camel, unit
-from codegen._python_codec import (
-    annotation,
-    doc_block,
-    is_octets,
-    pack_method,
-    struct_format,
-    unpack_method,
-)
+from codegen._homes import home, payloads, shared
+from codegen._model import Form, camel
+from codegen._python_codec import annotation, is_octets, pack_method, struct_format, unpack_method
+from codegen._text import NOTICE, PYTHON_WIDTH, doc_block, spread, unit
 
-__all__ = ["python_class", "python_common", "python_wire"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-SPDX = "# SPDX-License-Identifier: Apache-2.0\n"
-# Every class re-exports these: any call can fail with them.
-ALWAYS = ("error", "limit", "failure")
+    from codegen._model import Class, Enumeration, Field, Message, Protocol, Struct
 
+__all__ = ["enum_class", "exports", "head", "python_class", "python_common"]
 
-@dataclass(frozen=True)
-class Home:
-    """Which enumerations and structs a module defines, and which it takes from ``_common``."""
-
-    own: frozenset[str]
-    shared: tuple[str, ...]
-
-
-# --- who defines what -----------------------------------------------------------------------------
-
-
-def _uses(struct: Struct) -> Iterator[str]:
-    for field in struct.fields:
-        if field.enum is not None:
-            yield field.enum.name
-        if field.struct is not None:
-            yield field.struct.name
-            yield from _uses(field.struct)
-
-
-def _class_uses(of: Class) -> set[str]:
-    payloads = [p for message in of.messages for p in (message.request, message.reply) if p is not None]
-    return {name for payload in payloads for name in _uses(payload)}
-
-
-def home(protocol: Protocol, of: Class) -> Home:
-    """What one class's module defines and shares."""
-    used = _class_uses(of)
-    others = {name for other in protocol.classes if other is not of for name in _class_uses(other)}
-    always = {*ALWAYS, *_uses(protocol.struct("failure"))}
-    return Home(frozenset(used - others - always), tuple(sorted(used & others | always)))
-
-
-def _wire_structs(protocol: Protocol) -> set[str]:
-    """What belongs to protocol/_wire.py: the header, the page, and what only they use."""
-    return {"message_header", "interface_page", "message_flag"}
-
-
-def _common(protocol: Protocol) -> Home:
-    elsewhere = {name for of in protocol.classes for name in home(protocol, of).own} | _wire_structs(protocol)
-    names = {enum.name for enum in protocol.enums} | {struct.name for struct in protocol.structs}
-    return Home(frozenset(names - elsewhere), ())
-
-
-# --- modules --------------------------------------------------------------------------------------
-
-
-def _head(first_line: str, doc: str, imports: str) -> str:
-    body = notice(first_line, "", "", "").rstrip("\n").replace("\n ", "\n")
-    text = body.strip()
-    more = f"\n\n{doc}" if doc else ""
-    return f'{SPDX}"""{text}{more}\n"""\n\nfrom __future__ import annotations\n\n{imports}'
-
-
-def _exports(names: Iterable[str]) -> str:
-    return "\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n"
-
-
-_TYPING = "if TYPE_CHECKING:\n    from typing import Self\n\n    from typing_extensions import Buffer\n"
+STRUCT_IMPORT = "from struct import Struct\nfrom struct import error as StructError  # noqa: N812\n"
+TYPE_IMPORT = "\nif TYPE_CHECKING:\n    from typing import Self\n\n    from typing_extensions import Buffer\n"
+# Fields that a tuple has as methods, and that a message may have all the same.
+TUPLE_METHODS = ("count", "index")
 
 
 def python_common(protocol: Protocol) -> str:
     """classes/_common.py: what more than one class uses."""
-    own = _common(protocol).own
-    structs = [struct for struct in protocol.structs if struct.name in own]
-    enums = [enum for enum in protocol.enums if enum.name in own]
+    names = shared(protocol)
+    structs = [struct for struct in protocol.structs if struct.name in names]
+    enums = [enum for enum in protocol.enums if enum.name in names]
     return (
-        _head("What the device classes share: enumerations and structs of more than one of them.", "", "")
+        head("What the device classes share: enumerations and structs of more than one of them.")
         + _enum_import(enums)
-        + "from struct import Struct\nfrom struct import error as StructError  # noqa: N812\n"
+        + STRUCT_IMPORT
         + "from typing import TYPE_CHECKING, ClassVar, NamedTuple\n\n"
-        + _payload_import(structs)
-        + f"\n{_TYPING}"
-        + _exports(camel(name) for name in own)
-        + "".join(_enum(enum) for enum in enums)
-        + "".join(_struct(struct) for struct in structs)
+        + _import("paracore.classes._payload", _helpers(structs))
+        + TYPE_IMPORT
+        + exports(map(camel, names))
+        + "".join(map(enum_class, enums))
+        + "".join(map(_struct, structs))
     )
 
 
 def python_class(protocol: Protocol, of: Class) -> str:
-    """classes/<class>.py: its enumerations, structs and messages, and the tables over them."""
+    """classes/<class>.py: a class's own enumerations, structs and messages, and the table over them."""
     where = home(protocol, of)
     enums = [enum for enum in protocol.enums if enum.name in where.own]
     structs = [struct for struct in protocol.structs if struct.name in where.own]
-    events = [message for message in of.messages if message.kind == "event"]
-    shared = [camel(name) for name in where.shared]
-    names = [camel(name) for name in where.own] + shared + ["MESSAGES"]
-    names += [camel(p.name) for message in of.messages for p in (message.request, message.reply) if p is not None]
-    payloads = [p for message in of.messages for p in (message.request, message.reply) if p is not None]
+    events = [camel(message.name) for message in of.messages if message.kind == "event"]
+    names = {"MESSAGES", *map(camel, where.own | where.shared), *(camel(payload.name) for payload in payloads(of))}
     return (
-        _head(f"Device class {of.name}, number {of.number}.", doc_block(of.doc, ""), "")
+        head(f"Device class {of.name}, number {of.number}.", of.doc)
         + _enum_import(enums)
-        + "from struct import Struct\nfrom struct import error as StructError  # noqa: N812\n"
+        + STRUCT_IMPORT
         + f"from typing import TYPE_CHECKING, ClassVar, NamedTuple{', TypeAlias' if events else ''}\n\n"
-        + _from("paracore.classes._common", shared)
-        + _payload_import([*structs, *payloads], "Kind", "MessageType")
-        + f"\n{_TYPING}"
-        + _exports(names + (["Event"] if events else []))
-        + "".join(_enum(enum) for enum in enums)
-        + "".join(_struct(struct) for struct in structs)
-        + "".join(_message(message) for message in of.messages)
+        + _import("paracore.classes._common", map(camel, where.shared))
+        + _import("paracore.classes._payload", {"Kind", "MessageType"} | _helpers([*structs, *payloads(of)]))
+        + TYPE_IMPORT
+        + exports(names | {"Event"} if events else names)
+        + "".join(map(enum_class, enums))
+        + "".join(map(_struct, structs))
+        + "".join(map(_message, of.messages))
         + _tables(of, events)
     )
 
 
-def _from(module: str, names: Iterable[str]) -> str:
-    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in sorted(names)) + ")\n"
+# --- heads ----------------------------------------------------------------------------------------
 
 
-def _enum_import(enums: list[Enumeration]) -> str:
-    names = [name for name, flags in (("STRICT", True), ("IntEnum", False), ("IntFlag", True)) if _any(enums, flags)]
-    return f"from enum import {', '.join(names)}\n" if names else ""
+def head(first_line: str, doc: str = "") -> str:
+    """Licence, docstring and the import from the future."""
+    more = f"\n{doc_block(doc, '').rstrip()}\n" if doc else ""
+    made = "\n".join(NOTICE)
+    licence = "# SPDX-License-Identifier: Apache-2.0\n"
+    return f'{licence}"""{first_line}\n{more}\n{made}\n"""\n\nfrom __future__ import annotations\n\n'
 
 
-def _any(enums: list[Enumeration], flags: bool) -> bool:
-    return any(enum.flags is flags for enum in enums)
+def _order(name: str) -> tuple[bool, bool, str]:
+    """Constants, classes, functions: isort's order."""
+    return not name.isupper(), name[0].islower(), name
 
 
-def _payload_import(structs: list[Struct], *more: str) -> str:
-    """Just the helpers that these structs' codecs call."""
-    fields = [field for struct in structs for field in struct.fields]
-    names = {"malformed", "unsendable", *more}
-    if any(field.reserved for field in fields):
-        names.add("zero")
-    if any(field.form is Form.TEXT for field in fields):
-        names |= {"name_octets", "name_text"}
-    if any(is_octets(field) and not field.reserved for field in fields):
-        names.add("exactly")
-    if any(field.form is Form.TAIL for field in fields):
-        names |= {"padded", "tail"}
-    return _from("paracore.classes._payload", names)
+def exports(names: Iterable[str]) -> str:
+    """The ``__all__`` of a module."""
+    return "\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in sorted(names, key=_order)) + "]\n"
 
 
-def _tables(of: Class, events: list[Message]) -> str:
-    rows = "".join(_row(message) for message in of.messages)
-    union = " | ".join(camel(message.name) for message in events)
-    alias = f"\n# What the backend says unasked.\nEvent: TypeAlias = {union}\n" if events else ""
-    return f"\n{alias}\n# Every message of the class by opcode.\nMESSAGES: dict[int, MessageType] = {{\n{rows}}}\n"
+def _import(module: str, names: Iterable[str]) -> str:
+    ordered = sorted(names, key=_order)
+    if len(line := f"from {module} import {', '.join(ordered)}") <= PYTHON_WIDTH:
+        return f"{line}\n"
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in ordered) + ")\n"
 
 
-def _row(message: Message) -> str:
-    reply = camel(message.reply.name) if message.reply is not None else "None"
-    kind = f"Kind.{message.kind.upper()}"
-    name = camel(message.name)
-    return f'    {message.opcode:#06x}: MessageType({message.opcode:#06x}, "{message.name}", {kind}, {message.native}, {name}, {reply}),\n'
+def _enum_import(enums: Sequence[Enumeration]) -> str:
+    names = {name for enum in enums for name in (("STRICT", "IntFlag") if enum.flags else ("IntEnum",))}
+    return _import("enum", names) if names else ""
+
+
+def _helpers(structs: Iterable[Struct]) -> set[str]:
+    """Just the functions of ``_payload`` that these structs' codecs call."""
+    names = {"malformed", "unsendable"}
+    for struct in structs:
+        for field in struct.fields:
+            names |= _field_helpers(field)
+    return names
+
+
+def _field_helpers(field: Field) -> set[str]:
+    if field.reserved:
+        return {"zero"}
+    if is_octets(field):
+        return {"exactly"}
+    return {Form.TEXT: {"name_octets", "name_text"}, Form.TAIL: {"padded", "tail"}}.get(field.form, set())
 
 
 # --- definitions ----------------------------------------------------------------------------------
 
 
-def _enum(enum: Enumeration) -> str:
+def enum_class(enum: Enumeration) -> str:
+    """An enumeration, closed: an unknown value is a ``ValueError``."""
     base = "IntFlag, boundary=STRICT" if enum.flags else "IntEnum"
-    lines = [f'\n\nclass {camel(enum.name)}({base}):\n    """{doc_block(enum.doc)}"""\n\n']
+    text = f'\n\nclass {camel(enum.name)}({base}):\n    """{doc_block(enum.doc)}"""\n\n'
     for key, value, doc in enum.members:
         number = f"{value:#x}" if enum.flags else str(value)
-        lines.append(f'    {key.upper()} = {number}\n    """{doc_block(doc)}"""\n')
-    return "".join(lines)
+        text += f'    {key.upper()} = {number}\n    """{doc_block(doc)}"""\n'
+    return text
 
 
 def _fields_class(name: str, struct: Struct) -> str:
-    shown = [field for field in struct.fields if not field.reserved and not field.counts]
-    lines = [f'\n\nclass _{name}Fields(NamedTuple):\n    """Fields of ``{name}``."""\n\n']
-    for field in shown:
-        clash = "  # type: ignore[assignment]  # tuple's own method" if field.name in ("index", "count") else ""
-        lines.append(f'    {field.name}: {annotation(field)}{clash}\n    """{doc_block(field.doc)}"""\n')
-    if not shown:
-        lines.pop()
-        lines.append(f'\n\nclass _{name}Fields(NamedTuple):\n    """No field."""\n')
-    return "".join(lines)
+    shown = [field for field in struct.fields if field.shown]
+    text = f'\n\nclass _{name}Fields(NamedTuple):\n    """{"Fields of" if shown else "No field of"} ``{name}``."""\n'
+    for number, field in enumerate(shown):
+        clash = "  # type: ignore[assignment]  # tuple's own method" if field.name in TUPLE_METHODS else ""
+        gap = "" if number else "\n"
+        text += f'{gap}    {field.name}: {annotation(field)}{clash}\n    """{doc_block(field.doc)}"""\n'
+    return text
 
 
-def _codec_class(name: str, place: str, doc: str, constants: str, struct: Struct, room: int) -> str:
+def _codec_class(struct: Struct, place: str, doc: str, constants: str) -> str:
+    """A payload or struct: its fields, its compiled layout, and the class over both."""
+    name = camel(struct.name)
     return (
         _fields_class(name, struct)
         + f'\n\n_{struct.name.upper()} = Struct("{struct_format(struct)}")\n'
         + f'\n\nclass {name}(_{name}Fields):\n    """{doc_block(doc)}"""\n\n    __slots__ = ()\n{constants}'
-        + pack_method(place, struct, room)
-        + unpack_method(place, struct)
+        + f"    SIZE: ClassVar[int] = {struct.size}\n"
+        + pack_method(struct, place)
+        + unpack_method(struct, place)
     )
 
 
 def _struct(struct: Struct) -> str:
-    constants = f"    SIZE: ClassVar[int] = {struct.size}\n"
-    return _codec_class(camel(struct.name), struct.name, struct.doc, constants, struct, 0)
+    return _codec_class(struct, struct.name, struct.doc, "")
 
 
 def _message(message: Message) -> str:
@@ -223,33 +167,24 @@ def _message(message: Message) -> str:
 
 def _payload(message: Message, payload: Struct, kind: str, doc: str) -> str:
     constants = (
-        f"    OPCODE: ClassVar[int] = {message.opcode:#06x}\n"
+        f"    OPCODE: ClassVar[int] = 0x{message.opcode:04X}\n"
         f'    NAME: ClassVar[str] = "{payload.name}"\n'
         f"    KIND: ClassVar[Kind] = Kind.{kind.upper()}\n"
-        f"    SIZE: ClassVar[int] = {payload.size}\n"
     )
-    return _codec_class(camel(payload.name), f"{message.class_name}.{payload.name}", doc, constants, payload, 4080)
+    return _codec_class(payload, f"{message.class_name}.{payload.name}", doc, constants)
 
 
-# --- protocol/_wire.py ----------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
 
-def python_wire(protocol: Protocol) -> str:
-    """protocol/_wire.py: limits, the header's layout and the interface page's places."""
-    header, page = protocol.struct("message_header"), protocol.struct("interface_page")
-    limits = [("MAGIC", f"{protocol.magic:#010x}", "The first four octets of an interface page.")]
-    limits.append(("PROTOCOL_VERSION", str(protocol.version), "The newest version spoken."))
-    limits += [(limit.name.upper(), str(limit.value), limit.doc) for limit in protocol.limits]
-    places = [(f"PAGE_{field.name.upper()}", str(field.offset), field.doc) for field in page.fields if not field.reserved]
-    constants = [*limits, *places, ("PAGE_USED", str(page.size), "Octets of the interface page that have a meaning.")]
-    header_lines = [f'HEADER = Struct("{struct_format(header)}")\n"""{doc_block(header.doc)}"""\n']
-    names = [name for name, _, _ in constants] + ["HEADER", "MessageFlag"]
-    return (
-        _head("Constants of the wire: limits, and where the header and the interface page have what.", "", "")
-        + "from enum import STRICT, IntFlag\nfrom struct import Struct\nfrom typing import Final\n"
-        + _exports(names)
-        + "\n"
-        + "".join(f'{name}: Final = {value}\n"""{doc_block(doc, "")}"""\n' for name, value, doc in constants)
-        + "".join(header_lines)
-        + _enum(protocol.enum("message_flag"))
-    )
+def _tables(of: Class, events: Sequence[str]) -> str:
+    union = f"\n\nEvent: TypeAlias = {' | '.join(events)}\n" + '"""What is said unasked."""\n' if events else "\n"
+    rows = "".join(map(_row, of.messages))
+    return f'{union}\nMESSAGES: dict[int, MessageType] = {{\n{rows}}}\n"""Every message of the class by opcode."""\n'
+
+
+def _row(message: Message) -> str:
+    number = f"0x{message.opcode:04X}"
+    reply = camel(message.reply.name) if message.reply is not None else "None"
+    columns = [number, f'"{message.name}"', f"Kind.{message.kind.upper()}", str(message.native)]
+    return spread("    ", f"{number}: MessageType(", [*columns, camel(message.request.name), reply], "),")

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of ``pack`` and ``unpack`` for one layout: an expression each way for each kind of field."""
+"""The text of ``pack`` and ``unpack`` for one layout: an expression each way for each form of field."""
 
 from __future__ import annotations
 
-import textwrap
+from typing import TYPE_CHECKING
 
-from codegen._model import Field, Form, Struct, camel, unit
+from codegen._model import Form, camel
+from codegen._text import PYTHON_WIDTH, spread
 
-__all__ = ["annotation", "doc_block", "is_octets", "pack_method", "struct_format", "unpack_method"]
+if TYPE_CHECKING:
+    from codegen._model import Field, Struct
 
-WIDTH = 110
+__all__ = ["annotation", "is_octets", "pack_method", "struct_format", "unpack_method"]
+
 FORMAT_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i", "i64": "q"}
 
 
-def doc_block(text: str, indent: str = "    ") -> str:
-    """A doc text, wrapped under its indent; a long one ends on a line of its own."""
-    flat = unit(text).replace("\\", "\\\\").replace('"""', "'''")
-    lines = textwrap.wrap(flat, WIDTH - len(indent) - 7, break_long_words=False, break_on_hyphens=False)
-    end = f"\n{indent}" if len(lines) > 1 and indent else ""
-    return f"\n{indent}".join(lines) + end
+def is_octets(field: Field) -> bool:
+    """Whether the field is an array of single octets, which Python has as ``bytes``."""
+    return field.form is Form.ARRAY and field.scalar == "u8"
+
+
+def is_numbers(field: Field) -> bool:
+    """Whether the field is an array of numbers, which Python has as a tuple."""
+    return field.form is Form.ARRAY and field.scalar != "u8"
 
 
 def struct_format(struct: Struct) -> str:
@@ -27,18 +32,13 @@ def struct_format(struct: Struct) -> str:
 
 
 def _code(field: Field) -> str:
-    if field.form is Form.SCALAR:
-        return FORMAT_CODES[field.scalar]
-    if field.form is Form.ARRAY and not is_octets(field):
-        return f"{field.count}{FORMAT_CODES[field.scalar]}"
     if field.form in (Form.ENUM, Form.FLAGS):
         return "I"
+    if field.form is Form.SCALAR:
+        return FORMAT_CODES[field.scalar]
+    if is_numbers(field):
+        return f"{field.count}{FORMAT_CODES[field.scalar]}"
     return f"{field.size}s" if field.size else ""
-
-
-def is_octets(field: Field) -> bool:
-    """Whether the field is an array of single octets, which Python has as ``bytes``."""
-    return field.form is Form.ARRAY and field.scalar == "u8"
 
 
 def annotation(field: Field) -> str:
@@ -46,13 +46,24 @@ def annotation(field: Field) -> str:
     of = field.enum or field.struct
     if of is not None:
         return camel(of.name)
-    if field.form is Form.TEXT:
-        return "str"
-    if field.form is Form.TAIL or is_octets(field):
-        return "bytes"
-    if field.form is Form.ARRAY:
+    if is_numbers(field):
         return f"tuple[{', '.join(['int'] * field.count)}]"
-    return "int"
+    return {Form.TEXT: "str", Form.TAIL: "bytes", Form.ARRAY: "bytes"}.get(field.form, "int")
+
+
+# --- pack -----------------------------------------------------------------------------------------
+
+
+def pack_method(struct: Struct, place: str) -> str:
+    """``def pack``; a tail follows the fixed part."""
+    arguments = [_packed(field) for field in struct.fields if field.form is not Form.TAIL]
+    end = f") + padded(self.{struct.tail.name}, {struct.room})" if struct.tail is not None else ")"
+    return (
+        '\n    def pack(self) -> bytes:\n        """The octets; ``LocalProtocolError`` when a value does not fit."""\n'
+        "        try:\n"
+        + spread(" " * 12, f"return _{struct.name.upper()}.pack(", arguments, end)
+        + f'        except (StructError, ValueError) as error:\n            raise unsendable("{place}", error) from None\n'
+    )
 
 
 def _packed(field: Field) -> str:
@@ -61,69 +72,57 @@ def _packed(field: Field) -> str:
         return "0" if field.form is Form.SCALAR else 'b""'
     if field.counts:
         return f"len(self.{field.counts})"
-    if field.form is Form.TEXT:
-        return f"name_octets(self.{field.name}, {field.size})"
-    if field.form is Form.STRUCT:
-        return f"self.{field.name}.pack()"
-    if field.form is Form.ARRAY and not is_octets(field):
-        return f"*self.{field.name}"
-    if field.form is Form.ARRAY:
+    if is_octets(field):
         return f"exactly(self.{field.name}, {field.count})"
-    return f"self.{field.name}"
+    pattern = {Form.TEXT: "name_octets({}, {})", Form.STRUCT: "{}.pack()", Form.ARRAY: "*{}"}.get(field.form, "{}")
+    return pattern.format(f"self.{field.name}", field.count)
 
 
-def pack_method(place: str, struct: Struct, room: int) -> str:
-    fixed = [field for field in struct.fields if field.form is not Form.TAIL]
-    arguments = ", ".join(map(_packed, fixed))
-    end = f" + padded(self.{struct.tail.name}, {room - struct.size})" if struct.tail is not None else ""
+# --- unpack ---------------------------------------------------------------------------------------
+
+
+def unpack_method(struct: Struct, place: str) -> str:
+    """``def unpack``: raw values, reserved ones checked, the others made into what they mean."""
+    reserved = [field.name for field in struct.fields if field.reserved]
+    values = [_value(field, struct.size) for field in struct.fields if field.shown]
     return (
-        '\n    def pack(self) -> bytes:\n        """The octets; ``LocalProtocolError`` when a value does not fit."""\n'
+        "\n    @classmethod\n    def unpack(cls, payload: Buffer) -> Self:\n"
+        '        """The value; ``MessageError`` when the octets are not wholly valid."""\n'
         "        try:\n"
-        f"            return _{struct.name.upper()}.pack({arguments}){end}\n"
-        "        except (StructError, ValueError) as error:\n"
-        f'            raise unsendable("{place}", error) from None\n'
+        + _raw(struct)
+        + (spread(" " * 12, "zero(", reserved, ")") if reserved else "")
+        + spread(" " * 12, "return cls(", values, ")")
+        + f'        except (StructError, ValueError) as error:\n            raise malformed("{place}", error) from None\n'
     )
+
+
+def _raw(struct: Struct) -> str:
+    """The statement that unpacks the fixed part into names."""
+    names = [name for field in struct.fields for name in _targets(field)]
+    call = f"_{struct.name.upper()}.unpack{'_from' if struct.tail is not None else ''}(payload)"
+    if not names:
+        return f"            {call}\n"
+    targets = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
+    if len(line := f"            {targets} = {call}") <= PYTHON_WIDTH:
+        return f"{line}\n"
+    return "            (\n" + "".join(f"                {name},\n" for name in names) + f"            ) = {call}\n"
 
 
 def _targets(field: Field) -> list[str]:
     """The names that a field's raw values are unpacked into."""
     if field.form is Form.TAIL:
         return []
-    if field.form is Form.ARRAY and not is_octets(field):
-        return [f"{field.name}_{index}" for index in range(field.count)]
-    return [field.name]
+    return [f"{field.name}_{index}" for index in range(field.count)] if is_numbers(field) else [field.name]
 
 
 def _value(field: Field, start: int) -> str:
     """The expression that makes a field's value of its raw values."""
-    of = field.enum or field.struct
     if field.struct is not None:
         return f"{camel(field.struct.name)}.unpack({field.name})"
-    if of is not None:
-        return f"{camel(of.name)}({field.name})"
-    if field.form is Form.TEXT:
-        return f"name_text({field.name})"
-    if field.form is Form.TAIL:
-        return f"tail(payload, {start}, {field.length})"
-    if field.form is Form.ARRAY and not is_octets(field):
-        return f"({', '.join(_targets(field))},)"
-    return field.name
-
-
-def unpack_method(place: str, struct: Struct) -> str:
-    targets = [target for field in struct.fields for target in _targets(field)]
-    reserved = [field.name for field in struct.fields if field.reserved]
-    shown = [field for field in struct.fields if not field.reserved and not field.counts]
-    values = ", ".join(_value(field, struct.size) for field in shown)
-    head = f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = " if targets else ""
-    source = "_from(payload)" if struct.tail is not None else "(payload)"
-    return (
-        "\n    @classmethod\n    def unpack(cls, payload: Buffer) -> Self:\n"
-        '        """The value; ``MessageError`` when the octets are not wholly valid."""\n'
-        "        try:\n"
-        f"            {head}_{struct.name.upper()}.unpack{source}\n"
-        + (f"            zero({', '.join(reserved)})\n" if reserved else "")
-        + f"            return cls({values})\n"
-        "        except (StructError, ValueError) as error:\n"
-        f'            raise malformed("{place}", error) from None\n'
+    if field.enum is not None:
+        return f"{camel(field.enum.name)}({field.name})"
+    if is_numbers(field):
+        return f"({', '.join(_targets(field))}{',' if field.count == 1 else ''})"
+    return {Form.TEXT: "name_text({0})", Form.TAIL: "tail(payload, {1}, {2})"}.get(field.form, "{0}").format(
+        field.name, start, field.length
     )

@@ -12,10 +12,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from paracore.classes._payload import (
-    malformed,
-    unsendable,
-)
+from paracore.classes._payload import malformed, unsendable
 
 if TYPE_CHECKING:
     from typing import Self

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device class core, number 0.
 
+The channel: liveness, devices, buffers. Object 0.
+
 Made by codegen from specs/paracore.toml; do not edit.
 To make it again: make gen
-
-The channel: liveness, devices, buffers. Object 0.
 """
 
 from __future__ import annotations
@@ -14,21 +14,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-from paracore.classes._common import (
-    BufferFlag,
-    Error,
-    Failure,
-    Limit,
-)
-from paracore.classes._payload import (
-    Kind,
-    MessageType,
-    malformed,
-    name_octets,
-    name_text,
-    unsendable,
-    zero,
-)
+from paracore.classes._common import BufferFlag, Error, Failure, Limit
+from paracore.classes._payload import Kind, MessageType, malformed, name_octets, name_text, unsendable, zero
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "MESSAGES",
     "BufferAttach",
     "BufferAttachReply",
     "BufferDetach",
@@ -50,7 +38,6 @@ __all__ = [
     "Limit",
     "LimitsQuery",
     "LimitsQueryReply",
-    "MESSAGES",
     "Ping",
     "PingReply",
     "PostFailed",
@@ -94,7 +81,7 @@ class Ping(_PingFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            cookie, = _PING.unpack(payload)
+            (cookie,) = _PING.unpack(payload)
             return cls(cookie)
         except (StructError, ValueError) as error:
             raise malformed("core.ping", error) from None
@@ -130,7 +117,7 @@ class PingReply(_PingReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            cookie, = _PING_REPLY.unpack(payload)
+            (cookie,) = _PING_REPLY.unpack(payload)
             return cls(cookie)
         except (StructError, ValueError) as error:
             raise malformed("core.ping_reply", error) from None
@@ -201,7 +188,9 @@ class DeviceQueryReply(_DeviceQueryReplyFields):
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _DEVICE_QUERY_REPLY.pack(name_octets(self.name, 32), name_octets(self.driver, 32), self.device_class, self.capability_count)
+            return _DEVICE_QUERY_REPLY.pack(
+                name_octets(self.name, 32), name_octets(self.driver, 32), self.device_class, self.capability_count
+            )
         except (StructError, ValueError) as error:
             raise unsendable("core.device_query_reply", error) from None
 
@@ -330,7 +319,7 @@ class BufferDetach(_BufferDetachFields):
 
 
 class _BufferDetachReplyFields(NamedTuple):
-    """No field."""
+    """No field of ``BufferDetachReply``."""
 
 
 _BUFFER_DETACH_REPLY = Struct("<")
@@ -363,16 +352,14 @@ class BufferDetachReply(_BufferDetachReplyFields):
 
 
 class _LimitsQueryFields(NamedTuple):
-    """No field."""
+    """No field of ``LimitsQuery``."""
 
 
 _LIMITS_QUERY = Struct("<")
 
 
 class LimitsQuery(_LimitsQueryFields):
-    """``core.limits_query``: The limits of this domain, so that a frontend can refuse before the backend
-    does.
-    """
+    """``core.limits_query``: The limits of this domain, so that a frontend can refuse before the backend does."""
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0005
@@ -458,8 +445,8 @@ _POST_FAILED = Struct("<IIII")
 
 
 class PostFailed(_PostFailedFields):
-    """``core.post_failed``: A post could not be served. The queued span, if it was one, is given back by
-    this event.
+    """``core.post_failed``: A post could not be served. The queued span, if it was one, is given back by this
+    event.
     """
 
     __slots__ = ()
@@ -485,10 +472,9 @@ class PostFailed(_PostFailedFields):
             raise malformed("core.post_failed", error) from None
 
 
-# What the backend says unasked.
 Event: TypeAlias = PostFailed
+"""What is said unasked."""
 
-# Every message of the class by opcode.
 MESSAGES: dict[int, MessageType] = {
     0x0001: MessageType(0x0001, "ping", Kind.CALL, True, Ping, PingReply),
     0x0002: MessageType(0x0002, "device_query", Kind.CALL, False, DeviceQuery, DeviceQueryReply),
@@ -497,3 +483,4 @@ MESSAGES: dict[int, MessageType] = {
     0x0005: MessageType(0x0005, "limits_query", Kind.CALL, False, LimitsQuery, LimitsQueryReply),
     0x0006: MessageType(0x0006, "post_failed", Kind.EVENT, False, PostFailed, None),
 }
+"""Every message of the class by opcode."""

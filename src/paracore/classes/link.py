@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device class link, number 112.
 
+The descriptor protocol, on a SOCK_SEQPACKET Unix socket, never on a ring. One connection is one process's
+channel and lives as long as it. Descriptors travel as SCM_RIGHTS.
+
 Made by codegen from specs/paracore.toml; do not edit.
 To make it again: make gen
-
-The descriptor protocol, on a SOCK_SEQPACKET Unix socket, never on a ring. One connection is one
-process's channel and lives as long as it. Descriptors travel as SCM_RIGHTS.
 """
 
 from __future__ import annotations
@@ -15,21 +15,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-from paracore.classes._common import (
-    BufferFlag,
-    Error,
-    Failure,
-    Limit,
-)
-from paracore.classes._payload import (
-    Kind,
-    MessageType,
-    malformed,
-    name_octets,
-    name_text,
-    unsendable,
-    zero,
-)
+from paracore.classes._common import BufferFlag, Error, Failure, Limit
+from paracore.classes._payload import Kind, MessageType, malformed, name_octets, name_text, unsendable, zero
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "MESSAGES",
     "BufferFlag",
     "ChannelOpen",
     "ChannelOpenReply",
@@ -49,7 +37,6 @@ __all__ = [
     "Hello",
     "HelloReply",
     "Limit",
-    "MESSAGES",
     "Refusal",
     "Revoke",
     "RevokeReply",
@@ -168,8 +155,8 @@ _CHANNEL_OPEN = Struct("<II")
 
 class ChannelOpen(_ChannelOpenFields):
     """``link.channel_open``: Opens the connection's channel. With the reply travel three descriptors: the
-    interface page followed by the ring pages, the doorbell that the frontend writes, the doorbell it
-    waits on.
+    interface page followed by the ring pages, the doorbell that the frontend writes, the doorbell it waits
+    on.
     """
 
     __slots__ = ()
@@ -247,9 +234,7 @@ _GRANT = Struct("<QII")
 
 
 class Grant(_GrantFields):
-    """``link.grant``: Allocates pages and grants them to the backend. With the reply travels their
-    descriptor.
-    """
+    """``link.grant``: Allocates pages and grants them to the backend. With the reply travels their descriptor."""
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x7003
@@ -350,7 +335,7 @@ class Revoke(_RevokeFields):
 
 
 class _RevokeReplyFields(NamedTuple):
-    """No field."""
+    """No field of ``RevokeReply``."""
 
 
 _REVOKE_REPLY = Struct("<")
@@ -383,15 +368,15 @@ class RevokeReply(_RevokeReplyFields):
 
 
 class _StatusFields(NamedTuple):
-    """No field."""
+    """No field of ``Status``."""
 
 
 _STATUS = Struct("<")
 
 
 class Status(_StatusFields):
-    """``link.status``: The backend's state for an administrator (root or the backend's own user); others
-    get `permission`. With the reply travels a descriptor of a JSON text.
+    """``link.status``: The backend's state for an administrator (root or the backend's own user); others get
+    `permission`. With the reply travels a descriptor of a JSON text.
     """
 
     __slots__ = ()
@@ -447,7 +432,7 @@ class StatusReply(_StatusReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            length, = _STATUS_REPLY.unpack(payload)
+            (length,) = _STATUS_REPLY.unpack(payload)
             return cls(length)
         except (StructError, ValueError) as error:
             raise malformed("link.status_reply", error) from None
@@ -491,10 +476,9 @@ class Goodbye(_GoodbyeFields):
             raise malformed("link.goodbye", error) from None
 
 
-# What the backend says unasked.
 Event: TypeAlias = Goodbye
+"""What is said unasked."""
 
-# Every message of the class by opcode.
 MESSAGES: dict[int, MessageType] = {
     0x7001: MessageType(0x7001, "hello", Kind.CALL, False, Hello, HelloReply),
     0x7002: MessageType(0x7002, "channel_open", Kind.CALL, False, ChannelOpen, ChannelOpenReply),
@@ -503,3 +487,4 @@ MESSAGES: dict[int, MessageType] = {
     0x7005: MessageType(0x7005, "status", Kind.CALL, False, Status, StatusReply),
     0x7006: MessageType(0x7006, "goodbye", Kind.EVENT, False, Goodbye, None),
 }
+"""Every message of the class by opcode."""

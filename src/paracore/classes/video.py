@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device class video, number 1.
 
-Made by codegen from specs/paracore.toml; do not edit.
-To make it again: make gen
-
 Video codecs, with the semantics of the V4L2 stateful codec interfaces
 (Documentation/userspace-api/media/v4l/dev-decoder.rst and dev-encoder.rst).
+
+Made by codegen from specs/paracore.toml; do not edit.
+To make it again: make gen
 """
 
 from __future__ import annotations
@@ -15,18 +15,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-from paracore.classes._common import (
-    Error,
-    Failure,
-    Limit,
-)
-from paracore.classes._payload import (
-    Kind,
-    MessageType,
-    malformed,
-    unsendable,
-    zero,
-)
+from paracore.classes._common import Error, Failure, Limit
+from paracore.classes._payload import Kind, MessageType, malformed, unsendable, zero
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "MESSAGES",
     "CapabilityFlag",
     "CapabilityQuery",
     "CapabilityQueryReply",
@@ -62,7 +53,6 @@ __all__ = [
     "InputDone",
     "InputFlag",
     "Limit",
-    "MESSAGES",
     "Open",
     "OpenFlag",
     "OpenReply",
@@ -315,7 +305,31 @@ class PictureFormat(_PictureFormatFields):
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _PICTURE_FORMAT.pack(self.pixel_format, self.coded_width, self.coded_height, self.crop_left, self.crop_top, self.width, self.height, self.plane_count, *self.plane_offset, *self.plane_stride, self.size, self.buffers_min, self.field_order, self.color_primaries, self.color_transfer, self.color_matrix, self.color_range, self.chroma_location, b"", self.aspect_num, self.aspect_den, self.rate_num, self.rate_den)
+            return _PICTURE_FORMAT.pack(
+                self.pixel_format,
+                self.coded_width,
+                self.coded_height,
+                self.crop_left,
+                self.crop_top,
+                self.width,
+                self.height,
+                self.plane_count,
+                *self.plane_offset,
+                *self.plane_stride,
+                self.size,
+                self.buffers_min,
+                self.field_order,
+                self.color_primaries,
+                self.color_transfer,
+                self.color_matrix,
+                self.color_range,
+                self.chroma_location,
+                b"",
+                self.aspect_num,
+                self.aspect_den,
+                self.rate_num,
+                self.rate_den,
+            )
         except (StructError, ValueError) as error:
             raise unsendable("picture_format", error) from None
 
@@ -323,9 +337,62 @@ class PictureFormat(_PictureFormatFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            pixel_format, coded_width, coded_height, crop_left, crop_top, width, height, plane_count, plane_offset_0, plane_offset_1, plane_offset_2, plane_offset_3, plane_stride_0, plane_stride_1, plane_stride_2, plane_stride_3, size, buffers_min, field_order, color_primaries, color_transfer, color_matrix, color_range, chroma_location, reserved0, aspect_num, aspect_den, rate_num, rate_den = _PICTURE_FORMAT.unpack(payload)
+            (
+                pixel_format,
+                coded_width,
+                coded_height,
+                crop_left,
+                crop_top,
+                width,
+                height,
+                plane_count,
+                plane_offset_0,
+                plane_offset_1,
+                plane_offset_2,
+                plane_offset_3,
+                plane_stride_0,
+                plane_stride_1,
+                plane_stride_2,
+                plane_stride_3,
+                size,
+                buffers_min,
+                field_order,
+                color_primaries,
+                color_transfer,
+                color_matrix,
+                color_range,
+                chroma_location,
+                reserved0,
+                aspect_num,
+                aspect_den,
+                rate_num,
+                rate_den,
+            ) = _PICTURE_FORMAT.unpack(payload)
             zero(reserved0)
-            return cls(PixelFormat(pixel_format), coded_width, coded_height, crop_left, crop_top, width, height, plane_count, (plane_offset_0, plane_offset_1, plane_offset_2, plane_offset_3,), (plane_stride_0, plane_stride_1, plane_stride_2, plane_stride_3,), size, buffers_min, FieldOrder(field_order), color_primaries, color_transfer, color_matrix, color_range, chroma_location, aspect_num, aspect_den, rate_num, rate_den)
+            return cls(
+                PixelFormat(pixel_format),
+                coded_width,
+                coded_height,
+                crop_left,
+                crop_top,
+                width,
+                height,
+                plane_count,
+                (plane_offset_0, plane_offset_1, plane_offset_2, plane_offset_3),
+                (plane_stride_0, plane_stride_1, plane_stride_2, plane_stride_3),
+                size,
+                buffers_min,
+                FieldOrder(field_order),
+                color_primaries,
+                color_transfer,
+                color_matrix,
+                color_range,
+                chroma_location,
+                aspect_num,
+                aspect_den,
+                rate_num,
+                rate_den,
+            )
         except (StructError, ValueError) as error:
             raise malformed("picture_format", error) from None
 
@@ -380,9 +447,7 @@ _CAPABILITY_QUERY = Struct("<II")
 
 
 class CapabilityQuery(_CapabilityQueryFields):
-    """``video.capability_query``: Describes one codec and direction of a device; `no_entry` beyond the
-    last.
-    """
+    """``video.capability_query``: Describes one codec and direction of a device; `no_entry` beyond the last."""
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0101
@@ -441,7 +506,16 @@ class CapabilityQueryReply(_CapabilityQueryReplyFields):
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _CAPABILITY_QUERY_REPLY.pack(self.codec, self.direction, self.flags, self.width_max, self.height_max, 0, self.pixel_formats, self.controls)
+            return _CAPABILITY_QUERY_REPLY.pack(
+                self.codec,
+                self.direction,
+                self.flags,
+                self.width_max,
+                self.height_max,
+                0,
+                self.pixel_formats,
+                self.controls,
+            )
         except (StructError, ValueError) as error:
             raise unsendable("video.capability_query_reply", error) from None
 
@@ -449,9 +523,26 @@ class CapabilityQueryReply(_CapabilityQueryReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            codec, direction, flags, width_max, height_max, reserved0, pixel_formats, controls = _CAPABILITY_QUERY_REPLY.unpack(payload)
+            (
+                codec,
+                direction,
+                flags,
+                width_max,
+                height_max,
+                reserved0,
+                pixel_formats,
+                controls,
+            ) = _CAPABILITY_QUERY_REPLY.unpack(payload)
             zero(reserved0)
-            return cls(Codec(codec), Direction(direction), CapabilityFlag(flags), width_max, height_max, pixel_formats, controls)
+            return cls(
+                Codec(codec),
+                Direction(direction),
+                CapabilityFlag(flags),
+                width_max,
+                height_max,
+                pixel_formats,
+                controls,
+            )
         except (StructError, ValueError) as error:
             raise malformed("video.capability_query_reply", error) from None
 
@@ -536,15 +627,15 @@ class OpenReply(_OpenReplyFields):
 
 
 class _CloseFields(NamedTuple):
-    """No field."""
+    """No field of ``Close``."""
 
 
 _CLOSE = Struct("<")
 
 
 class Close(_CloseFields):
-    """``video.close``: Ends the session. All its spans are free once the reply is there; none is given
-    back singly.
+    """``video.close``: Ends the session. All its spans are free once the reply is there; none is given back
+    singly.
     """
 
     __slots__ = ()
@@ -571,7 +662,7 @@ class Close(_CloseFields):
 
 
 class _CloseReplyFields(NamedTuple):
-    """No field."""
+    """No field of ``CloseReply``."""
 
 
 _CLOSE_REPLY = Struct("<")
@@ -604,7 +695,7 @@ class CloseReply(_CloseReplyFields):
 
 
 class _FormatGetFields(NamedTuple):
-    """No field."""
+    """No field of ``FormatGet``."""
 
 
 _FORMAT_GET = Struct("<")
@@ -666,7 +757,7 @@ class FormatGetReply(_FormatGetReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            format, = _FORMAT_GET_REPLY.unpack(payload)
+            (format,) = _FORMAT_GET_REPLY.unpack(payload)
             return cls(PictureFormat.unpack(format))
         except (StructError, ValueError) as error:
             raise malformed("video.format_get_reply", error) from None
@@ -683,9 +774,8 @@ _FORMAT_SET = Struct("<104s")
 
 
 class FormatSet(_FormatSetFields):
-    """``video.format_set``: Encoder: what pictures will look like; only before the first is queued
-    (`busy` after). The reply holds the layout the device wants. A decoder refuses with
-    `not_supported`.
+    """``video.format_set``: Encoder: what pictures will look like; only before the first is queued (`busy`
+    after). The reply holds the layout the device wants. A decoder refuses with `not_supported`.
     """
 
     __slots__ = ()
@@ -705,7 +795,7 @@ class FormatSet(_FormatSetFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            format, = _FORMAT_SET.unpack(payload)
+            (format,) = _FORMAT_SET.unpack(payload)
             return cls(PictureFormat.unpack(format))
         except (StructError, ValueError) as error:
             raise malformed("video.format_set", error) from None
@@ -741,7 +831,7 @@ class FormatSetReply(_FormatSetReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            format, = _FORMAT_SET_REPLY.unpack(payload)
+            (format,) = _FORMAT_SET_REPLY.unpack(payload)
             return cls(PictureFormat.unpack(format))
         except (StructError, ValueError) as error:
             raise malformed("video.format_set_reply", error) from None
@@ -814,7 +904,7 @@ class ControlGetReply(_ControlGetReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            value, = _CONTROL_GET_REPLY.unpack(payload)
+            (value,) = _CONTROL_GET_REPLY.unpack(payload)
             return cls(value)
         except (StructError, ValueError) as error:
             raise malformed("video.control_get_reply", error) from None
@@ -889,7 +979,7 @@ class ControlSetReply(_ControlSetReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            value, = _CONTROL_SET_REPLY.unpack(payload)
+            (value,) = _CONTROL_SET_REPLY.unpack(payload)
             return cls(value)
         except (StructError, ValueError) as error:
             raise malformed("video.control_set_reply", error) from None
@@ -905,9 +995,7 @@ class _QueueInputFields(NamedTuple):
     flags: InputFlag
     """Properties."""
     timestamp: int
-    """Presentation time in the caller's unit; copied to the output it belongs to. The least value means
-    none.
-    """
+    """Presentation time in the caller's unit; copied to the output it belongs to. The least value means none."""
     duration: int
     """In the same unit; copied too. 0 means none."""
 
@@ -956,9 +1044,7 @@ _QUEUE_OUTPUT = Struct("<16sII")
 
 
 class QueueOutput(_QueueOutputFields):
-    """``video.queue_output``: Lends a span to the device to write an output into. Paid back by
-    `output_ready`.
-    """
+    """``video.queue_output``: Lends a span to the device to write an output into. Paid back by `output_ready`."""
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0109
@@ -985,19 +1071,19 @@ class QueueOutput(_QueueOutputFields):
 
 
 class _DrainFields(NamedTuple):
-    """No field."""
+    """No field of ``Drain``."""
 
 
 _DRAIN = Struct("<")
 
 
 class Drain(_DrainFields):
-    """``video.drain``: No more input for now: give out all there is, the last with `last`. `busy` while a
-    drain is under way. Queueing input afterwards starts a new sequence.
+    """``video.drain``: No more input for now: give out all there is, the last with `last`. `busy` while a drain
+    is under way. Queueing input afterwards starts a new sequence.
     """
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x010a
+    OPCODE: ClassVar[int] = 0x010A
     NAME: ClassVar[str] = "drain"
     KIND: ClassVar[Kind] = Kind.POST
     SIZE: ClassVar[int] = 0
@@ -1020,19 +1106,19 @@ class Drain(_DrainFields):
 
 
 class _FlushFields(NamedTuple):
-    """No field."""
+    """No field of ``Flush``."""
 
 
 _FLUSH = Struct("<")
 
 
 class Flush(_FlushFields):
-    """``video.flush``: Seek: forget all input that is queued and all pictures not yet given out. Queued
-    inputs come back by `input_done` with `cancelled` before the reply; queued outputs stay queued.
+    """``video.flush``: Seek: forget all input that is queued and all pictures not yet given out. Queued inputs
+    come back by `input_done` with `cancelled` before the reply; queued outputs stay queued.
     """
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x010b
+    OPCODE: ClassVar[int] = 0x010B
     NAME: ClassVar[str] = "flush"
     KIND: ClassVar[Kind] = Kind.CALL
     SIZE: ClassVar[int] = 0
@@ -1055,7 +1141,7 @@ class Flush(_FlushFields):
 
 
 class _FlushReplyFields(NamedTuple):
-    """No field."""
+    """No field of ``FlushReply``."""
 
 
 _FLUSH_REPLY = Struct("<")
@@ -1065,7 +1151,7 @@ class FlushReply(_FlushReplyFields):
     """Reply to ``video.flush``."""
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x010b
+    OPCODE: ClassVar[int] = 0x010B
     NAME: ClassVar[str] = "flush_reply"
     KIND: ClassVar[Kind] = Kind.REPLY
     SIZE: ClassVar[int] = 0
@@ -1093,9 +1179,7 @@ class _InputDoneFields(NamedTuple):
     cookie: int
     """As queued."""
     error: int
-    """0, or an `error` number: `invalid` when the codec could make nothing of it, `cancelled` after a
-    flush.
-    """
+    """0, or an `error` number: `invalid` when the codec could make nothing of it, `cancelled` after a flush."""
 
 
 _INPUT_DONE = Struct("<II")
@@ -1171,7 +1255,21 @@ class OutputReady(_OutputReadyFields):
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _OUTPUT_READY.pack(self.cookie, self.flags, self.timestamp, self.decode_timestamp, self.duration, self.generation, self.bytes_used, self.picture_type, self.crop_left, self.crop_top, self.width, self.height, 0)
+            return _OUTPUT_READY.pack(
+                self.cookie,
+                self.flags,
+                self.timestamp,
+                self.decode_timestamp,
+                self.duration,
+                self.generation,
+                self.bytes_used,
+                self.picture_type,
+                self.crop_left,
+                self.crop_top,
+                self.width,
+                self.height,
+                0,
+            )
         except (StructError, ValueError) as error:
             raise unsendable("video.output_ready", error) from None
 
@@ -1179,9 +1277,36 @@ class OutputReady(_OutputReadyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            cookie, flags, timestamp, decode_timestamp, duration, generation, bytes_used, picture_type, crop_left, crop_top, width, height, reserved0 = _OUTPUT_READY.unpack(payload)
+            (
+                cookie,
+                flags,
+                timestamp,
+                decode_timestamp,
+                duration,
+                generation,
+                bytes_used,
+                picture_type,
+                crop_left,
+                crop_top,
+                width,
+                height,
+                reserved0,
+            ) = _OUTPUT_READY.unpack(payload)
             zero(reserved0)
-            return cls(cookie, OutputFlag(flags), timestamp, decode_timestamp, duration, generation, bytes_used, PictureType(picture_type), crop_left, crop_top, width, height)
+            return cls(
+                cookie,
+                OutputFlag(flags),
+                timestamp,
+                decode_timestamp,
+                duration,
+                generation,
+                bytes_used,
+                PictureType(picture_type),
+                crop_left,
+                crop_top,
+                width,
+                height,
+            )
         except (StructError, ValueError) as error:
             raise malformed("video.output_ready", error) from None
 
@@ -1201,11 +1326,11 @@ _SOURCE_CHANGE = Struct("<II104s")
 
 
 class SourceChange(_SourceChangeFields):
-    """``video.source_change``: Decoder: the stream has met a (new) format. With `buffers` or `count` set,
-    attach and queue spans of `format.size`, at least `format.buffers_min` of them, at once: do not
-    wait for the last old picture, a codec may want the new spans before it gives that out. Old spans
-    that are too small come back `cancelled`; pictures of the old generation may still follow, the last
-    of them with `last`. At most one is outstanding per session.
+    """``video.source_change``: Decoder: the stream has met a (new) format. With `buffers` or `count` set, attach
+    and queue spans of `format.size`, at least `format.buffers_min` of them, at once: do not wait for the last
+    old picture, a codec may want the new spans before it gives that out. Old spans that are too small come
+    back `cancelled`; pictures of the old generation may still follow, the last of them with `last`. At most
+    one is outstanding per session.
     """
 
     __slots__ = ()
@@ -1232,15 +1357,15 @@ class SourceChange(_SourceChangeFields):
 
 
 class _DrainedFields(NamedTuple):
-    """No field."""
+    """No field of ``Drained``."""
 
 
 _DRAINED = Struct("<")
 
 
 class Drained(_DrainedFields):
-    """``video.drained``: The drain is complete: sent after the output with `last`, or alone when no
-    output span was there to carry it.
+    """``video.drained``: The drain is complete: sent after the output with `last`, or alone when no output span
+    was there to carry it.
     """
 
     __slots__ = ()
@@ -1303,10 +1428,9 @@ class SessionFailed(_SessionFailedFields):
             raise malformed("video.session_failed", error) from None
 
 
-# What the backend says unasked.
 Event: TypeAlias = InputDone | OutputReady | SourceChange | Drained | SessionFailed
+"""What is said unasked."""
 
-# Every message of the class by opcode.
 MESSAGES: dict[int, MessageType] = {
     0x0101: MessageType(0x0101, "capability_query", Kind.CALL, False, CapabilityQuery, CapabilityQueryReply),
     0x0102: MessageType(0x0102, "open", Kind.CALL, False, Open, OpenReply),
@@ -1317,11 +1441,12 @@ MESSAGES: dict[int, MessageType] = {
     0x0107: MessageType(0x0107, "control_set", Kind.CALL, False, ControlSet, ControlSetReply),
     0x0108: MessageType(0x0108, "queue_input", Kind.POST, False, QueueInput, None),
     0x0109: MessageType(0x0109, "queue_output", Kind.POST, False, QueueOutput, None),
-    0x010a: MessageType(0x010a, "drain", Kind.POST, False, Drain, None),
-    0x010b: MessageType(0x010b, "flush", Kind.CALL, False, Flush, FlushReply),
+    0x010A: MessageType(0x010A, "drain", Kind.POST, False, Drain, None),
+    0x010B: MessageType(0x010B, "flush", Kind.CALL, False, Flush, FlushReply),
     0x0110: MessageType(0x0110, "input_done", Kind.EVENT, False, InputDone, None),
     0x0111: MessageType(0x0111, "output_ready", Kind.EVENT, False, OutputReady, None),
     0x0112: MessageType(0x0112, "source_change", Kind.EVENT, False, SourceChange, None),
     0x0113: MessageType(0x0113, "drained", Kind.EVENT, False, Drained, None),
     0x0114: MessageType(0x0114, "session_failed", Kind.EVENT, False, SessionFailed, None),
 }
+"""Every message of the class by opcode."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device class worker, number 113.
 
+Between the supervisor and one worker, on a SOCK_SEQPACKET socket pair. Neither side trusts the other: the
+worker may have been taken over by its domain.
+
 Made by codegen from specs/paracore.toml; do not edit.
 To make it again: make gen
-
-Between the supervisor and one worker, on a SOCK_SEQPACKET socket pair. Neither side trusts the other:
-the worker may have been taken over by its domain.
 """
 
 from __future__ import annotations
@@ -14,21 +14,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-from paracore.classes._common import (
-    BufferFlag,
-    Error,
-    Failure,
-    Limit,
-)
-from paracore.classes._payload import (
-    Kind,
-    MessageType,
-    malformed,
-    padded,
-    tail,
-    unsendable,
-    zero,
-)
+from paracore.classes._common import BufferFlag, Error, Failure, Limit
+from paracore.classes._payload import Kind, MessageType, malformed, padded, tail, unsendable, zero
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = [
+    "MESSAGES",
     "BufferFlag",
     "ChannelAdd",
     "ChannelRemove",
@@ -44,7 +32,6 @@ __all__ = [
     "Event",
     "Failure",
     "Limit",
-    "MESSAGES",
     "Map",
     "MapReply",
     "Report",
@@ -67,8 +54,8 @@ _CHANNEL_ADD = Struct("<II")
 
 
 class ChannelAdd(_ChannelAddFields):
-    """``worker.channel_add``: To the worker, with three descriptors: shared pages, doorbell to wait on,
-    doorbell to write.
+    """``worker.channel_add``: To the worker, with three descriptors: shared pages, doorbell to wait on, doorbell
+    to write.
     """
 
     __slots__ = ()
@@ -105,9 +92,7 @@ _CHANNEL_REMOVE = Struct("<II")
 
 
 class ChannelRemove(_ChannelRemoveFields):
-    """``worker.channel_remove``: To the worker: the process has gone; close its sessions and unmap its
-    buffers.
-    """
+    """``worker.channel_remove``: To the worker: the process has gone; close its sessions and unmap its buffers."""
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x7102
@@ -179,7 +164,7 @@ class Map(_MapFields):
 
 
 class _MapReplyFields(NamedTuple):
-    """No field."""
+    """No field of ``MapReply``."""
 
 
 _MAP_REPLY = Struct("<")
@@ -288,15 +273,15 @@ class Violation(_ViolationFields):
 
 
 class _ReportFields(NamedTuple):
-    """No field."""
+    """No field of ``Report``."""
 
 
 _REPORT = Struct("<")
 
 
 class Report(_ReportFields):
-    """``worker.report``: To the worker, with the write end of a pipe: say what you hold. The worker
-    writes a JSON text into it, at most 64 KiB, closes it and replies.
+    """``worker.report``: To the worker, with the write end of a pipe: say what you hold. The worker writes a
+    JSON text into it, at most 64 KiB, closes it and replies.
     """
 
     __slots__ = ()
@@ -352,7 +337,7 @@ class ReportReply(_ReportReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            length, = _REPORT_REPLY.unpack(payload)
+            (length,) = _REPORT_REPLY.unpack(payload)
             return cls(length)
         except (StructError, ValueError) as error:
             raise malformed("worker.report_reply", error) from None
@@ -395,10 +380,9 @@ class ChannelRemoved(_ChannelRemovedFields):
             raise malformed("worker.channel_removed", error) from None
 
 
-# What the backend says unasked.
 Event: TypeAlias = ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved
+"""What is said unasked."""
 
-# Every message of the class by opcode.
 MESSAGES: dict[int, MessageType] = {
     0x7101: MessageType(0x7101, "channel_add", Kind.EVENT, False, ChannelAdd, None),
     0x7102: MessageType(0x7102, "channel_remove", Kind.EVENT, False, ChannelRemove, None),
@@ -408,3 +392,4 @@ MESSAGES: dict[int, MessageType] = {
     0x7106: MessageType(0x7106, "report", Kind.CALL, False, Report, ReportReply),
     0x7107: MessageType(0x7107, "channel_removed", Kind.EVENT, False, ChannelRemoved, None),
 }
+"""Every message of the class by opcode."""

@@ -17,7 +17,6 @@ __all__ = [
     "HEADER",
     "MAGIC",
     "MESSAGE_MAX",
-    "MessageFlag",
     "NAME_MAX",
     "PAGE_IN_CONS",
     "PAGE_IN_EVENT",
@@ -30,12 +29,12 @@ __all__ = [
     "PAGE_OUT_SPACE_EVENT",
     "PAGE_RING_ORDER",
     "PAGE_SIZE",
-    "PAGE_USED",
     "PAGE_VERSION",
     "PLANE_MAX",
     "PROTOCOL_VERSION",
     "RING_ORDER_MAX",
     "RING_ORDER_MIN",
+    "MessageFlag",
 ]
 
 MAGIC: Final = 0x31524350
@@ -45,8 +44,7 @@ PROTOCOL_VERSION: Final = 1
 MESSAGE_MAX: Final = 4096
 """Octets of one message with its header. Bounds what a consumer copies out before it looks at anything."""
 RING_ORDER_MIN: Final = 2
-"""log2 of the ring pages, both directions together. The least that holds two of the largest message each
-way."""
+"""log2 of the ring pages, both directions together. The least that holds two of the largest message each way."""
 RING_ORDER_MAX: Final = 8
 """log2 of the ring pages: 512 KiB each way. Bounds the memory one channel pins."""
 PAGE_SIZE: Final = 4096
@@ -81,9 +79,7 @@ PAGE_OUT_EVENT: Final = 136
 """Written by the backend: notify me once `out_prod` has passed this."""
 PAGE_IN_SPACE_EVENT: Final = 140
 """Written by the backend: notify me once `in_cons` has passed this."""
-PAGE_USED: Final = 192
-"""Octets of the interface page that have a meaning."""
-HEADER = Struct("<IHHII")
+HEADER: Final = Struct("<IHHII")
 """Stands before every message, on a ring and on the descriptor socket alike."""
 
 
