@@ -22,7 +22,7 @@ __all__ = ["REAL", "Clip", "natural_clip", "prepare_clips", "zoomed_clip"]
 
 REAL = ("bigbuckbunny", "bikes")
 
-_SECONDS = 12
+_SECONDS = 10
 _FPS = 25
 
 
@@ -44,10 +44,10 @@ def natural_clip(name: str) -> Clip:
     return Clip(name, path)
 
 
-def zoomed_clip(folder: Path, width: int, height: int, bitrate: str, *, source: str = "bigbuckbunny") -> Clip:
+def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str) -> Clip:
     """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept."""
     name = f"{source}-{height}p"
-    path = folder / f"{name}.mp4"
+    path = folder.resolve() / f"{name}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
@@ -57,31 +57,23 @@ def zoomed_clip(folder: Path, width: int, height: int, bitrate: str, *, source: 
 
 
 def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None) -> list[list[Clip]]:
-    """What each of the two domains decodes: a natural clip of its own, and the 1080p one."""
-    progress("1080p clip")
-    large = zoomed_clip(folder, 1920, 1080, "6M")
-    return [[natural_clip(name), large] for name in REAL]
+    """What each of the two domains decodes: a natural clip of its own, and a 1080p one made of it."""
+    clips = []
+    for name in REAL:
+        progress(f"clips: {name}, {name}-1080p")
+        clips.append([natural_clip(name), zoomed_clip(folder, name, 1920, 1080, "6M")])
+    return clips
 
 
 def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str) -> list[str]:
-    # The picture grows by a twentieth per second around its centre, so that every block moves all the time.
-    grow = f"scale=w='trunc({width}*(1+t/20)/2)*2':h=-2:eval=frame:flags=bicubic,crop={width}:{height}"
+    # Large enough to fill the picture, then growing by a twentieth per second: every block moves all the time.
+    fill = f"max({width},{height}*iw/ih)*(1+t/20)/2"
+    grow = f"scale=w='trunc({fill})*2':h='trunc(({fill})*ih/iw+1)*2':eval=frame:flags=bicubic,crop={width}:{height}"
     return [
-        *(
-            "-stream_loop",
-            "-1",
-            "-i",
-            str(source),
-            "-t",
-            str(_SECONDS),
-            "-an",
-            "-vf",
-            f"{grow},setsar=1",
-            "-r",
-            str(_FPS),
-        ),
+        *("-stream_loop", "-1", "-i", str(source), "-t", str(_SECONDS)),
+        *("-an", "-vf", f"{grow},setsar=1", "-r", str(_FPS), "-pix_fmt", "yuv420p"),
         *("-c:v", "libx264", "-preset", "faster", "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate),
-        *("-g", "50", "-bf", "2", "-pix_fmt", "yuv420p", "-threads", "0", "-f", "mp4", str(target)),
+        *("-g", "50", "-bf", "2", "-f", "mp4", str(target)),
     ]
 
 
