@@ -14,6 +14,11 @@
 
 #include "paracore/ring.h"
 
+/* Octets that wait in the loop for a peer which does not read. Bounds what one channel can make it hold. */
+#define PARACORE_LOOP_BACKLOG_MAX 262144u
+/* Channels of one loop. */
+#define PARACORE_LOOP_CHANNELS_MAX 1024u
+
 struct paracore_loop;
 
 enum paracore_entry_kind {
@@ -39,7 +44,9 @@ struct paracore_loop_statistics {
 int paracore_loop_create(uint64_t spin_ns, struct paracore_loop **loop);
 void paracore_loop_destroy(struct paracore_loop *loop);
 
-/* Takes ownership of the three descriptors. `pages` must have paracore_ring_mapping_size(order) octets. */
+/* Takes ownership of the three descriptors, also when it fails. `pages` must have
+ * paracore_ring_mapping_size(order) octets and be sealed against shrinking.
+ * Returns 0, -EEXIST, -EINVAL for an order out of limits, -ENOSPC beyond the most channels, -errno. */
 int paracore_loop_channel_add(struct paracore_loop *loop, uint32_t channel, uint32_t ring_order,
                               int pages, int doorbell_in, int doorbell_out);
 int paracore_loop_channel_remove(struct paracore_loop *loop, uint32_t channel);
@@ -48,14 +55,16 @@ int paracore_loop_channel_remove(struct paracore_loop *loop, uint32_t channel);
 int paracore_loop_watch(struct paracore_loop *loop, int fd, uint32_t token);
 int paracore_loop_unwatch(struct paracore_loop *loop, int fd);
 
-/* Waits for work and fills at most `count` entries; a channel gives at most a fair share of them
- * per wait. All that was sent since the last wait is published first. `timeout_ms` -1 waits for ever.
- * Returns the number of entries, 0 on time-out, -errno. */
+/* Waits for work and fills at most `count` entries; channels take turns, a few messages each. Give room
+ * for at least 4: a quarter is kept free for watched descriptors, so that no flood of messages starves
+ * those. All that was sent since the last wait is published first. `timeout_ms` -1 waits for ever.
+ * Returns the number of entries, 0 on time-out, -errno (-EINTR after a signal). */
 int paracore_loop_wait(struct paracore_loop *loop, struct paracore_entry *entries, int count, int timeout_ms);
 
 /* Queues one message to a channel. When the ring is full it is kept in the loop, in order, and the
  * loop reads no further message of that channel until it has gone out: a peer that never reads only
- * stops itself. Returns 0, -ENOENT for an unknown channel, -ENOBUFS beyond `backlog_max` octets. */
+ * stops itself. A channel that broke the protocol swallows it. Returns 0, -ENOENT for an unknown channel,
+ * -EINVAL for an impossible size, -ENOBUFS beyond PARACORE_LOOP_BACKLOG_MAX octets, -ENOMEM. */
 int paracore_loop_send(struct paracore_loop *loop, uint32_t channel, const void *message, uint32_t size);
 
 /* Publishes now what paracore_loop_send queued, instead of at the next wait. */
