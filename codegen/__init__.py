@@ -7,11 +7,11 @@ tool is not shipped and the package does not import it.
 
 ::
 
-    specs/paracore.toml ─▶ _load ─▶ _model ─┬▶ _c_header   native/core/include/paracore/protocol.h
-                            (strict)        ├▶ _c_table    native/core/protocol_table.{h,c}
-    specs/opcodes.lock ◀─▶ _lock            ├▶ _python     src/paracore/classes/, protocol/_wire.py
-                                            └▶ _markdown   docs/protocol/<class>.md
-    src/paracore/protocol/_session.py ────────▶ _diagram   docs/protocol/session.md, between its marks
+    specs/paracore.toml ─▶ _load ─▶ _model ─┬▶ _c_header  native/core/include/paracore/protocol.h
+                          (strict)          ├▶ _c_table   native/core/protocol_table.{h,c}
+    specs/opcodes.lock ◀─▶ _lock            ├▶ _python    src/paracore/classes/, protocol/_wire.py
+                                            ├▶ _markdown  docs/protocol/<class>.md
+    src/paracore/protocol/_session.py ──────┴▶ _prose     marked parts of docs/protocol/*.md
 """
 
 from __future__ import annotations

@@ -9,8 +9,11 @@ from codegen import _lock
 from codegen._c_header import c_header
 from codegen._c_table import c_table_header, c_table_source
 from codegen._load import load
+from codegen._markdown import markdown_class
+from codegen._prose import refresh
 from codegen._python import python_class, python_common
 from codegen._python_wire import python_wire
+from codegen._session import load_sessions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,8 @@ __all__ = ["artefacts", "render"]
 
 SPECIFICATION = "specs/paracore.toml"
 LOCK = "specs/opcodes.lock"
+SESSION = "src/paracore/protocol/_session.py"
+PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md")
 
 
 def render(protocol: Protocol) -> dict[str, str]:
@@ -34,12 +39,18 @@ def render(protocol: Protocol) -> dict[str, str]:
     }
     for of in protocol.classes:
         files[f"src/paracore/classes/{of.name}.py"] = python_class(protocol, of)
+        files[f"docs/protocol/{of.name}.md"] = markdown_class(protocol, of)
     return files
 
 
 def artefacts(root: Path) -> dict[str, str]:
     """All files under ``root`` that are made, with what they must hold."""
-    protocol = load((root / SPECIFICATION).read_text(encoding="utf-8"))
-    lock = root / LOCK
-    locked = _lock.parse(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol)}
+    protocol = load(_read(root / SPECIFICATION))
+    locked = _lock.parse(_read(root / LOCK)) if (root / LOCK).exists() else {}
+    sessions = load_sessions(root / SESSION)
+    pages = {page: refresh(_read(root / page), protocol, sessions) for page in PROSE if (root / page).exists()}
+    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages}
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

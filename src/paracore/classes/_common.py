@@ -24,7 +24,6 @@ __all__ = [
     "Error",
     "Failure",
     "Limit",
-    "Side",
 ]
 
 
@@ -74,15 +73,6 @@ class Limit(IntEnum):
     """Octets granted by the domain."""
     OUTSTANDING = 5
     """Calls and queued buffers of a channel that are not yet answered."""
-
-
-class Side(IntEnum):
-    """One of the two queues of a session."""
-
-    INPUT = 1
-    """What the domain gives."""
-    OUTPUT = 2
-    """What the device makes."""
 
 
 class BufferFlag(IntFlag, boundary=STRICT):

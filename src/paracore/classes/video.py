@@ -774,8 +774,9 @@ _FORMAT_SET = Struct("<104s")
 
 
 class FormatSet(_FormatSetFields):
-    """``video.format_set``: Encoder: what pictures will look like; only before the first is queued (`busy`
-    after). The reply holds the layout the device wants. A decoder refuses with `not_supported`.
+    """``video.format_set``: Encoder: what pictures will look like; only before the first is queued or a drain is
+    asked for (`busy` after). The reply holds the layout the device wants. A decoder refuses with
+    `not_supported`.
     """
 
     __slots__ = ()
@@ -1079,7 +1080,8 @@ _DRAIN = Struct("<")
 
 class Drain(_DrainFields):
     """``video.drain``: No more input for now: give out all there is, the last with `last`. `busy` while a drain
-    is under way. Queueing input afterwards starts a new sequence.
+    is under way. Input queued afterwards starts a new sequence; queued while the drain is under way, it waits
+    for its end.
     """
 
     __slots__ = ()
@@ -1114,7 +1116,9 @@ _FLUSH = Struct("<")
 
 class Flush(_FlushFields):
     """``video.flush``: Seek: forget all input that is queued and all pictures not yet given out. Queued inputs
-    come back by `input_done` with `cancelled` before the reply; queued outputs stay queued.
+    come back by `input_done` with `cancelled` before the reply; queued outputs stay queued. Ends a drain that
+    is under way: no `drained` follows the reply. Until the reply is there the frontend sends nothing but
+    `close` for the session.
     """
 
     __slots__ = ()

@@ -175,14 +175,6 @@ enum paracore_direction {
     PARACORE_DIRECTION_ENCODE = 2,
 };
 
-/* One of the two queues of a session. */
-enum paracore_side {
-    /* What the domain gives. */
-    PARACORE_SIDE_INPUT = 1,
-    /* What the device makes. */
-    PARACORE_SIDE_OUTPUT = 2,
-};
-
 /*
  * Sample layouts, by FFmpeg's names. Components of more than 8 bits are little-endian 16-bit words.
  */
@@ -618,8 +610,8 @@ struct paracore_video_format_get_reply {
 
 /*
  * video.format_set, a call: Encoder: what pictures will look like; only before the first is queued
- * (`busy` after). The reply holds the layout the device wants. A decoder refuses with
- * `not_supported`.
+ * or a drain is asked for (`busy` after). The reply holds the layout the device wants. A decoder
+ * refuses with `not_supported`.
  */
 struct paracore_video_format_set {
     /* `pixel_format`, `width`, `height`, colour, aspect and rate count; the rest is ignored. */
