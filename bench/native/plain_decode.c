@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reference of every decode benchmark: plain libav, nothing else. Demuxes a file, decodes its
- * video, touches no picture, and prints one line of JSON.
+ * video, touches no picture, and prints when it began and ended.
  *
- *   plain-decode FILE [THREADS]
+ *   plain-decode FILE THREADS [PICTURES]
  *
  * The clock starts when the codec is opened and stops when the last picture is out, as it does for
- * a domain between the opening of its session and its last picture.
+ * a domain between the opening of its session and its last picture. It begins on a line of input.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+
+#include "clock.h"
 
 struct run {
     AVFormatContext *container;
@@ -23,16 +21,9 @@ struct run {
     AVPacket *packet;
     AVFrame *frame;
     int stream;
-    int64_t pictures, started, first, ended;
+    int64_t wanted; /* pictures after which to stop */
+    struct run_times times;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
 
 static int open_file(struct run *run, const char *path)
 {
@@ -66,34 +57,44 @@ static int open_codec(struct run *run, int threads)
     return avcodec_open2(run->codec, codec, NULL);
 }
 
-/* Takes all pictures there are. */
+/* Takes all pictures there are; AVERROR_EOF once there are enough. */
 static int receive(struct run *run)
 {
     int error;
 
     while (!(error = avcodec_receive_frame(run->codec, run->frame))) {
-        if (!run->pictures++)
-            run->first = now_ns();
+        count_picture(&run->times);
         av_frame_unref(run->frame);
+        if (run->times.pictures == run->wanted)
+            return AVERROR_EOF;
     }
-    return error == AVERROR(EAGAIN) || error == AVERROR_EOF ? 0 : error;
+    return error == AVERROR(EAGAIN) ? 0 : error;
+}
+
+static int decode_packet(struct run *run)
+{
+    int error = 0;
+
+    if (run->packet->stream_index == run->stream) {
+        error = avcodec_send_packet(run->codec, run->packet);
+        if (!error)
+            error = receive(run);
+    }
+    av_packet_unref(run->packet);
+    return error;
 }
 
 static int decode(struct run *run)
 {
     int error = 0;
 
-    while (!error && av_read_frame(run->container, run->packet) >= 0) {
-        if (run->packet->stream_index == run->stream) {
-            error = avcodec_send_packet(run->codec, run->packet);
-            if (!error)
-                error = receive(run);
-        }
-        av_packet_unref(run->packet);
-    }
+    while (!error && av_read_frame(run->container, run->packet) >= 0)
+        error = decode_packet(run);
     if (!error)
         error = avcodec_send_packet(run->codec, NULL);
-    return error ? error : receive(run);
+    if (!error)
+        error = receive(run);
+    return error == AVERROR_EOF ? 0 : error;
 }
 
 static int measure(struct run *run, const char *path, int threads)
@@ -102,20 +103,13 @@ static int measure(struct run *run, const char *path, int threads)
 
     if (error)
         return error;
-    run->started = now_ns();
+    wait_for_start();
+    run->times.connecting = run->times.started = now_ns();
     error = open_codec(run, threads);
     if (!error)
         error = decode(run);
-    run->ended = now_ns();
+    run->times.ended = now_ns();
     return error;
-}
-
-static void report(const struct run *run)
-{
-    double first = run->pictures ? (double)(run->first - run->started) / 1e9 : 0;
-
-    printf("{\"pictures\": %" PRId64 ", \"seconds\": %.6f, \"first_picture\": %.6f}\n", run->pictures,
-           (double)(run->ended - run->started) / 1e9, first);
 }
 
 int main(int argc, char **argv)
@@ -123,16 +117,17 @@ int main(int argc, char **argv)
     struct run run = {0};
     int error;
 
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: plain-decode FILE [THREADS]\n");
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: plain-decode FILE THREADS [PICTURES]\n");
         return 2;
     }
     av_log_set_level(AV_LOG_ERROR);
-    error = measure(&run, argv[1], argc == 3 ? atoi(argv[2]) : 1);
+    run.wanted = argc == 4 ? atoll(argv[3]) : 0;
+    error = measure(&run, argv[1], atoi(argv[2]));
     if (error)
         fprintf(stderr, "plain-decode: %s: %s\n", argv[1], av_err2str(error));
     else
-        report(&run);
+        report_times(&run.times);
     av_frame_free(&run.frame);
     av_packet_free(&run.packet);
     avcodec_free_context(&run.codec);
