@@ -38,7 +38,7 @@ def octet_diagram(struct: Struct) -> str:
     lines.append(_border([], rows[0].cells))
     for row, below in zip(rows, [*(row.cells for row in rows[1:]), []], strict=True):
         lines += [_line(row), _border(row.cells, below)]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if "-" in line or line.strip("| "))
 
 
 def _rows(struct: Struct) -> Iterator[_Row]:

@@ -8,4 +8,6 @@ may come over a ring and which over a socket is for the reader of that ring or s
 
 from __future__ import annotations
 
-__all__ = ["core", "link", "video", "worker"]
+from paracore.classes._payload import Kind, MessageType, Payload
+
+__all__ = ["Kind", "MessageType", "Payload", "core", "link", "video", "worker"]

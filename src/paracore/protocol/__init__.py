@@ -15,6 +15,8 @@ that keeps the rules or raise ``RemoteProtocolError``.
 from __future__ import annotations
 
 from paracore.protocol._message import EVENT, FAILURE, HEADER_SIZE, PAYLOAD_MAX, REPLY, REQUEST, Header, message, split
+from paracore.protocol._ring import Ring, Role, format_page, mapping_size
+from paracore.protocol._session import SESSION, Direction, Refusal, State, Step, advance
 from paracore.protocol._wire import (
     BUFFER_MAX,
     DIMENSION_MAX,
@@ -46,8 +48,18 @@ __all__ = [
     "REQUEST",
     "RING_ORDER_MAX",
     "RING_ORDER_MIN",
+    "SESSION",
+    "Direction",
     "Header",
     "MessageFlag",
+    "Refusal",
+    "Ring",
+    "Role",
+    "State",
+    "Step",
+    "advance",
+    "format_page",
+    "mapping_size",
     "message",
     "split",
 ]
