@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job, shown: sandboxed domains decode real clips at once on one coprocessor.
 
-The parent (``_show``) starts a backend and one sandboxed process per domain (``_sandbox``), each of
-which runs ``_domain``: it looks around in its cell, decodes its clips and tells the parent about it in
+The parent (``paracore.demo.show``) starts a backend and one sandboxed process per domain (``_sandbox``), each
+of which runs ``_domain``: it looks around in its cell, decodes its clips and tells the parent about it in
 JSON lines. What it claims is compared with a plain libav decode (``_plain``) and printed; no figure
-comes from anywhere but the run.
+comes from anywhere but the run. The benchmarks use the same parts.
 """
 
-from __future__ import annotations
+from paracore.demo._backend import Backend, Member
+from paracore.demo._clips import Clip, natural_clip, prepare_clips, zoomed_clip
+from paracore.demo._plain import libav_versions, plain_hashes, plain_program, plain_run
+from paracore.demo._run import ProgramFailed, Run, Runner, time_program
 
-from paracore.demo._clips import Clip, prepare_clips
-from paracore.demo._show import Options, run
-
-__all__ = ["Clip", "Options", "prepare_clips", "run"]
+__all__ = [
+    "Backend",
+    "Clip",
+    "Member",
+    "ProgramFailed",
+    "Run",
+    "Runner",
+    "libav_versions",
+    "natural_clip",
+    "plain_hashes",
+    "plain_program",
+    "plain_run",
+    "prepare_clips",
+    "time_program",
+    "zoomed_clip",
+]

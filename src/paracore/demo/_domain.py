@@ -19,6 +19,7 @@ import numpy as np
 
 import paracore
 from paracore.demo._confinement import confinement
+from paracore.demo._run import Run
 from paracore.demo._thumbnail import thumbnail
 from paracore.media import demux
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from paracore.frontend import Picture
 
-__all__ = ["main"]
+__all__ = ["main", "timed_decode"]
 
 
 def main() -> None:
@@ -63,20 +64,27 @@ def check(socket: str, device: str, path: str, threads: int, thumbnails: list[in
             picture.release()
 
 
-def speed(socket: str, device: str, path: str, threads: int) -> None:
+def run(socket: str, device: str, path: str, threads: int) -> None:
     """Decodes a clip as fast as it goes. The clock starts before this process has any channel."""
+    _say("run", times=timed_decode(socket, device, path, threads)._asdict())
+
+
+def timed_decode(socket: str, device: str, path: str, threads: int, wanted: int = 0) -> Run:
+    """Decodes a clip, or its first ``wanted`` pictures, and says when what happened."""
     with demux(path) as stream:
         pictures, first = 0, 0.0
-        started = time.monotonic()
+        connecting = time.monotonic()
         with paracore.open(socket) as domain:
-            opened = time.monotonic()
+            started = time.monotonic()
             with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
                 for picture in decoder.decode(stream):
                     first = first or time.monotonic()
                     pictures += 1
                     picture.release()
+                    if pictures == wanted:
+                        break
                 ended = time.monotonic()
-    _say("speed", pictures=pictures, seconds=ended - opened, first_picture=first - started)
+    return Run(pictures, connecting, started, first, ended)
 
 
 def _hash(picture: Picture) -> str:
@@ -92,7 +100,7 @@ def _say(kind: str, **facts: object) -> None:
     sys.stdout.flush()
 
 
-_TASKS: dict[str, Callable[..., None]] = {"look_around": look_around, "check": check, "speed": speed}
+_TASKS: dict[str, Callable[..., None]] = {"look_around": look_around, "check": check, "run": run}
 
 if __name__ == "__main__":
     main()

@@ -7,25 +7,17 @@ libavcodec as the libav driver.
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from paracore._errors import ConfigError
+from paracore.demo._run import Run, time_program
 
 if TYPE_CHECKING:
     from paracore.demo._clips import Clip
 
-__all__ = ["Speed", "libav_versions", "plain_hashes", "plain_program", "plain_speed"]
-
-
-class Speed(NamedTuple):
-    """One decode of one clip: pictures, seconds from opening the codec to the end, seconds to the first picture."""
-
-    pictures: int
-    seconds: float
-    first_picture: float
+__all__ = ["libav_versions", "plain_hashes", "plain_program", "plain_run"]
 
 
 def plain_hashes(clip: Clip) -> list[str]:
@@ -48,10 +40,9 @@ def plain_hashes(clip: Clip) -> list[str]:
     return [line.rsplit(",", 1)[1].strip() for line in output.splitlines() if not line.startswith("#")]
 
 
-def plain_speed(clip: Clip, threads: int) -> Speed:
+def plain_run(clip: Clip, threads: int) -> Run:
     """Decodes a clip with libav alone."""
-    words = [str(plain_program("plain-decode")), str(clip.path), str(threads)]
-    return Speed(**json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
+    return time_program([str(plain_program("plain-decode")), str(clip.path), str(threads)])
 
 
 def plain_program(name: str) -> Path:

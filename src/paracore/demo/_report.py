@@ -12,10 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from paracore.demo._plain import Speed, libav_versions
+from paracore.demo._plain import libav_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from paracore.demo._run import Run
 
 __all__ = ["ClipResult", "DomainResult", "Report", "Thumbnail", "count_different", "machine"]
 
@@ -38,13 +40,13 @@ class ClipResult:
     pictures: int
     different: int
     thumbnails: list[Thumbnail]
-    runs: list[Speed] = field(default_factory=list)
-    plain_runs: list[Speed] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    plain_runs: list[Run] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         """Frames per second, the median of the runs."""
-        return median(run.pictures / run.seconds for run in self.runs)
+        return median(run.rate for run in self.runs)
 
     @property
     def ratio(self) -> float:
@@ -71,8 +73,8 @@ class ClipResult:
             "ratio": round(self.ratio, 4),
             "first_picture_ms": round(self.first_picture * 1e3, 2),
             "plain_first_picture_ms": round(self.plain_first_picture * 1e3, 2),
-            "runs": [run._asdict() for run in self.runs],
-            "plain_runs": [run._asdict() for run in self.plain_runs],
+            "runs": [_times(run) for run in self.runs],
+            "plain_runs": [_times(run) for run in self.plain_runs],
         }
 
 
@@ -152,6 +154,10 @@ class Report:
 def count_different(hashes: Sequence[str], expected: Sequence[str]) -> int:
     """How many pictures differ, place by place; a missing one and one too many count as well."""
     return sum(one != other for one, other in zip_longest(hashes, expected))
+
+
+def _times(run: Run) -> dict[str, float]:
+    return {"seconds": round(run.seconds, 6), "first_picture": round(run.first_picture, 6)}
 
 
 def machine() -> dict[str, object]:

@@ -19,9 +19,10 @@ from paracore.demo._backend import Backend, Member
 from paracore.demo._board import Board, Step, print_report
 from paracore.demo._clips import REAL, Clip, prepare_clips
 from paracore.demo._confinement import namespaces
-from paracore.demo._plain import Speed, plain_hashes, plain_speed
+from paracore.demo._plain import plain_hashes, plain_run
 from paracore.demo._process import DomainProcess
 from paracore.demo._report import ClipResult, DomainResult, Report, Thumbnail, count_different
+from paracore.demo._run import Run
 from paracore.demo._sandbox import NAMESPACES, SOCKET, Sandbox, check_sandbox
 from paracore.demo._sheet import draw_sheet
 
@@ -127,15 +128,15 @@ class _Demo:
                         clip.runs.append(run)
                         clip.plain_runs.append(plain_run)
 
-    def _plain(self, case: _Case) -> list[Speed]:
-        return [plain_speed(clip, self._options.threads) for clip in case.clips]
+    def _plain(self, case: _Case) -> list[Run]:
+        return [plain_run(clip, self._options.threads) for clip in case.clips]
 
-    def _ours(self, case: _Case) -> list[Speed]:
-        return [self._speed(case, clip) for clip in case.clips]
+    def _ours(self, case: _Case) -> list[Run]:
+        return [self._run(case, clip) for clip in case.clips]
 
-    def _speed(self, case: _Case, clip: Clip) -> Speed:
-        (answer,) = case.process.ask("speed", **self._arguments(clip))
-        return Speed(answer["pictures"], answer["seconds"], answer["first_picture"])
+    def _run(self, case: _Case, clip: Clip) -> Run:
+        (answer,) = case.process.ask("run", **self._arguments(clip))
+        return Run(**answer["times"])
 
     def _arguments(self, clip: Clip) -> dict[str, str | int]:
         return {"socket": str(SOCKET), "device": _DEVICE, "path": str(clip.path), "threads": self._options.threads}
