@@ -2,7 +2,7 @@
 """The main job, shown: sandboxed domains decode real clips at once on one coprocessor.
 
 The parent (``paracore.demo.show``) starts a backend and one sandboxed process per domain (``_sandbox``), each
-of which runs ``_domain``: it looks around in its cell, decodes its clips and tells the parent about it in
+of which runs ``domain``: it looks around in its cell, decodes its clips and tells the parent about it in
 JSON lines. What it claims is compared with a plain libav decode (``_plain``) and printed; no figure
 comes from anywhere but the run. The benchmarks use the same parts.
 """
@@ -10,6 +10,7 @@ comes from anywhere but the run. The benchmarks use the same parts.
 from paracore.demo._backend import Backend, Member
 from paracore.demo._clips import Clip, natural_clip, prepare_clips, zoomed_clip
 from paracore.demo._plain import libav_versions, plain_hashes, plain_program, plain_run
+from paracore.demo._report import machine
 from paracore.demo._run import ProgramFailed, Run, Runner, time_program
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Run",
     "Runner",
     "libav_versions",
+    "machine",
     "natural_clip",
     "plain_hashes",
     "plain_program",

@@ -29,7 +29,7 @@ class DomainProcess:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            sandbox.command("-m", "paracore.demo._domain"),
+            sandbox.command("-m", "paracore.demo.domain"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m bench``: runs the benchmarks, prints a table, writes the report and the plots."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import alongside, calls, copies, decode, encode, idle, startup
+from bench._machine import Noise
+from bench._report import Result, write_report
+from bench._setting import ROOT, Setting
+from paracore import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["main"]
+
+_MODULES = (decode, encode, calls, alongside, startup, idle, copies)
+_BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
+    name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
+}
+
+
+def main() -> int:
+    """Returns 0 when every promise that was measured is kept, else 1."""
+    arguments = _parse()
+    output: Path = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    setting = Setting(arguments.pairs or (5 if arguments.quick else 9), arguments.quick, ROOT / "build" / "clips")
+    console = Console()
+    noise = Noise()
+    results = list(_run(arguments.only or list(_BENCHMARKS), setting, console))
+    results.append(noise.result())
+    write_report(results, output / "report.json")
+    console.print(_table(results))
+    for path in [output / "report.json", *_draw(results, output)]:
+        console.print(path, highlight=False)
+    return 1 if any(result.met is False for result in results) else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="paracore bench", description="Measures the promises of SPECIFICATION.md.")
+    parser.add_argument(
+        "--only", metavar="NAME", action="append", choices=list(_BENCHMARKS), help="this one; repeatable"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    parser.add_argument("--pairs", type=int, help="measurements of each")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder of the report")
+    return parser.parse_args()
+
+
+def _run(names: list[str], setting: Setting, console: Console) -> Iterator[Result]:
+    for number, name in enumerate(names, 1):
+        started = time.monotonic()
+        with console.status(f"{number}/{len(names)} {name}"):
+            results = list(_measure(name, setting, console))
+        for result in results:
+            console.print(f"{result.name:22} {_figure(result)}  ({time.monotonic() - started:.0f} s)", highlight=False)
+        yield from results
+
+
+def _measure(name: str, setting: Setting, console: Console) -> Iterator[Result]:
+    """One benchmark's results; one that cannot be run here is named and left out."""
+    try:
+        yield from _BENCHMARKS[name](setting)
+    except (Error, OSError, ImportError, StopIteration) as error:
+        console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
+
+
+def _draw(results: list[Result], output: Path) -> list[Path]:
+    from bench._plots import draw_plots  # noqa: PLC0415 - matplotlib takes its time
+
+    return draw_plots(results, output)
+
+
+def _figure(result: Result) -> str:
+    beside = f" beside {result.reference:.4g}" if result.reference is not None else ""
+    ratio = f", ratio {result.ratio:.3f}" if result.ratio is not None else ""
+    return f"{result.value:.4g} {result.unit}{beside}{ratio}"
+
+
+def _table(results: list[Result]) -> Table:
+    table = Table(title="paracore beside what it is compared with")
+    table.add_column("benchmark", no_wrap=True)
+    for heading in ("value", "unit", "reference", "ratio", "spread", "promise", "met"):
+        table.add_column(heading, justify="right")
+    marks = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
+    for result in results:
+        facts = result.facts()
+        numbers = [f"{facts[key]:.4g}" if facts[key] is not None else "" for key in ("reference", "ratio")]
+        table.add_row(
+            result.name,
+            f"{result.value:.4g}",
+            result.unit,
+            *numbers,
+            f"{facts['spread']:.1%}",
+            result.promise or "",
+            marks[result.met],
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

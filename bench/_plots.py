@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as pictures: ratios with all their pairs, round trips on one scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+
+from bench._promises import PROMISES
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from bench._report import Result
+
+__all__ = ["draw_plots"]
+
+_OURS, _THEIRS, _LIMIT, _MISSED = "#0072b2", "#999999", "#d55e00", "#cc3311"
+
+
+def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Draws what there is; returns the files."""
+    ratios = [result for result in results if result.pairs and result.unit == "frames/s"]
+    calls = [result for result in results if result.name.startswith("call-")]
+    drawn = []
+    if ratios:
+        drawn.append(_ratios(ratios, folder / "frames-per-second.png"))
+    if calls:
+        drawn.append(_calls(calls, folder / "round-trips.png"))
+    return drawn
+
+
+def _ratios(results: Sequence[Result], path: Path) -> Path:
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.7 * len(results)), layout="constrained")
+    for row, result in enumerate(reversed(results)):
+        values = [pair.ratio for pair in result.pairs]
+        axes.plot(values, [row] * len(values), "o", color=_OURS, alpha=0.35, markersize=6, markeredgewidth=0)
+        color = _OURS if result.met is not False else _MISSED
+        axes.plot([result.ratio or 0], [row], "|", color=color, markersize=26, markeredgewidth=3)
+        promise = PROMISES.get(result.name)
+        if promise:
+            axes.plot([promise.limit], [row], "|", color=_LIMIT, markersize=18, markeredgewidth=1.5)
+    axes.axvline(1.0, color=_THEIRS, linewidth=1)
+    axes.set_yticks(range(len(results)), [f"{r.name}\n{r.value:.0f} frames/s" for r in reversed(results)])
+    axes.set_xlabel("frames per second through paracore ÷ plain libav, each pair and the median; orange: the promise")
+    return _save(figure, path)
+
+
+def _calls(results: Sequence[Result], path: Path) -> Path:
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.5 * len(results)), layout="constrained")
+    rows = range(len(results))
+    ordered = sorted(results, key=lambda result: -result.value)
+    colors = [_OURS if result.promise else _THEIRS for result in ordered]
+    bars = axes.barh(rows, [result.value for result in ordered], color=colors)
+    axes.bar_label(bars, [f" {result.value:.2f} µs" for result in ordered])
+    for row, result in enumerate(ordered):
+        if result.reference is not None:
+            axes.plot([result.reference], [row], "|", color=_LIMIT, markersize=20, markeredgewidth=2)
+    axes.set_yticks(rows, [result.name for result in ordered])
+    axes.set_xscale("log")
+    axes.margins(x=0.2)
+    axes.set_xlabel("a small call and its reply, µs (median); orange: what it is compared with")
+    return _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return path

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What paracore promises, by the name of the benchmark that measures it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["PROMISES", "Promise"]
+
+
+class Promise(NamedTuple):
+    """A limit on a result's value, its ratio to the reference, or its difference from it."""
+
+    of: Literal["value", "ratio", "difference"]
+    relation: Literal["≥", "≤"]
+    limit: float
+
+    def met(self, value: float, reference: float | None, ratio: float | None) -> bool:
+        """Whether the figures keep it."""
+        seen = {"value": value, "ratio": ratio, "difference": value - (reference or 0.0)}[self.of]
+        if seen is None:
+            return False
+        return seen >= self.limit if self.relation == "≥" else seen <= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.relation} {self.limit:g}"
+
+
+PROMISES = {
+    # frames per second beside plain libav's
+    "decode-1080p-python": Promise("ratio", "≥", 0.98),
+    "decode-1080p-c": Promise("ratio", "≥", 0.98),
+    "decode-1080p-threads": Promise("ratio", "≥", 0.95),
+    "decode-480p": Promise("ratio", "≥", 0.93),
+    "encode-720p": Promise("ratio", "≥", 0.97),
+    "decode-8-domains": Promise("ratio", "≥", 0.95),
+    # microseconds of a small synchronous call
+    "call-sleeping": Promise("ratio", "≤", 1.3),
+    "call-spinning": Promise("value", "≤", 2.0),
+    "call-python-driver": Promise("difference", "≤", 25.0),
+    "call-from-python": Promise("difference", "≤", 15.0),
+    # milliseconds from nothing to the first picture
+    "first-picture": Promise("difference", "≤", 20.0),
+    # what a domain costs that does nothing
+    "idle-cpu": Promise("value", "≤", 0.0),
+    "idle-memory": Promise("value", "≤", 10.0),
+    "connect-64": Promise("value", "≤", 10.0),
+    # pixels
+    "pixel-copies": Promise("value", "≤", 0.0),
+}
