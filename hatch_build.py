@@ -9,11 +9,14 @@ and knows what is out of date; what it installs lands in ``src/paracore/_native`
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,15 @@ def meson(*arguments: str | Path) -> None:
     )
     if run.returncode:
         sys.exit(f"{run.stdout}\nthe C code could not be built (meson {' '.join(map(str, arguments))})")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keeps two builds of one tree apart."""
+    BUILD.parent.mkdir(parents=True, exist_ok=True)
+    with (BUILD.parent / "native.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def compile_native() -> None:
@@ -85,8 +97,9 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its para
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds, and tells hatchling what else goes into the wheel and for which machine it is."""
-        compile_native()
-        built = install_native()
+        with alone():
+            compile_native()
+            built = install_native()
         if version == "editable":
             return
         build_data["pure_python"] = False
@@ -99,10 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Builds the C code into src/paracore/_native.")
     parser.add_argument("--stubs", action="store_true", help="make the checked-in .pyi files again, too")
     arguments = parser.parse_args()
-    compile_native()
-    install_native()
-    if arguments.stubs:
-        write_stubs()
+    with alone():
+        compile_native()
+        install_native()
+        if arguments.stubs:
+            write_stubs()
 
 
 if __name__ == "__main__":
