@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A decoder: access units in, pictures out, each in the domain's own pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paracore._native._frontend import ffi
+from paracore.frontend._decoding import Decoding
+from paracore.frontend._picture import Format
+from paracore.frontend._running import Running, deadline_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from paracore.frontend._buffers import Region
+    from paracore.frontend._packet import Packet
+    from paracore.frontend._picture import Picture
+
+__all__ = ["Decoder", "fill"]
+
+
+def fill(region: Region, packet: Packet) -> None:
+    """Copies an access unit into its region."""
+    ffi.memmove(ffi.cast("uint8_t *", region.memory.address + region.offset), packet.data, region.length)
+
+
+class Decoder(Running[Decoding]):
+    """A decoding session: a context manager.
+
+    Two styles. ``for picture in decoder.decode(packets)`` does everything. Or step by step: ``send`` packets and
+    ``receive`` pictures in between, ``drain`` at the end and ``receive`` until None.
+    """
+
+    def decode(self, packets: Iterable[Packet]) -> Iterator[Picture]:
+        """Decodes a whole stream, up to its last picture; may be used again for the next.
+
+        Raises:
+            QuotaExceeded: so many pictures are held that a limit of the domain stops the device.
+            DeviceLost: the worker died.
+        """
+        state = self._state
+        pictures = state.pictures
+        for packet in packets:
+            while not self._try_send(packet):
+                if not pictures:
+                    self._wait(None)
+                while pictures:
+                    yield pictures.popleft()
+            self._look()
+            while pictures:
+                yield pictures.popleft()
+        self.drain()
+        while (picture := self.receive()) is not None:
+            yield picture
+
+    def send(self, packet: Packet, timeout: float | None = None) -> None:
+        """Gives the device one access unit; waits while it has enough of them.
+
+        Raises:
+            TimeoutError: the device took none in time.
+            StateError: pictures wait to be received, and the device cannot go on before they are.
+        """
+        deadline = deadline_of(timeout)
+        while not self._try_send(packet):
+            if not self._wait(deadline):
+                raise TimeoutError("the decoder takes no more packets now")
+
+    def _try_send(self, packet: Packet) -> bool:
+        self._check_open()
+        state = self._state
+        state.check()
+        length = memoryview(packet.data).nbytes
+        while (request := state.arena_request(length)) is not None:
+            self._channel.supply(request)
+            state.check()
+        region = state.reserve(length)
+        if region is None:
+            return False
+        fill(region, packet)
+        state.submit(region, packet)
+        self._serve()
+        return True
+
+    def receive(self, timeout: float | None = None) -> Picture | None:
+        """The next picture in the order of showing.
+
+        Without a time-out this waits until there is one or a drain is complete: a decoder that has been given
+        too little to make a picture of, and is not drained, would wait for ever.
+
+        Returns:
+            None when the time is over, or ``drained``.
+        """
+        state, deadline = self._state, deadline_of(timeout)
+        self._check_open()
+        while not state.pictures:
+            if state.drained:
+                return None
+            if not self._wait(deadline) and not state.pictures:
+                return None
+        return state.pictures.popleft()
+
+    @property
+    def format(self) -> Format | None:
+        """What the stream looks like at its head; None before the decoder has met its first format."""
+        return Format.of_wire(self._state.form) if self._state.form else None
+
+    @property
+    def refused(self) -> int:
+        """Access units of which the codec could make nothing."""
+        return self._state.refused

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An encoder as its domain sees it, sans-I/O.
+
+Theory of operation
+-------------------
+Pictures are filled by the user in spans that the backend may only read, and come back when the codec
+is done with them. Each access unit is written into a span of its own, copied out of it
+(kilobytes) and the span is lent again at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from paracore._errors import RemoteProtocolError
+from paracore.classes import video
+from paracore.frontend._buffers import Lease, Memory, Span, aligned, spans_of
+from paracore.frontend._geometry import check_format
+from paracore.frontend._packet import EncodedPacket
+from paracore.frontend._picture import WritablePicture, ticks, wire_ticks
+from paracore.frontend._session import MemoryRequest, Session
+from paracore.protocol._session import Direction, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Encoding"]
+
+#: Pictures beyond the device's need: one being filled, one on its way.
+HEADROOM = 2
+#: Spans for access units: a codec with look-ahead gives out several at once.
+OUTPUT_COUNT = 8
+#: Beyond the picture's own size, for headers: a codec that cannot compress stores.
+OUTPUT_EXTRA = 64 << 10
+
+
+class Encoding(Session):
+    """State of one encoder.
+
+    Args:
+        form: the format as the device wants it.
+        copy: copies octets out of this process's memory, told address and length.
+
+    Attributes:
+        packets: encoded and not yet taken.
+        form: the layout of the pictures.
+    """
+
+    def __init__(self, form: video.PictureFormat, copy: Callable[[int, int], bytes]) -> None:
+        super().__init__(Direction.ENCODE)
+        check_format(form)
+        self._step(Step.FORMAT_SET_REPLY)
+        self.form = form
+        self.packets: deque[EncodedPacket] = deque()
+        self._copy = copy
+        self._returned_outputs: deque[Span] = deque()
+        self._picture_count = 0
+        self._wanted = max(form.buffers_min, 1) + HEADROOM
+        self._outputs_wanted = OUTPUT_COUNT
+        self._next_timestamp = 0
+
+    # --- pictures ---------------------------------------------------------------------------
+
+    def picture(self) -> WritablePicture | None:
+        """An empty picture; None while there is none."""
+        return WritablePicture(Lease(self.returns.popleft(), self.returns), self.form) if self.returns else None
+
+    def submit(self, picture: WritablePicture) -> None:
+        """Queues a filled picture.
+
+        Raises:
+            StateError: it has been sent before.
+        """
+        lease = picture.take()
+        timestamp = self._next_timestamp if picture.timestamp is None else picture.timestamp
+        self._next_timestamp = timestamp + (picture.duration or 1)
+        span = video.Span(lease.span.memory.identity, lease.span.length, lease.span.offset)
+        flags = video.InputFlag.KEY if picture.key else video.InputFlag(0)
+        self._submit(_Sent(lease), span, flags, wire_ticks(timestamp), picture.duration)
+
+    def _input_returned(self, holder: _Sent, error: int) -> None:
+        del holder.lease  # it goes back as soon as the user looks at it no more
+        if error not in (0, video.Error.CANCELLED):
+            self._fault = RemoteProtocolError(f"the encoder could make nothing of a picture (error {error})")
+
+    # --- spans ------------------------------------------------------------------------------
+
+    def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
+        """Spans for access units and pictures; more pictures when the user fills so many at once."""
+        if self._fault:
+            return None
+        if self._outputs_wanted:
+            size = aligned(self.form.size + OUTPUT_EXTRA)
+            length = self._outputs_wanted * size
+            return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse)
+        if not self._wanted and waiting and not self.returns and not self._inputs:
+            self._wanted = HEADROOM
+        if not self._wanted:
+            return None
+        length = self._wanted * aligned(self.form.size)
+        return MemoryRequest(length, read_only=True, accept=self._accept_pictures, refuse=self._refuse)
+
+    def _accept_outputs(self, memory: Memory) -> None:
+        for span in spans_of(memory, self._outputs_wanted, self.form.size + OUTPUT_EXTRA, 1, 0):
+            self._lend(span)
+        self._outputs_wanted = 0
+
+    def _accept_pictures(self, memory: Memory) -> None:
+        self.returns.extend(spans_of(memory, self._wanted, self.form.size, self._picture_count, 0))
+        self._picture_count += self._wanted
+        self._wanted = 0
+
+    def _refuse(self, fault: Exception) -> None:
+        """Makes do with one picture less, and with half the outputs, while that is possible."""
+        if self._outputs_wanted > 1:
+            self._outputs_wanted //= 2
+        elif not self._outputs_wanted and self._wanted > (1 if self._picture_count else self.form.buffers_min):
+            self._wanted -= 1
+        else:
+            self._fault = fault
+
+    def recycle(self) -> None:
+        """Lends the outputs that have been copied out of."""
+        while self._returned_outputs:
+            self._lend(self._returned_outputs.popleft())
+
+    # --- events -----------------------------------------------------------------------------
+
+    def _output_returned(self, span: Span, event: video.OutputReady) -> None:
+        self._returned_outputs.append(span)
+        if event.flags & (video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY):
+            return
+        if event.bytes_used > span.length:
+            raise RemoteProtocolError(f"{event.bytes_used} octets in a span of {span.length}")
+        self.packets.append(
+            EncodedPacket(
+                self._copy(span.address, event.bytes_used),
+                ticks(event.timestamp),
+                ticks(event.decode_timestamp),
+                event.duration,
+                bool(event.flags & video.OutputFlag.KEY),
+            )
+        )
+
+    def dispose(self) -> None:
+        """Lets go of all memory; the session is over."""
+        self._returned_outputs.clear()
+        super().dispose()
+
+    def flushed(self) -> None:
+        """The device has forgotten its pictures; what it made before is not wanted either."""
+        super().flushed()
+        self.packets.clear()
+
+
+class _Sent:
+    """A picture with the device."""
+
+    __slots__ = ("lease", "serial")
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.serial = 0

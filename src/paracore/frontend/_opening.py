@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls that open a session. They wait for replies; the asynchronous API makes them on a thread."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from paracore._native._frontend import ffi
+from paracore.classes import video
+from paracore.frontend._decoding import Decoding
+from paracore.frontend._encoding import Encoding
+from paracore.frontend._settings import EncoderSettings, control_number, controls_of, wire_format_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from paracore.classes import core
+    from paracore.frontend._capability import DeviceFacts
+    from paracore.frontend._channel import Channel
+
+__all__ = ["open_decoding", "open_encoding"]
+
+
+def open_decoding(
+    channel: Channel,
+    facts: DeviceFacts,
+    limits: core.LimitsQueryReply,
+    codec: str,
+    *,
+    threads: int | None,
+    low_delay: bool,
+) -> tuple[int, Decoding]:
+    """Opens a decoder's session; returns its number and its state.
+
+    Raises:
+        MediaError: the device cannot decode that.
+        QuotaExceeded: the domain has as many sessions as it may.
+    """
+    request = facts.open_request(codec, "decode", low_delay=low_delay)
+    with _opened(channel, request, f"opening {facts.name} to decode {codec}") as session:
+        if threads is not None:
+            _set_controls(channel, session, {"threads": threads})
+        return session, Decoding(limits.outstanding)
+
+
+def open_encoding(channel: Channel, facts: DeviceFacts, codec: str, settings: EncoderSettings) -> tuple[int, Encoding]:
+    """Opens an encoder's session; returns its number and its state.
+
+    Raises:
+        MediaError: the device cannot encode that, or not from such pictures.
+        QuotaExceeded: the domain has as many sessions as it may.
+        ValueError: a setting has no such value.
+    """
+    wish = wire_format_of(settings, facts.require(codec, "encode"))
+    controls = controls_of(settings)
+    request = facts.open_request(codec, "encode", low_delay=settings.get("low_delay", False))
+    with _opened(channel, request, f"opening {facts.name} to encode {codec}") as session:
+        _set_controls(channel, session, controls)
+        reply = channel.call(video.FormatSet(wish), video.FormatSetReply, "setting the format", session)
+        return session, Encoding(reply.format, _copy_out)
+
+
+@contextmanager
+def _opened(channel: Channel, request: video.Open, what: str) -> Iterator[int]:
+    session = channel.call(request, video.OpenReply, what).session
+    try:
+        yield session
+    except BaseException:
+        channel.close_session(session)
+        raise
+
+
+def _set_controls(channel: Channel, session: int, controls: Mapping[str, int]) -> None:
+    for name, value in controls.items():
+        request = video.ControlSet(control_number(name), value)
+        channel.call(request, video.ControlSetReply, f"setting {name} to {value}", session)
+
+
+def _copy_out(address: int, length: int) -> bytes:
+    """Octets of this process's memory."""
+    return bytes(ffi.buffer(ffi.cast("uint8_t *", address), length))

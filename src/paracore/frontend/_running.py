@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What waits for a session, synchronously: the thin skin of I/O around its state."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from paracore._errors import StateError, TransportError
+from paracore.classes import video
+from paracore.frontend._settings import control_number
+
+if TYPE_CHECKING:
+    from paracore.frontend._channel import Channel
+    from paracore.frontend._session import Session
+
+__all__ = ["STARVATION_SECONDS", "Running", "deadline_of"]
+
+#: How long a device that lacks spans may still be silent before that counts as a standstill.
+STARVATION_SECONDS = 1.0
+
+S = TypeVar("S", bound="Session")
+
+
+def deadline_of(timeout: float | None) -> float | None:
+    """When a time-out that starts now is over."""
+    return None if timeout is None else time.monotonic() + timeout
+
+
+class Running(Generic[S]):
+    """A session that is open. One thread at a time; other sessions of the channel may have others."""
+
+    def __init__(self, channel: Channel, session: int, state: S) -> None:
+        self._channel = channel
+        self._line = channel.line(session)
+        self._state = state
+        self._closed = False
+
+    # --- I/O --------------------------------------------------------------------------------
+
+    def _serve(self, *, waiting: bool = False) -> None:
+        """Gives the device what is due to it."""
+        state, channel = self._state, self._channel
+        while (request := state.memory_request(waiting=waiting)) is not None:
+            channel.supply(request)
+        if channel.littered:
+            channel.reap()
+        posts = state.take_posts()
+        if posts:
+            self._line.post(posts)
+        state.check()
+
+    def _look(self) -> None:
+        """Takes what has arrived, without waiting."""
+        self._line.wait(0.0)
+        self._take()
+
+    def _take(self) -> None:
+        inbox, state = self._line.inbox, self._state
+        while inbox:
+            state.receive(*inbox.popleft())
+
+    def _wait(self, deadline: float | None) -> bool:
+        """Waits for news; False when the deadline passed first.
+
+        Raises:
+            QuotaExceeded: the device stands still because a limit of the domain keeps memory from it.
+        """
+        self._check_open()
+        try:
+            self._serve(waiting=True)
+            limit = self._state.patience(deadline, time.monotonic() + STARVATION_SECONDS)
+            news = self._line.wait(limit)
+            if not news and limit != deadline:
+                self._state.starve()
+            self._take()
+            self._serve()
+        except TransportError as fault:
+            self._state.end(fault)
+            raise
+        return news
+
+    def _call(self, request: Any, reply: Any, what: str) -> Any:
+        self._check_open()
+        return self._channel.call(request, reply, what, self._line.session)
+
+    # --- what both directions offer ---------------------------------------------------------
+
+    def drain(self) -> None:
+        """Says that no more input comes for now: what is under way is given out.
+
+        Raises:
+            StateError: a drain is under way.
+        """
+        self._check_open()
+        self._state.drain()
+        self._serve()
+
+    @property
+    def drained(self) -> bool:
+        """A drain is complete, and nothing has been sent since."""
+        return self._state.drained
+
+    def flush(self) -> None:
+        """Forgets all that is under way: to go on elsewhere in the stream."""
+        self._serve()
+        self._call(video.Flush(), video.FlushReply, "flush")
+        self._look()
+        self._state.flushed()
+
+    def control(self, name: str, value: int | None = None) -> int:
+        """Reads a control, or sets it.
+
+        Args:
+            name: as in ``video.Control``, in lower case: ``"bitrate"``, ``"gop"``, ``"threads"`` …
+            value: to set.
+
+        Returns:
+            Its value, as the device took it.
+
+        Raises:
+            StateError: the codec takes it only before it starts.
+        """
+        number = control_number(name)
+        if value is None:
+            got = self._call(video.ControlGet(number), video.ControlGetReply, f"reading {name}")
+        else:
+            got = self._call(video.ControlSet(number, value), video.ControlSetReply, f"setting {name} to {value}")
+        return int(got.value)
+
+    # --- end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Ends the session. Pictures that are still held stay as they are. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._channel.closed:
+            self._channel.close_session(self._line.session)
+            self._state.dispose()
+            self._channel.reap()
+        self._state.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StateError("closed", "open")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True) or self._channel.closed:
+            return
+        warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
+        self._channel.abandon(self._line.session)
