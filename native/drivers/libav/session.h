@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of one session share.
+ *
+ * Three kinds of threads meet here: the worker's (the functions of codec.h), the session's own (it alone
+ * runs the codec: the functions of struct role and struct engine), and the codec's (they take and release
+ * spans). One lock guards all that they share; one condition tells of any change. Neither is held
+ * while the codec runs, and references to pictures are dropped without the lock, for their release takes it.
+ *
+ * Nothing is allocated to tell of a completion: a loan brings its slip, which carries the word back, and
+ * the session keeps one slip each for a source change, a drain and a failure. So the memory of a
+ * session is bounded by what the domain has queued, and a completion cannot get lost.
+ */
+#ifndef PARACORE_LIBAV_SESSION_H
+#define PARACORE_LIBAV_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "codec.h"
+
+#define SPAN_ALIGNMENT 64u /* of a span's address: what the widest vector instructions ask for */
+#define THREADS_MAX 64     /* bounds the threads and picture memory that one control can ask for */
+#define CONTROLS (PARACORE_CONTROL_PROFILE + 1)
+#define BIT(n) (UINT64_C(1) << (n))
+
+/* A loan of the domain's memory, and later the word that it is over. */
+struct slip {
+    TAILQ_ENTRY(slip) link;
+    struct paracore_codec *codec;
+    struct paracore_completion done;
+    void *address;
+    size_t length;
+    int64_t timestamp, duration;
+    uint32_t flags;
+};
+TAILQ_HEAD(slips, slip);
+
+/*
+ * Output memory that is lent (it has a slip), held by the codec, or both: a picture given back goes on
+ * being held as a reference, and may be lent anew meanwhile. Neither: it is forgotten.
+ */
+struct span {
+    TAILQ_ENTRY(span) link;
+    struct paracore_codec *codec;
+    uint8_t *address;
+    size_t length;
+    struct slip *slip;
+    bool held;  /* the codec reads or writes it */
+    bool shown; /* while held: its picture has been given out */
+    struct paracore_picture_format format; /* while held: the layout of its picture */
+};
+
+/* What a direction does, on the session's thread. */
+struct role {
+    int (*open)(struct paracore_codec *codec); /* on the worker's thread */
+    void (*unit)(struct paracore_codec *codec, struct slip *slip);
+    void (*drain)(struct paracore_codec *codec);
+    void (*flush)(struct paracore_codec *codec);
+    void (*close)(struct paracore_codec *codec); /* also after a failed open */
+};
+extern const struct role paracore_decoder, paracore_encoder;
+
+struct paracore_codec {
+    const struct role *role;
+    void *state; /* the role's own */
+    struct paracore_codec_options options;
+    int64_t control[CONTROLS];
+    pthread_t thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* Guarded by the lock. */
+    struct slips inputs, completions;
+    TAILQ_HEAD(, span) spans;
+    struct slip *change, *drained, *failed; /* NULL while under way */
+    bool started;                           /* the first input has been queued */
+    bool over;                              /* it has failed */
+    bool flushing, closing;
+    struct paracore_picture_format told; /* the newest format that the domain was told of */
+    uint32_t generation;                 /* of it; 0: none yet */
+    struct paracore_picture_format shown; /* of the pictures now coming out */
+    uint32_t shown_generation;
+    bool unmarked; /* pictures came out since the last one marked with LAST */
+};
+
+/* --- codec.c ---------------------------------------------------------------------------------- */
+
+uint32_t paracore_error(int averror);
+/* An input is the domain's again. Takes the lock, as does the next; the others need it. */
+void paracore_done(struct slip *slip, uint32_t error);
+/* A flush or a close wants the codec to come to rest: nothing may wait any longer. */
+bool paracore_stopping(struct paracore_codec *codec);
+bool paracore_stopped(const struct paracore_codec *codec);
+void paracore_wait(struct paracore_codec *codec);
+void paracore_push(struct paracore_codec *codec, struct slip *slip); /* whose completion is filled in */
+void paracore_fail(struct paracore_codec *codec, uint32_t error);
+/* A source change. Needs `change` to be there; counts a new generation. */
+void paracore_tell(struct paracore_codec *codec, const struct paracore_picture_format *format, uint32_t changes);
+
+/* --- spans.c; paracore_span_free takes the lock, the others need it ----------------------------- */
+
+int paracore_span_lend(struct paracore_codec *codec, struct slip *slip);
+/* Memory for a picture of this format, telling of it first if the domain must; NULL when told to stop. Waits. */
+struct span *paracore_span_take(struct paracore_codec *codec, const struct paracore_picture_format *format);
+/* The same at once, of any size, or NULL. */
+struct span *paracore_span_any(struct paracore_codec *codec);
+void paracore_span_release(struct span *span);
+/* The free callback of an AVBuffer: the codec's last reference has gone. */
+void paracore_span_free(void *span, uint8_t *data);
+/* The held span that begins here, or NULL. */
+struct span *paracore_span_find(struct paracore_codec *codec, const uint8_t *address);
+void paracore_span_cancel(struct paracore_codec *codec, uint64_t size); /* those that are smaller */
+/* Takes the loan of the oldest span that is not held out of circulation, or NULL. */
+struct slip *paracore_span_collect(struct paracore_codec *codec);
+/* Whether pictures of the layout told last are on their way behind those of the layout shown. */
+bool paracore_span_behind(struct paracore_codec *codec);
+bool paracore_span_holds(struct paracore_codec *codec, const void *address, size_t length);
+void paracore_span_forget(struct paracore_codec *codec); /* all of them, at the end */
+
+#endif
