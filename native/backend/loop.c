@@ -40,6 +40,7 @@ struct paracore_loop {
     int epoll;
     uint64_t spin_ns;
     uint64_t spin_until;
+    bool busy; /* the last pass did something */
     uint32_t channel_count;
     TAILQ_HEAD(active_list, channel) active;
     TAILQ_HEAD(, channel) dirty;
@@ -294,12 +295,13 @@ static bool pass(struct paracore_loop *loop, struct batch *batch)
         if (visit(loop, channel, batch)) {
             worked = true;
             channel->idle_visits = 0;
-        } else if (channel->active && ++channel->idle_visits >= IDLE_VISITS) {
+        } else if (loop->busy && channel->active && ++channel->idle_visits >= IDLE_VISITS) {
             put_to_sleep(loop, channel);
         }
         channel = next;
     }
     paracore_loop_flush(loop);
+    loop->busy = worked;
     return worked;
 }
 
