@@ -58,11 +58,11 @@ class Setting:
         return 64 if os.geteuid() == 0 else 1
 
     @contextmanager
-    def backend(self, domains: int = 1) -> Iterator[Backend]:
-        """A backend that serves so many domains."""
+    def backend(self, domains: int = 1, **options: float) -> Iterator[Backend]:
+        """A backend that serves so many domains; ``options`` are of its section of the configuration."""
         gids = [gid for number in range(domains) if (gid := self.gid(number)) is not None]
         members = [Member(f"domain{gid}", gid=gid) for gid in gids] or [Member("own", uid=os.geteuid())]
-        with Backend(members) as backend:
+        with Backend(members, options=options) as backend:
             yield backend
 
     def gid(self, number: int = 0) -> int | None:

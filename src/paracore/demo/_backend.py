@@ -53,13 +53,15 @@ class Backend:
         process: the supervisor.
     """
 
-    def __init__(self, members: Sequence[Member], *, device: str = "vpu0", driver: str = "libav") -> None:
+    def __init__(
+        self, members: Sequence[Member], *, device: str = "vpu0", options: Mapping[str, float] | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-"))
         self.folder.chmod(0o711)  # other users reach the socket and see nothing else
         self.socket = self.folder / "paracore.sock"
         self._log = self.folder / "log"
         configuration = self.folder / "paracore.toml"
-        configuration.write_text(_configuration(self.socket, device, driver, members), encoding="utf-8")
+        configuration.write_text(_configuration(self.socket, device, members, options or {}), encoding="utf-8")
         program = Path(sys.executable).with_name("paracore")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -98,8 +100,10 @@ class Backend:
             time.sleep(0.02)
 
 
-def _configuration(path: Path, device: str, driver: str, members: Sequence[Member]) -> str:
-    head = f'[backend]\nsocket = "{path}"\n\n[[device]]\nname = "{device}"\ndriver = "{driver}"\n'
+def _configuration(path: Path, device: str, members: Sequence[Member], options: Mapping[str, float]) -> str:
+    head = f'[backend]\nsocket = "{path}"\n'
+    head += "".join(f"{name} = {value!r}\n" for name, value in options.items())
+    head += f'\n[[device]]\nname = "{device}"\ndriver = "libav"\n'
     return "\n".join([head, *(member.toml() for member in members)])
 
 
