@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from paracore.classes._payload import Payload
-    from paracore.frontend._session import MemoryRequest, Post
+    from paracore.frontend._session import Post
 
 __all__ = ["Channel", "Inbox", "Line", "Statistics"]
 
@@ -213,20 +213,22 @@ class Channel:
 
     # --- memory -----------------------------------------------------------------------------
 
-    def supply(self, request: MemoryRequest) -> None:
-        """Grants, maps and attaches memory, and hands it over; or tells that a limit forbids it."""
+    def grant(self, length: int, *, read_only: bool) -> Memory:
+        """Grants memory to the backend, maps it here and attaches it.
+
+        Raises:
+            QuotaExceeded: a limit of the domain forbids it.
+        """
         self.reap()
         buffer: Any = ffi.new("struct paracore_buffer *")
-        flags = _READ_ONLY if request.read_only else 0
-        status = lib.paracore_buffer_create(self.handle, request.length, flags, buffer)
+        status = lib.paracore_buffer_create(self.handle, length, _READ_ONLY if read_only else 0, buffer)
         if status == _ENOSPC:
-            request.refuse(self._limit_in_the_way())
-            return
+            raise self._limit_in_the_way()
         if status < 0:
             raise self.fault(status, "granting memory")
         self._buffers[buffer.id] = buffer
         address = int(ffi.cast("uintptr_t", buffer.address))
-        request.accept(Memory(buffer.id, address, buffer.length, self._retire))
+        return Memory(buffer.id, address, buffer.length, self._retire)
 
     def _limit_in_the_way(self) -> QuotaExceeded:
         """Which of the domain's limits forbids one more buffer."""

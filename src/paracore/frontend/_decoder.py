@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paracore._errors import StateError
 from paracore._native._frontend import ffi
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._picture import Format
@@ -63,6 +64,8 @@ class Decoder(Running[Decoding]):
         """
         deadline = deadline_of(timeout)
         while not self._try_send(packet):
+            if self._state.blocked:
+                raise StateError("full of pictures", "relieved of some by receive()")
             if not self._wait(deadline):
                 raise TimeoutError("the decoder takes no more packets now")
 
@@ -72,7 +75,7 @@ class Decoder(Running[Decoding]):
         state.check()
         length = memoryview(packet.data).nbytes
         while (request := state.arena_request(length)) is not None:
-            self._channel.supply(request)
+            self._grant(request)
             state.check()
         region = state.reserve(length)
         if region is None:

@@ -83,6 +83,11 @@ class Decoding(Session):
         self._filled = len(self._inputs) > (self._depth - BATCH if self._filled else self._depth - 1)
         return self._filled
 
+    @property
+    def blocked(self) -> bool:
+        """The device lacks spans because nobody takes its pictures."""
+        return bool(self.pictures) and self.form is not None and len(self._lent) < self.form.buffers_min
+
     def reserve(self, length: int) -> Region | None:
         """Room for one access unit; None while there is none."""
         return self._arena.allocate(length) if self._arena and not self.full else None

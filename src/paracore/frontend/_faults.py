@@ -107,7 +107,9 @@ def open_fault(status: int, address: str, reason: int) -> Exception:
     if reason:
         return departure(reason)
     known = _BY_OPENING.get(number)
-    return known(address) if known else TransportError(f"{address}: {os.strerror(number)}")
+    fault = known(address) if known else TransportError(f"{address}: {os.strerror(number)}")
+    fault.__cause__ = OSError(number, os.strerror(number), address)
+    return fault
 
 
 def _nobody(address: str) -> Exception:

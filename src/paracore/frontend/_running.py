@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from paracore._errors import StateError, TransportError
+from paracore._errors import DeviceLost, RemoteProtocolError, StateError, TransportError
 from paracore.classes import video
 from paracore.frontend._settings import control_number
 
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
-    from paracore.frontend._session import Session
+    from paracore.frontend._session import MemoryRequest, Session
 
-__all__ = ["STARVATION_SECONDS", "Running", "deadline_of"]
+__all__ = ["FATAL", "STARVATION_SECONDS", "Running", "deadline_of"]
 
 #: How long a device that lacks spans may still be silent before that counts as a standstill.
 STARVATION_SECONDS = 1.0
+
+#: After these a session cannot go on.
+FATAL = (TransportError, DeviceLost, RemoteProtocolError)
 
 S = TypeVar("S", bound="Session")
 
@@ -43,13 +47,16 @@ class Running(Generic[S]):
         """Gives the device what is due to it."""
         state, channel = self._state, self._channel
         while (request := state.memory_request(waiting=waiting)) is not None:
-            channel.supply(request)
+            self._grant(request)
         if channel.littered:
             channel.reap()
         posts = state.take_posts()
         if posts:
             self._line.post(posts)
         state.check()
+
+    def _grant(self, request: MemoryRequest) -> None:
+        request.answer(partial(self._channel.grant, request.length, read_only=request.read_only))
 
     def _look(self) -> None:
         """Takes what has arrived, without waiting."""
@@ -76,7 +83,7 @@ class Running(Generic[S]):
                 self._state.starve()
             self._take()
             self._serve()
-        except TransportError as fault:
+        except FATAL as fault:
             self._state.end(fault)
             raise
         return news

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from paracore._errors import RemoteProtocolError, StateError
+from paracore._errors import QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import core, video
 from paracore.frontend._faults import wire_fault
 from paracore.protocol._session import Direction, Refusal, State, Step, advance
@@ -20,7 +20,6 @@ from paracore.protocol._session import Direction, Refusal, State, Step, advance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paracore._errors import QuotaExceeded
     from paracore.frontend._buffers import Memory, Span
 
 __all__ = ["MemoryRequest", "Post", "Session", "Ticket"]
@@ -51,6 +50,19 @@ class MemoryRequest(NamedTuple):
     accept: Callable[[Memory], None]
     refuse: Callable[[Exception], None]
     """To be told that a limit of the domain forbids it."""
+
+    def answer(self, granted: Callable[[], Memory]) -> None:
+        """Hands over what was granted, or tells why it was not.
+
+        Args:
+            granted: returns the memory or raises ``QuotaExceeded``.
+        """
+        try:
+            memory = granted()
+        except QuotaExceeded as fault:
+            self.refuse(fault)
+        else:
+            self.accept(memory)
 
 
 class Session:
@@ -125,10 +137,10 @@ class Session:
         """The device has stood still for lack of memory.
 
         Raises:
-            QuotaExceeded: the limit that is in the way.
+            QuotaExceeded: the limit that is in the way, unless something has come back meanwhile.
         """
         fault, self.starvation = self.starvation, None
-        if fault is not None:
+        if fault is not None and not self.returns:
             raise fault
 
     def dispose(self) -> None:

@@ -64,7 +64,7 @@ def empty_planes(pixel_format: str, width: int, height: int) -> tuple[Plane, ...
 def packed(picture: Raster) -> Iterator[memoryview]:
     """The picture's octets, row after row and plane after plane, in as few pieces as it allows."""
     for plane in picture.planes:
-        yield memoryview(np.ascontiguousarray(plane)).cast("B")
+        yield np.ascontiguousarray(plane).data.cast("B")
 
 
 def read_planes(file: BinaryIO, planes: Sequence[Plane]) -> bool:
@@ -78,7 +78,7 @@ def read_planes(file: BinaryIO, planes: Sequence[Plane]) -> bool:
     """
     for number, plane in enumerate(planes):
         whole = plane if plane.flags.c_contiguous else np.empty(plane.shape, plane.dtype)
-        if not _fill(file, memoryview(whole).cast("B"), at_start=number == 0):
+        if not _fill(file, whole.data.cast("B"), at_start=number == 0):
             return False
         if whole is not plane:
             plane[...] = whole
@@ -102,7 +102,7 @@ class PictureFile:
 
     def __init__(self, file: BinaryIO) -> None:
         self._fd = file.fileno()
-        self._file = file
+        self._name = file.name
         self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         self._whole = os.lseek(self._fd, 0, os.SEEK_CUR) if self._regular else 0
 
@@ -112,9 +112,10 @@ class PictureFile:
         try:
             for piece in pieces:
                 written += self._write_all(piece)
-        except OSError:
+        except OSError as error:
             if self._regular:
                 os.ftruncate(self._fd, self._whole)
+            error.filename = self._name
             raise
         self._whole += written
 
