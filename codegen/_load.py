@@ -29,6 +29,8 @@ LIMITS = {"message_max", "ring_order_min", "ring_order_max", "page_size"}
 STRUCTS = {"message_header", "interface_page", "failure"}
 # The check table holds an enumeration's values as a bit set; this is its reach.
 ENUM_REACH = 128
+# C's enumerators are ints, so the highest bit is out of reach.
+FLAG_MAX = 0x40000000
 C_WORDS = {
     "auto", "bool", "case", "char", "const", "default", "delete", "do", "double", "enum", "export",
     "extern", "float", "goto", "inline", "int", "long", "namespace", "new", "operator", "private",
@@ -160,7 +162,7 @@ class _Loader:
     def member(self, place: str, key: str, body: object, *, flags: bool) -> tuple[str, int, str]:
         require(_NAME.match(key), place, f"{key!r} is not a lower-case name")
         member = _keys(body, place, {"value", "doc"})
-        value = _number(member["value"], place, 1 if flags else 0, 0x80000000 if flags else ENUM_REACH - 1)
+        value = _number(member["value"], place, 1 if flags else 0, FLAG_MAX if flags else ENUM_REACH - 1)
         require(not flags or value & (value - 1) == 0, place, f"{value} is not one bit")
         return key, value, _text(member["doc"], place)
 

@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["enum_table", "limits_table", "markdown_class", "struct_section"]
 
-# The page with what several classes share.
-SHARED_PAGE = "core"
 PAGE_WIDTH = 110
 
 
 def markdown_class(protocol: Protocol, of: Class) -> str:
     """One class's page."""
-    names = home(protocol, of).own | (shared(protocol) if of.name == SHARED_PAGE else frozenset())
+    first = protocol.classes[0]  # its page has what several classes share
+    names = home(protocol, of).own | (shared(protocol) if of is first else frozenset())
 
     def link(name: str) -> str:
-        return "" if name in names else f"{SHARED_PAGE}.md"
+        return "" if name in names else f"{first.name}.md"
 
     structs = [struct for struct in protocol.structs if struct.name in names]
     enums = [enum for enum in protocol.enums if enum.name in names]

@@ -126,7 +126,7 @@ def enum_class(enum: Enumeration) -> str:
     base = "IntFlag, boundary=STRICT" if enum.flags else "IntEnum"
     text = f'\n\nclass {camel(enum.name)}({base}):\n    """{doc_block(enum.doc)}"""\n\n'
     for key, value, doc in enum.members:
-        number = f"{value:#x}" if enum.flags else str(value)
+        number = f"0x{value:X}" if enum.flags else str(value)
         text += f'    {key.upper()} = {number}\n    """{doc_block(doc)}"""\n'
     return text
 

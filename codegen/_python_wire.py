@@ -34,7 +34,7 @@ def python_wire(protocol: Protocol) -> str:
 def _constants(protocol: Protocol) -> Iterator[tuple[str, str, str]]:
     """Name, value and doc of each."""
     header, page = protocol.struct("message_header"), protocol.struct("interface_page")
-    yield "MAGIC", f"{protocol.magic:#010x}", "The first four octets of an interface page."
+    yield "MAGIC", f"0x{protocol.magic:08X}", "The first four octets of an interface page."
     yield "PROTOCOL_VERSION", str(protocol.version), "The newest version spoken."
     for limit in protocol.limits:
         yield limit.name.upper(), str(limit.value), limit.doc

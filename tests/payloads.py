@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import struct
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from codegen._load import load
 from codegen._model import SCALARS, Field, Form, Protocol, Struct, camel
+from codegen._python_codec import FORMAT_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +59,27 @@ def values(layout: Struct, module: Any) -> st.SearchStrategy[Any]:
     """Every value of a struct or payload."""
     shown = [field for field in layout.fields if field.shown]
     return st.builds(getattr(module, camel(layout.name)), *(_value(field, layout, module) for field in shown))
+
+
+def sample(layout: Struct, module: Any) -> Any:
+    """One value, always the same, of fields that all differ."""
+    shown = (field for field in layout.fields if field.shown)
+    return getattr(module, camel(layout.name))(*(_sample(field, module) for field in shown))
+
+
+def _sample(field: Field, module: Any) -> Any:
+    if field.struct is not None:
+        return sample(field.struct, module)
+    if field.enum is not None:
+        members = list(getattr(module, camel(field.enum.name)))
+        return type(members[0])(field.enum.mask) if field.enum.flags else members[-1]
+    octets = bytes((field.offset + index) * 37 % 251 + 1 for index in range(max(field.size, 8)))
+    if field.form in (Form.TEXT, Form.TAIL):
+        return "ä" + "x" * (field.count - 3) if field.form is Form.TEXT else octets[:5]
+    elements = struct.unpack_from(f"<{field.count}{FORMAT_CODES[field.scalar]}", octets)
+    if field.form is Form.SCALAR:
+        return elements[0]
+    return bytes(elements) if field.scalar == "u8" else elements
 
 
 def _number(scalar: str) -> st.SearchStrategy[int]:

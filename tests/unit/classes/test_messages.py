@@ -122,7 +122,7 @@ def test_the_table_of_a_class_is_the_specifications(module):
         row = module.MESSAGES[message.opcode]
         said = (row.opcode, row.name, row.kind.name.lower(), row.native)
         assert said == (message.opcode, message.name, message.kind, message.native)
-        assert row.request.NAME == message.name
+        assert message.name == row.request.NAME
         assert (row.reply is None) == (message.kind != "call")
 
 
