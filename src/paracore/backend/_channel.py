@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One channel in its worker: what a domain may ask, by one table from opcode to method.
+
+A message gets here as a private copy whose header, size and reserved fields the loop has checked. What
+its payload cannot be (an unknown enumerator) raises ``MessageError`` and ends the channel; what it may
+not ask for now is a value: a call is answered with a failure, a post by ``post_failed``. Whatever a
+driver raises ends that driver's session with ``session_failed(io)`` and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from paracore._errors import MessageError
+from paracore.backend._buffer import Buffer
+from paracore.backend._session import Session
+from paracore.classes import core, video
+from paracore.classes._payload import Kind
+from paracore.drivers import CallFailed
+from paracore.protocol import BUFFER_MAX, EVENT, FAILURE, HEADER_SIZE, PAGE_SIZE, REPLY, Step, message
+from paracore.protocol._wire import HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.backend._books import Books, Device
+    from paracore.classes import Payload
+    from paracore.transport import Mapping
+
+__all__ = ["Channel", "Outlet"]
+
+_log = logging.getLogger("paracore.worker")
+
+
+class Outlet(Protocol):
+    """What a channel needs of its worker."""
+
+    def send(self, channel: int, octets: bytes) -> None:
+        """One message to the domain."""
+
+    def map(self, channel: int, request: core.BufferAttach, answer: Callable[[Mapping | video.Failure], None]) -> None:
+        """Asks the supervisor for a grant; `answer` is called later, unless the channel has gone."""
+
+    def unmapped(self, channel: int, grant: int) -> None:
+        """Tells the supervisor that a grant is free."""
+
+    def watch(self, channel: Channel, session: Session) -> None:
+        """Calls ``channel.pump(session)`` while the session's descriptor is readable."""
+
+    def unwatch(self, session: Session) -> None: ...
+
+
+class Channel:
+    """See the module."""
+
+    def __init__(self, number: int, books: Books, outlet: Outlet) -> None:
+        self.number = number
+        self.sessions: dict[int, Session] = {}
+        self.buffers: dict[int, Buffer] = {}
+        self._books = books
+        self._outlet = outlet
+        self._attaching = 0
+        self._last_session = self._last_buffer = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Calls and spans of the domain that are not answered yet."""
+        return self._attaching + sum(session.outstanding for session in self.sessions.values())
+
+    def serve(self, octets: bytes) -> None:
+        """Serves one message.
+
+        Raises:
+            MessageError: it is none.
+        """
+        _, opcode, _, of, serial = HEADER.unpack_from(octets)
+        row = _TABLE.get(opcode)
+        if row is None:
+            raise MessageError(f"{opcode:#06x} is no call of a channel")
+        request = row.request.unpack(octets[HEADER_SIZE:])
+        self._books.count("calls")
+        try:
+            reply = row.method(self, of, request, serial)
+        except CallFailed as failed:
+            self._refuse(row, of, serial, failed)
+        else:
+            if reply is not None:
+                self._outlet.send(self.number, message(opcode, REPLY, of, serial, reply.pack()))
+
+    def pump(self, session: Session) -> None:
+        """Tells the domain what has happened in a session."""
+        try:
+            events = session.events()
+        except Exception:
+            _log.exception("session %d of channel %d", session.number, self.number)
+            self._fail(session)
+            return
+        for event in events:
+            self._tell(session, event)
+
+    def close(self) -> None:
+        """The process has gone: ends its sessions and unmaps its buffers."""
+        for session in list(self.sessions.values()):
+            self._end(session)
+        while self.buffers:
+            _, buffer = self.buffers.popitem()
+            self._unmap(buffer)
+
+    # --- answering ------------------------------------------------------------------------------
+
+    def _refuse(self, row: _Row, of: int, serial: int, failed: CallFailed) -> None:
+        self._books.count("refused")
+        limit = failed.limit or video.Limit.NONE
+        if row.kind is Kind.CALL:
+            payload = video.Failure(failed.error, limit, failed.allowed).pack()
+            self._outlet.send(self.number, message(row.request.OPCODE, FAILURE, of, serial, payload))
+        else:
+            event = core.PostFailed(serial, row.request.OPCODE, failed.error, limit)
+            self._outlet.send(self.number, message(event.OPCODE, EVENT, of, 0, event.pack()))
+
+    def _tell(self, session: Session, event: video.Event) -> None:
+        self._books.count("events")
+        self._outlet.send(self.number, message(event.OPCODE, EVENT, session.number, 0, event.pack()))
+        if isinstance(event, video.SessionFailed):
+            self._books.count("sessions_failed")
+            self._end(session, forget=False)
+
+    # --- class core -----------------------------------------------------------------------------
+
+    def _device_query(self, of: int, request: core.DeviceQuery, _: int) -> core.DeviceQueryReply:
+        device = self._device(of, request.index)
+        return core.DeviceQueryReply(device.name, device.driver_name, core.DeviceClass.VIDEO, len(device.capabilities))
+
+    def _limits_query(self, of: int, _: core.LimitsQuery, __: int) -> core.LimitsQueryReply:
+        _check_whole(of)
+        limits = self._books.limits
+        return core.LimitsQueryReply(limits.channels, limits.sessions, limits.buffers, limits.outstanding, limits.bytes)
+
+    def _buffer_attach(self, of: int, request: core.BufferAttach, serial: int) -> None:
+        _check_whole(of)
+        if request.length % PAGE_SIZE or not 0 < request.length <= BUFFER_MAX:
+            raise CallFailed(video.Error.INVALID, allowed=BUFFER_MAX)
+        self._books.check_outstanding(self.outstanding)
+        self._books.enter_buffer()
+        self._attaching += 1
+        self._outlet.map(self.number, request, lambda mapping: self._attached(request, serial, mapping))
+
+    def _attached(self, request: core.BufferAttach, serial: int, mapping: Mapping | video.Failure) -> None:
+        """The supervisor's answer."""
+        self._attaching -= 1
+        if isinstance(mapping, video.Failure):
+            self._books.buffers -= 1
+            self._outlet.send(self.number, message(request.OPCODE, FAILURE, 0, serial, mapping.pack()))
+            return
+        self._last_buffer += 1
+        self.buffers[self._last_buffer] = Buffer(self._last_buffer, request.grant, mapping)
+        reply = core.BufferAttachReply(self._last_buffer)
+        self._outlet.send(self.number, message(request.OPCODE, REPLY, 0, serial, reply.pack()))
+
+    def _buffer_detach(self, of: int, request: core.BufferDetach, _: int) -> core.BufferDetachReply:
+        _check_whole(of)
+        buffer = self._buffer(request.buffer)
+        if buffer.lent or any(self._holds(session, buffer) for session in self.sessions.values()):
+            raise CallFailed(video.Error.BUSY)
+        del self.buffers[request.buffer]
+        self._unmap(buffer)
+        return core.BufferDetachReply()
+
+    # --- class video ----------------------------------------------------------------------------
+
+    def _capability_query(self, of: int, request: video.CapabilityQuery, _: int) -> video.CapabilityQueryReply:
+        capabilities = self._device(of, request.device).capabilities
+        if request.index >= len(capabilities):
+            raise CallFailed(video.Error.NO_ENTRY)
+        return capabilities[request.index]
+
+    def _open(self, of: int, request: video.Open, _: int) -> video.OpenReply:
+        device = self._device(of, request.device)
+        if not any((can.codec, can.direction) == (request.codec, request.direction) for can in device.capabilities):
+            raise CallFailed(video.Error.NOT_SUPPORTED)
+        self._books.enter_session()
+        try:
+            session = self._opened(device, request)
+        except BaseException:
+            self._books.sessions -= 1
+            raise
+        self.sessions[session.number] = session
+        return video.OpenReply(session.number)
+
+    def _opened(self, device: Device, request: video.Open) -> Session:
+        try:
+            driver = device.driver.open(request.codec, request.direction, request.flags)
+            session = Session(self._last_session + 1, request, driver)
+            self._outlet.watch(self, session)
+        except CallFailed:
+            raise
+        except Exception as error:
+            _log.exception("device %s could not open %s", device.name, request.codec.name)
+            raise CallFailed(video.Error.IO) from error
+        self._last_session = session.number
+        return session
+
+    def _close(self, of: int, _: video.Close, __: int) -> video.CloseReply:
+        self._end(self._session(of, Step.CLOSE))
+        return video.CloseReply()
+
+    def _format_get(self, of: int, _: video.FormatGet, __: int) -> video.FormatGetReply:
+        session = self._session(of, Step.FORMAT_GET)
+        return video.FormatGetReply(self._drive(session, session.driver.format_get))
+
+    def _format_set(self, of: int, request: video.FormatSet, _: int) -> video.FormatSetReply:
+        session = self._session(of, Step.FORMAT_SET)
+        done = self._drive(session, session.driver.format_set, request.format)
+        session.take(Step.FORMAT_SET_REPLY)
+        return video.FormatSetReply(done)
+
+    def _control_get(self, of: int, request: video.ControlGet, _: int) -> video.ControlGetReply:
+        session = self._session(of, Step.CONTROL_GET)
+        return video.ControlGetReply(self._drive(session, session.driver.control_get, request.control))
+
+    def _control_set(self, of: int, request: video.ControlSet, _: int) -> video.ControlSetReply:
+        session = self._session(of, Step.CONTROL_SET)
+        return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
+
+    def _queue_input(self, of: int, request: video.QueueInput, _: int) -> None:
+        session = self._session(of, Step.QUEUE_INPUT)
+        buffer = self._buffer(request.span.buffer)
+        span = buffer.span(request.span, write=False)
+        self._lend(session, session.inputs, request.cookie, buffer)
+        try:
+            self._drive(
+                session,
+                session.driver.queue_input,
+                span,
+                request.cookie,
+                request.flags,
+                request.timestamp,
+                request.duration,
+            )
+        except CallFailed:
+            session.unlend(session.inputs, request.cookie)
+            raise
+        session.take(Step.QUEUE_INPUT)
+
+    def _queue_output(self, of: int, request: video.QueueOutput, _: int) -> None:
+        session = self._session(of, Step.QUEUE_OUTPUT)
+        buffer = self._buffer(request.span.buffer)
+        span = buffer.span(request.span, write=True)
+        self._lend(session, session.outputs, request.cookie, buffer)
+        try:
+            self._drive(session, session.driver.queue_output, span, request.cookie)
+        except CallFailed:
+            session.unlend(session.outputs, request.cookie)
+            raise
+        session.pay()
+        if session.waits:
+            self.pump(session)
+
+    def _drain(self, of: int, _: video.Drain, __: int) -> None:
+        session = self._session(of, Step.DRAIN)
+        self._drive(session, session.driver.drain)
+        session.take(Step.DRAIN)
+
+    def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
+        session = self._session(of, Step.FLUSH)
+        self._drive(session, session.driver.flush)
+        session.pay()
+        self.pump(session)  # what was cancelled is told before the reply
+        session.check(Step.FLUSH)  # unless the session failed of it
+        session.take(Step.FLUSH_REPLY)
+        return video.FlushReply()
+
+    # --- finding and driving ----------------------------------------------------------------------
+
+    def _device(self, of: int, index: int) -> Device:
+        _check_whole(of)
+        if index >= len(self._books.devices):
+            raise CallFailed(video.Error.NO_ENTRY)
+        return self._books.devices[index]
+
+    def _session(self, number: int, step: Step) -> Session:
+        session = self.sessions.get(number)
+        if session is None:
+            raise CallFailed(video.Error.NO_ENTRY)
+        session.check(step)
+        return session
+
+    def _buffer(self, number: int) -> Buffer:
+        buffer = self.buffers.get(number)
+        if buffer is None:
+            raise CallFailed(video.Error.NO_ENTRY)
+        return buffer
+
+    def _lend(self, session: Session, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
+        self._books.check_outstanding(self.outstanding)
+        session.lend(spans, cookie, buffer)
+
+    def _drive(self, session: Session, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls the driver. Anything but a failure of the wire is the end of the session."""
+        try:
+            return method(*arguments)
+        except CallFailed:
+            raise
+        except Exception as error:
+            _log.exception("session %d of channel %d", session.number, self.number)
+            self._fail(session)
+            raise CallFailed(video.Error.IO) from error
+
+    def _holds(self, session: Session, buffer: Buffer) -> bool:
+        return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
+
+    def _fail(self, session: Session) -> None:
+        """The session is over: the domain is told, and can only close it."""
+        session.fail()
+        self._tell(session, video.SessionFailed(video.Error.IO))
+
+    def _end(self, session: Session, *, forget: bool = True) -> None:
+        """Stops the driver, once; with `forget` the session's number is nobody's any more."""
+        if forget:
+            del self.sessions[session.number]
+            self._books.sessions -= 1
+        if session.descriptor < 0:
+            return
+        self._outlet.unwatch(session)
+        self._books.count("copies", session.driver.copies)
+        try:
+            session.over()
+        except Exception:
+            _log.exception("session %d of channel %d does not close", session.number, self.number)
+
+    def _unmap(self, buffer: Buffer) -> None:
+        self._books.buffers -= 1
+        buffer.mapping.close()
+        self._outlet.unmapped(self.number, buffer.grant)
+
+
+def _check_whole(of: int) -> None:
+    """These calls are for the channel, not for a session."""
+    if of:
+        raise CallFailed(video.Error.INVALID)
+
+
+class _Row(NamedTuple):
+    request: type[Payload]
+    kind: Kind
+    method: Callable[[Channel, int, Any, int], Payload | None]
+
+
+_METHODS: Final[dict[type[Payload], Callable[[Channel, int, Any, int], Payload | None]]] = {
+    core.DeviceQuery: Channel._device_query,
+    core.LimitsQuery: Channel._limits_query,
+    core.BufferAttach: Channel._buffer_attach,
+    core.BufferDetach: Channel._buffer_detach,
+    video.CapabilityQuery: Channel._capability_query,
+    video.Open: Channel._open,
+    video.Close: Channel._close,
+    video.FormatGet: Channel._format_get,
+    video.FormatSet: Channel._format_set,
+    video.ControlGet: Channel._control_get,
+    video.ControlSet: Channel._control_set,
+    video.QueueInput: Channel._queue_input,
+    video.QueueOutput: Channel._queue_output,
+    video.Drain: Channel._drain,
+    video.Flush: Channel._flush,
+}
+_TABLE: Final[dict[int, _Row]] = {
+    request.OPCODE: _Row(request, request.KIND, method) for request, method in _METHODS.items()
+}

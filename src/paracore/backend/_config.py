@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend's configuration: TOML in, frozen structures out, complaints with their remedy.
+
+Written by the administrator, hence trusted; it is the whole policy. ``packaging/paracore.toml`` is
+the commented example. A name of a user or group is looked up once, when the configuration is read.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from paracore._errors import ConfigError
+
+__all__ = [
+    "DEFAULT_SOCKET",
+    "BackendSection",
+    "Config",
+    "DeviceSection",
+    "DomainSection",
+    "Limits",
+    "config_load",
+    "config_parse",
+    "config_private",
+    "worker_identity",
+]
+
+DEFAULT_SOCKET = "/run/paracore/paracore.sock"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}\Z")
+_MEBI = 1 << 20
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: unknown options are refused, so that a misspelt limit is no absent limit."""
+
+
+class Limits(_Section, frozen=True):
+    """What one domain may hold at most. Beyond it a call fails with ``no_space`` and the limit's name."""
+
+    channels: int = 64
+    """Processes at once. Bounds descriptors and ring pages (3 descriptors, at most 1 MiB each)."""
+    sessions: int = 64
+    """Codec instances at once. Bounds codec threads and a codec's private state."""
+    buffers: int = 4096
+    """Grants at once. Bounds descriptors here and mappings in the worker."""
+    bytes: int = 2048 * _MEBI
+    """Octets granted at once. Bounds the shared memory that the domain can make the host allocate."""
+    outstanding: int = 1024
+    """Unanswered calls and queued spans of one channel. Bounds the events that the worker may owe it."""
+    memory: int = 4096 * _MEBI
+    """Octets of the worker's private memory. Bounds what a stream can make a codec allocate."""
+
+
+class BackendSection(_Section, frozen=True):
+    """``[backend]``: the service itself."""
+
+    socket: str = DEFAULT_SOCKET
+    """Where domains connect. Its directory is made if its parent exists."""
+    socket_mode: int = 0o666
+    """Who may connect at all; who is served is decided by ``[[domain]]``."""
+    worker_user: str = "nobody"
+    """Whom workers run as when the backend is started by root."""
+    worker_linger: float = 10.0
+    """Seconds a worker outlives the last channel of its domain, so that a busy domain keeps its own."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What goes to standard error."""
+
+
+class DeviceSection(_Section, frozen=True):
+    """``[[device]]``: one coprocessor; domains name it."""
+
+    name: str
+    driver: str
+    options: dict[str, str | int | float | bool] = {}
+    """Given to the driver as it is; each driver documents its own."""
+
+
+class DomainSection(_Section, frozen=True):
+    """``[[domain]]``: who is served, with what, how far."""
+
+    name: str
+    user: str | int | None = None
+    group: str | int | None = None
+    devices: tuple[str, ...] | None = None
+    """Names of devices; all when it is left out."""
+    limits: Limits = Limits()
+
+    def identities(self) -> tuple[str, ...]:
+        """What a peer of this domain is known by, see ``transport.Peer``."""
+        found = []
+        if self.user is not None:
+            found.append(f"uid:{_uid(self.user, f'domain.{self.name}.user')}")
+        if self.group is not None:
+            found.append(f"gid:{_gid(self.group, f'domain.{self.name}.group')}")
+        return tuple(found)
+
+
+class Config(_Section, frozen=True):
+    """A whole configuration."""
+
+    backend: BackendSection = BackendSection()
+    device: tuple[DeviceSection, ...] = ()
+    domain: tuple[DomainSection, ...] = ()
+
+
+def config_load(path: str | os.PathLike[str]) -> Config:
+    """Reads a configuration file.
+
+    Raises:
+        ConfigError: names the option and what to do about it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(os.fspath(path), f"cannot be read ({error}); give the path of a TOML file") from error
+    return config_parse(text, os.fspath(path))
+
+
+def config_parse(text: str, name: str = "configuration") -> Config:
+    """Reads a configuration from its text; `name` is for complaints."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, f"is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(*_explained(error)) from error
+    _check(config)
+    return config
+
+
+def config_private(
+    socket: str, *, driver: str = "libav", options: dict[str, str | int | float | bool] | None = None
+) -> Config:
+    """The configuration of a backend for the caller alone: one device, one domain, the caller's own uid."""
+    return Config(
+        backend=BackendSection(socket=socket, socket_mode=0o600, log_level="warning"),
+        device=(DeviceSection(name="vpu0", driver=driver, options=options or {}),),
+        domain=(DomainSection(name="private", user=os.geteuid()),),
+    )
+
+
+def worker_identity(user: str) -> tuple[int, int]:
+    """User and group that workers become, from ``worker_user``; a bare number is its own group."""
+    number = _uid(user, "backend.worker_user")
+    try:
+        return number, pwd.getpwuid(number).pw_gid
+    except KeyError:
+        return number, number
+
+
+def _explained(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Turns msgspec's "... - at `$.domain[0].user`" into (option, remedy)."""
+    what, _, where = str(error).partition(" - at `$")
+    option = where.rstrip("`").lstrip(".") or "configuration"
+    if unknown := re.search(r"unknown field `(.+?)`", what):
+        prefix = f"{option}." if where else ""
+        return f"{prefix}{unknown[1]}", "is no option; see the example configuration for those there are"
+    return option, f"{what[:1].lower()}{what[1:]}; correct its value"
+
+
+def _check(config: Config) -> None:
+    """What types cannot say: names, references, ranges."""
+    _check_names("device", [device.name for device in config.device])
+    _check_names("domain", [domain.name for domain in config.domain])
+    for domain in config.domain:
+        _check_domain(domain, {device.name for device in config.device})
+    _check_identities(config)
+    if not config.backend.socket.startswith("/"):
+        raise ConfigError("backend.socket", "must be an absolute path")
+    if config.backend.worker_linger < 0:
+        raise ConfigError("backend.worker_linger", "must not be negative")
+    if os.geteuid() == 0:
+        _uid(config.backend.worker_user, "backend.worker_user")
+
+
+def _check_names(kind: str, names: list[str]) -> None:
+    for name in names:
+        if not _NAME.match(name):
+            raise ConfigError(f"{kind}.name", f"{name!r} must be 1 to 31 letters, digits, dots, dashes or underscores")
+        if names.count(name) > 1:
+            raise ConfigError(f"{kind}.name", f"{name!r} stands twice; give each {kind} its own name")
+
+
+def _check_domain(domain: DomainSection, devices: set[str]) -> None:
+    option = f"domain.{domain.name}"
+    if not domain.identities():
+        raise ConfigError(f"{option}.user", "is missing; give `user` or `group`, a name or a number")
+    for device in domain.devices or ():
+        if device not in devices:
+            raise ConfigError(
+                f"{option}.devices", f"{device!r} is no [[device]]; there are: {', '.join(sorted(devices)) or 'none'}"
+            )
+    for name in Limits.__struct_fields__:
+        value = getattr(domain.limits, name)
+        if not 0 < value < 1 << (63 if name in ("bytes", "memory") else 31):
+            raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give a positive number")
+
+
+def _check_identities(config: Config) -> None:
+    seen: dict[str, str] = {}
+    for domain in config.domain:
+        for identity in domain.identities():
+            if other := seen.setdefault(identity, domain.name):
+                if other != domain.name:
+                    raise ConfigError(
+                        f"domain.{domain.name}", f"{identity} already is domain {other!r}; a peer has one domain"
+                    )
+
+
+def _uid(user: str | int, option: str) -> int:
+    if isinstance(user, int) or user.isdecimal():
+        return _number(int(user), option)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise ConfigError(option, f"there is no user {user!r}; create it or give a number") from None
+
+
+def _gid(group: str | int, option: str) -> int:
+    if isinstance(group, int) or group.isdecimal():
+        return _number(int(group), option)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ConfigError(option, f"there is no group {group!r}; create it or give a number") from None
+
+
+def _number(number: int, option: str) -> int:
+    if not 0 <= number < 2**32 - 1:
+        raise ConfigError(option, f"{number} is no valid user or group number")
+    return number

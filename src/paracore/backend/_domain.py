@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One domain of the configuration in the supervisor: its connections, what they hold, its worker.
+
+A domain has at most one worker. It is ordered with the first channel and lingers a while after the last;
+when it dies, the domain's channels end, and the next channel gets a new one at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from paracore._errors import GrantError
+from paracore.backend._quota import Quota
+from paracore.backend._rate import BoundedLog, Bucket
+from paracore.classes import worker
+from paracore.classes.link import Limit, Refusal
+from paracore.transport import Refused
+
+if TYPE_CHECKING:
+    from paracore.backend._config import DomainSection
+    from paracore.backend._connection import Connection
+    from paracore.backend._worker_end import WorkerEnd
+    from paracore.transport import ChannelDescriptors
+
+__all__ = ["Domain", "DomainOwner"]
+
+_CONNECTIONS_SPARE = 8
+"""Connections beyond its channels that a domain may have: some just ending, some asking for the status."""
+_RATE, _RATE_BURST = 1000.0, 512.0
+"""Wake-ups of the supervisor by all connections of one domain, a second and at once."""
+
+
+class DomainOwner(Protocol):
+    """What a domain needs of the supervisor."""
+
+    def order_worker(self, domain: Domain) -> WorkerEnd: ...
+
+    def worker_lost(self, domain: Domain, end: WorkerEnd, why: str) -> None:
+        """A worker ended that had channels."""
+
+    def broken(self, connection: Connection, text: str) -> None: ...
+
+
+class Domain:
+    """See the module. A ``WorkerOwner``."""
+
+    def __init__(self, section: DomainSection, owner: DomainOwner, linger: float) -> None:
+        self.name = section.name
+        self.section = section
+        self.quota = Quota(section.limits)
+        self.bucket = Bucket(_RATE, _RATE_BURST)
+        self.log = BoundedLog(logging.getLogger("paracore.backend"))
+        self.connections: set[Connection] = set()
+        self.channels: dict[int, Connection] = {}
+        self.worker: WorkerEnd | None = None
+        self.violations = self.workers_lost = 0
+        self._owner = owner
+        self._linger = linger
+        self._dismissal: asyncio.TimerHandle | None = None
+
+    def admit(self, connection: Connection) -> None:
+        """Takes a connection in.
+
+        Raises:
+            Refused: the domain has too many.
+        """
+        if len(self.connections) >= self.section.limits.channels + _CONNECTIONS_SPARE:
+            raise Refused(Refusal.LIMIT, Limit.CHANNELS)
+        self.connections.add(connection)
+
+    def channel_open(
+        self, connection: Connection, channel: int, ring_order: int, descriptors: ChannelDescriptors
+    ) -> None:
+        """Passes a new channel to the worker, which is ordered if there is none.
+
+        Raises:
+            QuotaExceeded: the domain has as many channels as it may have.
+        """
+        self.quota.enter_channel()
+        if self._dismissal:
+            self._dismissal.cancel()
+            self._dismissal = None
+        if self.worker is None:
+            self.worker = self._owner.order_worker(self)
+        self.channels[channel] = connection
+        connection.channel = channel
+        self.worker.channel_add(channel, ring_order, descriptors)
+
+    def leave(self, connection: Connection) -> None:
+        """A connection has ended: its channel goes with it."""
+        self.connections.discard(connection)
+        if self.channels.pop(connection.channel, None) is None:
+            return
+        self.quota.leave_channel()
+        if self.worker:
+            self.worker.channel_remove(connection.channel)
+            if not self.channels:
+                self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
+
+    def dismiss(self) -> None:
+        """Ends the worker, since nobody needs it."""
+        if self.worker:
+            leaving, self.worker = self.worker, None
+            leaving.dismiss()
+
+    def hear(self) -> None:
+        """Hears what the worker has said by now."""
+        if self.worker:
+            self.worker.receive()
+
+    # --- what the worker says -----------------------------------------------------------------------
+
+    def map(self, request: worker.Map) -> int:
+        connection = self.channels.get(request.channel)
+        if connection is None:
+            raise GrantError(errno.ENOENT, f"channel {request.channel} is not this domain's")
+        return connection.port.map(request.grant, request.length, request.flags)
+
+    def unmap(self, request: worker.Unmap) -> None:
+        if connection := self.channels.get(request.channel):
+            connection.port.unmap(request.grant)
+
+    def violation(self, channel: int, text: str) -> None:
+        if connection := self.channels.get(channel):
+            connection.violated(text)
+
+    def worker_ended(self, end: WorkerEnd, why: str) -> None:
+        if end is not self.worker:
+            return  # it was dismissed
+        self.worker = None
+        if self.channels:
+            self.workers_lost += 1
+            self._owner.worker_lost(self, end, why)
+        for connection in list(self.channels.values()):
+            connection.end(Refusal.WORKER_LOST)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which system calls a worker may make: a filter program, made once in the warm parent.
+
+Everything that is not listed fails with EPERM; nothing is killed, so that a codec which only probes for
+something (a CPU list, huge pages) takes its other way. Each group says what needs it. On the way to the
+kernel stand, in this order: no file can be opened, no descriptor made or moved; memory is anonymous or
+comes from a descriptor that the supervisor passed; none of it is ever executable.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+
+__all__ = ["PASSED_MAX", "PASSED_MIN", "program"]
+
+PASSED_MIN = 256
+"""Descriptors that the supervisor passes have this number or a higher one: the warm parent holds all
+lower ones occupied. Below lie only the worker's own, which no mapping may be made of."""
+PASSED_MAX = 4095
+_PASSED_BLOCKS = (256, 512, 1024, 2048)
+"""From PASSED_MIN to PASSED_MAX, each block as long as its first number: one comparison of bits finds it."""
+
+_ALLOWED = {
+    "messages and waiting": "read write readv writev recvmsg sendmsg close lseek poll ppoll select pselect6 "
+    "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl eventfd2",
+    "memory": "munmap madvise brk mremap",
+    "threads of codecs": "futex set_robust_list rseq sched_yield sched_getaffinity sched_setaffinity gettid getpid exit exit_group",
+    "time": "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday",
+    "signals to itself": "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall",
+    "what a library asks in passing": "getrandom getrusage times uname getcpu membarrier",
+}
+
+_CLONE_VM = 0x100
+_CLONE_THREAD = 0x10000
+_PR_SET_NAME = 15
+_PR_SET_VMA = 0x53564D41
+_WORD = 0xFFFF_FFFF_FFFF_FFFF
+_OPTIMIZE, _BINARY_TREE = 8, 2
+"""SCMP_FLTATR_CTL_OPTIMIZE: a search tree in place of a list of comparisons."""
+
+
+def program() -> bytes:
+    """The filter as the kernel takes it."""
+    import pyseccomp as seccomp  # noqa: PLC0415 - looks for its library with a compiler's help: only where it is needed
+
+    rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
+    try:
+        rules.set_attr(_OPTIMIZE, _BINARY_TREE)
+    except OSError:
+        pass  # libseccomp before 2.5: slower by a microsecond
+
+    for names in _ALLOWED.values():
+        for name in names.split():
+            rules.add_rule(seccomp.ALLOW, name)
+
+    def allow(name: str, *conditions: tuple[int, int, int, int]) -> None:
+        rules.add_rule(seccomp.ALLOW, name, *(seccomp.Arg(*condition) for condition in conditions))
+
+    no_execution = (2, seccomp.MASKED_EQ, mmap.PROT_EXEC, 0)
+    allow("mmap", no_execution, (3, seccomp.MASKED_EQ, mmap.MAP_ANONYMOUS, mmap.MAP_ANONYMOUS))
+    for first in _PASSED_BLOCKS:
+        # Whole words are compared: the kernel drops the upper half of a descriptor, a filter does not.
+        allow("mmap", no_execution, (4, seccomp.MASKED_EQ, _WORD & ~(first - 1), first))
+    allow("mprotect", no_execution)
+    allow("clone", (0, seccomp.MASKED_EQ, _CLONE_VM | _CLONE_THREAD, _CLONE_VM | _CLONE_THREAD))
+    # Its flags lie in memory, where a filter cannot look: the C library falls back on clone.
+    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
+    allow("prctl", (0, seccomp.EQ, _PR_SET_NAME, 0))
+    allow("prctl", (0, seccomp.EQ, _PR_SET_VMA, 0))
+    return _exported(rules)
+
+
+def _exported(rules: object) -> bytes:
+    with os.fdopen(os.memfd_create("filter"), "w+b") as file:
+        rules.export_bpf(file)  # type: ignore[attr-defined]
+        file.seek(0)
+        return file.read()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One video session in the worker: where it stands, which spans its driver has, what it may say.
+
+Every event is paid for. An ``input_done`` or ``output_ready`` is paid for by the span that it gives back,
+``drained`` by the drain, ``session_failed`` by the session, the first ``source_change`` by the session and
+each further one by a span that went either way on the output side since the last. What is not paid for
+waits, with all that comes behind it, and the driver is not asked for more.
+
+The driver is ours but the codec behind it eats a domain's octets: whatever it raises ends this session.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from paracore.classes import video
+from paracore.drivers import CallFailed
+from paracore.protocol import SESSION, Refusal, State, Step
+from paracore.protocol import Direction as Role
+
+if TYPE_CHECKING:
+    from paracore.backend._buffer import Buffer
+    from paracore.drivers import VideoSession
+
+__all__ = ["Session"]
+
+_ROLES = {video.Direction.DECODE: Role.DECODE, video.Direction.ENCODE: Role.ENCODE}
+_STEPS = {
+    event: Step(event.NAME)
+    for event in (video.InputDone, video.OutputReady, video.SourceChange, video.Drained, video.SessionFailed)
+}
+
+
+class Session:
+    """See the module.
+
+    Attributes:
+        driver: the codec instance.
+        descriptor: what is watched for completions; -1 once the session is over.
+        token: by which the loop names it.
+    """
+
+    def __init__(self, number: int, call: video.Open, driver: VideoSession) -> None:
+        self.number = number
+        self.call = call
+        self.driver = driver
+        self.descriptor = driver.fileno()
+        self.token = 0
+        self.inputs: dict[int, Buffer] = {}
+        self.outputs: dict[int, Buffer] = {}
+        self.inputs_done = self.outputs_ready = 0
+        self._rows = SESSION[_ROLES[call.direction]]
+        self._state = State.FORMATLESS
+        self._paid_change = True
+        self._held: deque[video.Event] = deque()
+
+    @property
+    def state(self) -> State:
+        """Where it stands, see ``protocol``."""
+        return self._state
+
+    @property
+    def outstanding(self) -> int:
+        """Spans that the driver has."""
+        return len(self.inputs) + len(self.outputs)
+
+    def check(self, step: Step) -> None:
+        """Refuses what cannot come now, with the error that the session table names."""
+        outcome = self._rows[self._state][step]
+        if isinstance(outcome, Refusal):
+            raise CallFailed(video.Error[outcome.name])
+
+    def take(self, step: Step) -> None:
+        """Goes on to the state after a step that was checked."""
+        outcome = self._rows[self._state][step]
+        if isinstance(outcome, Refusal):
+            raise ValueError(f"the driver says {step} while {self._state}")
+        self._state = outcome
+
+    def lend(self, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
+        """A span goes to the driver."""
+        if cookie in spans:
+            raise CallFailed(video.Error.BUSY)
+        spans[cookie] = buffer
+        buffer.lent += 1
+
+    def pay(self) -> None:
+        """The domain has paid for one more source change, by a span for outputs or a flush."""
+        self._paid_change = True
+
+    @staticmethod
+    def unlend(spans: dict[int, Buffer], cookie: int) -> None:
+        """A span is the domain's again, if it was not already."""
+        if buffer := spans.pop(cookie, None):
+            buffer.lent -= 1
+
+    def events(self) -> list[video.Event]:
+        """What has happened and may be said, in order."""
+        self._held.extend(self.driver.completions())
+        told: list[video.Event] = []
+        while self._held and self._payable(self._held[0]):
+            event = self._held.popleft()
+            self.take(_STEPS[type(event)])
+            self._settle(event)
+            told.append(event)
+        return told
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is held back until the domain has paid for it."""
+        return bool(self._held)
+
+    def over(self) -> None:
+        """Stops the driver and takes back all spans, also when the driver raises: it is its last word."""
+        self.descriptor = -1
+        self._held.clear()
+        try:
+            self.driver.close()
+        finally:
+            for spans in (self.inputs, self.outputs):
+                for cookie in list(spans):
+                    self.unlend(spans, cookie)
+
+    def fail(self) -> None:
+        """From now on only ``close`` is answered."""
+        self._state = State.FAILED
+
+    def _payable(self, event: video.Event) -> bool:
+        return self._paid_change or not isinstance(event, video.SourceChange)
+
+    def _settle(self, event: video.Event) -> None:
+        """Takes the payment. A cookie that the driver does not have is a fault of the driver's."""
+        if isinstance(event, video.OutputReady):
+            self._give_back(self.outputs, event.cookie)
+            self.outputs_ready += 1
+            self._paid_change = True
+        elif isinstance(event, video.InputDone):
+            self._give_back(self.inputs, event.cookie)
+            self.inputs_done += 1
+        elif isinstance(event, video.SourceChange):
+            self._paid_change = False
+
+    def _give_back(self, spans: dict[int, Buffer], cookie: int) -> None:
+        if cookie not in spans:
+            raise ValueError(f"the driver gives span {cookie} back, and does not have it")
+        self.unlend(spans, cookie)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend's state as JSON, for ``paracore list``: what is configured, held, and was counted so far.
+
+Workers are asked and have a second; one that does not answer, or answers with another shape, is shown
+without its own words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.backend._domain import Domain
+    from paracore.backend._supervisor import Supervisor
+
+__all__ = ["Status"]
+
+
+class Status:
+    """One status in the making; `answer` is called once, when the last worker has reported or may no more."""
+
+    def __init__(self, supervisor: Supervisor, answer: Callable[[bytes], None]) -> None:
+        self._supervisor = supervisor
+        self._answer = answer
+        self._reports: dict[str, dict[str, Any] | None] = {}
+        self._pending = 1
+
+    def gather(self) -> None:
+        """Asks all workers."""
+        for domain in self._supervisor.domains:
+            if domain.worker:
+                self._pending += 1
+                domain.worker.report(self._reporter(domain.name))
+        self._one_less()
+
+    def _reporter(self, name: str) -> Callable[[dict[str, Any] | None], None]:
+        def reported(report: dict[str, Any] | None) -> None:
+            self._reports[name] = report
+            self._one_less()
+
+        return reported
+
+    def _one_less(self) -> None:
+        self._pending -= 1
+        if not self._pending:
+            self._answer(json.dumps(self._text()).encode())
+
+    def _text(self) -> dict[str, Any]:
+        supervisor = self._supervisor
+        return {
+            "pid": os.getpid(),
+            "socket": supervisor.config.backend.socket,
+            "devices": supervisor.devices,
+            "sandbox": supervisor.sandbox,
+            "statistics": asdict(supervisor.statistics()),
+            "domains": [self._domain(domain) for domain in supervisor.domains],
+        }
+
+    def _domain(self, domain: Domain) -> dict[str, Any]:
+        limits = domain.section.limits
+        devices = domain.section.devices
+        return {
+            "name": domain.name,
+            "identities": domain.section.identities(),
+            "devices": [device.name for device in self._supervisor.config.device] if devices is None else devices,
+            "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
+            "held": {
+                "connections": len(domain.connections),
+                "channels": domain.quota.channels,
+                "buffers": domain.quota.buffers,
+                "bytes": domain.quota.bytes,
+            },
+            "violations": domain.violations,
+            "workers_lost": domain.workers_lost,
+            "worker": {"pid": domain.worker.pid, "report": self._reports.get(domain.name)} if domain.worker else None,
+        }

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor: sockets, policy and accounts. It parses no call of any device class.
+
+One thread, one event loop, and nothing here waits. It trusts neither domains nor workers; it trusts the
+configuration and the warm parent. Everything that a domain makes it hold is counted against that domain's
+limits, everything that a domain makes it do is bounded in rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
+from paracore.backend._config import worker_identity
+from paracore.backend._connection import Connection
+from paracore.backend._domain import Domain
+from paracore.backend._rate import BoundedLog
+from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
+from paracore.backend._status import Status
+from paracore.backend._warm import WarmParent
+from paracore.backend._worker_end import WorkerEnd
+from paracore.classes.link import Limit, Refusal
+from paracore.transport import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.backend._config import Config, DomainSection
+    from paracore.transport import ChannelDescriptors, Port, Transport
+
+__all__ = ["Statistics", "Supervisor"]
+
+_log = logging.getLogger("paracore.backend")
+
+_ACCEPTS: Final = 8
+"""Arrivals served at a stretch."""
+_UNGREETED_MAX: Final = 64
+"""Connections of one peer's identity that have not said hello. Bounds what nobody's limits bound yet."""
+_NO_DESCRIPTORS: Final = 0.2
+"""Seconds without accepting after the host ran out of descriptors."""
+_WARM_MIN: Final = 2.0
+"""A warm parent that dies sooner is not started again: it would for ever."""
+_FAREWELL: Final = 2.0
+"""Seconds that workers have to end when the backend stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the supervisor holds now (first group) and what has happened so far (second)."""
+
+    connections: int
+    channels: int
+    grants: int
+    bytes: int
+    workers: int
+
+    accepted: int
+    refused: int
+    violations: int
+    channels_opened: int
+    workers_started: int
+    workers_lost: int
+
+
+class Supervisor:
+    """See the module. The ``Host`` of its ports, the owner of connections and domains."""
+
+    def __init__(self, config: Config, transport: Transport) -> None:
+        self.config = config
+        self.devices: list[dict[str, Any]] = []
+        self.sandbox: dict[str, Any] = {}
+        self.domains = [Domain(section, self, config.backend.worker_linger) for section in config.domain]
+        self._identities = {identity: domain for domain in self.domains for identity in domain.section.identities()}
+        self._listener = transport.listen(config.backend.socket, config.backend.socket_mode)
+        self._connections: dict[Port, Connection] = {}
+        self._ungreeted: Counter[str] = Counter()
+        self._workers: dict[int, WorkerEnd] = {}
+        self._numbers = itertools.count(1)
+        self._counts: Counter[str] = Counter()
+        self._strangers = BoundedLog(_log)
+        self._stopping = asyncio.Event()
+        self._fatal: Error | None = None
+        self._loop = asyncio.get_running_loop()
+        self._warm_since = 0.0
+        self._warm = self._start_warm()
+        self._listen()
+
+    def statistics(self) -> Statistics:
+        """The accounts."""
+        quotas = [domain.quota for domain in self.domains]
+        counted = ("accepted", "refused", "violations", "channels_opened", "workers_started", "workers_lost")
+        return Statistics(
+            connections=len(self._connections),
+            channels=sum(quota.channels for quota in quotas),
+            grants=sum(quota.buffers for quota in quotas),
+            bytes=sum(quota.bytes for quota in quotas),
+            workers=len(self._workers),
+            **{name: self._counts[name] for name in counted},
+        )
+
+    def stop(self) -> None:
+        """Says goodbye to everybody; ``run`` returns soon."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serves until ``stop``.
+
+        Raises:
+            ConfigError: a device could not be made.
+            DeviceLost: workers cannot be started any more.
+        """
+        await self._stopping.wait()
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self._connections.values()):
+            connection.end(Refusal.SHUTDOWN)
+        for domain in self.domains:
+            domain.dismiss()
+        await self._wait_farewell()
+        self._warm.close()
+        if self._fatal:
+            raise self._fatal
+
+    async def _wait_farewell(self) -> None:
+        """Workers end by themselves, peers read their goodbyes; whoever does not is not waited for."""
+        until = self._loop.time() + _FAREWELL
+        while (self._workers or self._connections) and self._loop.time() < until:
+            await asyncio.sleep(0.01)
+
+    # --- arrivals -----------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        if not self._stopping.is_set():
+            self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                port = self._listener.accept(self)
+            except OSError as error:
+                self._strangers.write(logging.ERROR, "no connection can be accepted: %s", error.strerror)
+                self._loop.remove_reader(self._listener.fileno())
+                self._loop.call_later(_NO_DESCRIPTORS, self._listen)
+                return
+            if port is None:
+                return
+            self._arrived(port)
+
+    def _arrived(self, port: Port) -> None:
+        identity = port.peer.identities[0]
+        if self._ungreeted[identity] >= _UNGREETED_MAX:
+            self._count_refused(port, "too many connections without a hello")
+            port.close()
+            return
+        self._counts["accepted"] += 1
+        self._ungreeted[identity] += 1
+        self._connections[port] = Connection(self, port)
+
+    def _greeted(self, port: Port) -> None:
+        identity = port.peer.identities[0]
+        self._ungreeted[identity] -= 1
+        if not self._ungreeted[identity]:
+            del self._ungreeted[identity]
+
+    # --- what ports ask -----------------------------------------------------------------------------
+
+    def admit(self, port: Port) -> str:
+        domain = next((self._identities[known] for known in port.peer.identities if known in self._identities), None)
+        if domain is None and not port.peer.administrator:
+            raise Refused(Refusal.UNKNOWN_PEER)
+        connection = self._connections[port]
+        if domain:
+            domain.admit(connection)
+        connection.hello(domain)
+        self._greeted(port)
+        return domain.name if domain else ""
+
+    def channel_open(self, port: Port, ring_order: int, descriptors: ChannelDescriptors) -> int:
+        connection = self._connections[port]
+        if connection.domain is None:
+            raise Refused(Refusal.UNKNOWN_PEER)
+        channel = next(self._numbers)
+        connection.domain.channel_open(connection, channel, ring_order, descriptors)
+        self._counts["channels_opened"] += 1
+        return channel
+
+    def grant(self, port: Port, length: int) -> None:
+        self._domain(port).quota.enter_grant(length)
+
+    def ungrant(self, port: Port, length: int) -> None:
+        self._domain(port).quota.leave_grant(length)
+
+    def revoking(self, port: Port) -> None:
+        self._domain(port).hear()
+
+    def status(self, port: Port, answer: Callable[[bytes], None]) -> None:
+        Status(self, answer).gather()
+
+    def _domain(self, port: Port) -> Domain:
+        domain = self._connections[port].domain
+        assert domain is not None  # only an open channel has grants
+        return domain
+
+    # --- what connections tell ----------------------------------------------------------------------
+
+    def refused(self, connection: Connection, refusal: Refused) -> None:
+        self._count_refused(connection.port, str(refusal))
+
+    def broken(self, connection: Connection, text: str) -> None:
+        self._counts["violations"] += 1
+        domain = connection.domain
+        if domain:
+            domain.violations += 1
+        log, name = (domain.log, domain.name) if domain else (self._strangers, "-")
+        log.write(logging.WARNING, "domain %s, %s: broke the protocol: %s", name, connection.port.peer.text, text)
+
+    def ended(self, connection: Connection) -> None:
+        if not connection.greeted:
+            self._greeted(connection.port)
+        if connection.domain:
+            connection.domain.leave(connection)
+
+    def closed(self, connection: Connection) -> None:
+        del self._connections[connection.port]
+
+    def _count_refused(self, port: Port, why: str) -> None:
+        self._counts["refused"] += 1
+        self._strangers.write(logging.WARNING, "%s: %s", port.peer.text, why)
+
+    # --- workers ------------------------------------------------------------------------------------
+
+    def order_worker(self, domain: Domain) -> WorkerEnd:
+        end = WorkerEnd(next(self._numbers), domain)
+        self._workers[end.number] = end
+        self._counts["workers_started"] += 1
+        try:
+            self._warm.spawn(self._order(end.number, domain.section), end.theirs())
+        except TransportBroken:
+            pass  # the warm parent is dying: so is this worker, and its socket says so at once
+        finally:
+            end.ordered()
+        return end
+
+    def worker_lost(self, domain: Domain, end: WorkerEnd, why: str) -> None:
+        self._counts["workers_lost"] += 1
+        domain.log.write(logging.ERROR, "domain %s: worker %d is lost: %s", domain.name, end.pid, why)
+
+    def _order(self, number: int, section: DomainSection) -> dict[str, Any]:
+        limits = section.limits
+        names = [device.name for device in self.config.device]
+        return {
+            "spawn": number,
+            "domain": section.name,
+            "devices": [names.index(name) for name in (names if section.devices is None else section.devices)],
+            "limits": {name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")},
+            "bounds": {
+                "memory": limits.memory,
+                "descriptors": min(PASSED_MAX + 1, PASSED_MIN + 64 + 3 * limits.channels + 4 * limits.sessions),
+            },
+        }
+
+    def _start_warm(self) -> WarmParent:
+        self._warm_since = time.monotonic()
+        backend = self.config.backend
+        start = {
+            "devices": [{"name": device.name, "driver": device.driver, "options": device.options} for device in self.config.device],
+            "user": worker_identity(backend.worker_user) if os.geteuid() == 0 else None,
+            "log_level": backend.log_level,
+        }
+        return WarmParent(start, self._heard, self._warm_lost)
+
+    def _heard(self, said: dict[str, Any], descriptors: tuple[int, ...]) -> None:
+        """What the warm parent says."""
+        if "ready" in said:
+            self.devices = said.pop("ready")
+            self.sandbox = said
+            for lack in said["missing"]:
+                _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
+        elif "spawned" in said:
+            self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
+        elif "ended" in said:
+            self._workers.pop(said["ended"]).exited()
+        elif "failed" in said:
+            self._give_up(ConfigError(*said["failed"]))
+
+    def _warm_lost(self) -> None:
+        """Its workers die with it. Another one is started, unless it would not live either."""
+        for number in list(self._workers):
+            self._workers.pop(number).exited()
+        if self._stopping.is_set():
+            return
+        if time.monotonic() - self._warm_since < _WARM_MIN:
+            self._give_up(DeviceLost("paracore", 0, "the warm parent of the workers does not live"))
+            return
+        _log.error("the warm parent of the workers has died; starting another")
+        self._warm = self._start_warm()
+
+    def _give_up(self, error: Error) -> None:
+        self._fatal = self._fatal or error
+        self.stop()

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker: the process that serves one domain. It parses what the domain sends and runs the drivers.
+
+As untrusted as its domain. It has no right to open, connect or map anything but what comes through
+``control``, the socket to the supervisor, and it was confined before the first octet of the domain came
+near it (``_sandbox``). One thread, one loop; a fault of this program while it serves a channel ends that
+channel, the end of ``control`` ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
+from paracore.backend._channel import Channel
+from paracore.backend._report import report
+from paracore.classes import core, video, worker
+from paracore.protocol import EVENT, PAYLOAD_MAX, REPLY, REQUEST, message, split
+from paracore.transport import ChannelDescriptors, EntryKind, failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.backend._books import Books
+    from paracore.backend._session import Session
+    from paracore.protocol import Header
+    from paracore.transport import Loop, Mapping, Packet, Pages, SocketWire
+
+__all__ = ["REPORT_MAX", "Worker"]
+
+_log = logging.getLogger("paracore.worker")
+
+_CONTROL: Final = 0
+"""Token of the supervisor's socket; sessions have all others."""
+_TEXT_MAX = 200
+REPORT_MAX = 65536
+"""Octets of a report: what a pipe takes without anybody reading it."""
+
+
+class Worker:
+    """See the module. An ``Outlet`` of its channels."""
+
+    def __init__(self, control: SocketWire, loop: Loop, pages: Pages, books: Books) -> None:
+        self._control = control
+        self._loop = loop
+        self._pages = pages
+        self._books = books
+        self._channels: dict[int, Channel] = {}
+        self._sessions: dict[int, tuple[Channel, Session]] = {}
+        self._maps: dict[int, tuple[int, core.BufferAttach, Callable[[Mapping | video.Failure], None]]] = {}
+        self._last_token = _CONTROL
+        self._last_serial = 0
+        self._running = True
+        loop.watch(control.fileno(), _CONTROL)
+
+    def run(self) -> None:
+        """Serves until the supervisor has gone."""
+        with suppress(TransportBroken):
+            while self._running:
+                self.turn()
+
+    def turn(self, timeout_ms: int = -1) -> None:
+        """Waits once and serves what there is."""
+        for kind, number, octets, reason in self._loop.wait(timeout_ms):
+            if kind == EntryKind.MESSAGE:
+                self._serve(number, octets)
+            elif kind == EntryKind.VIOLATION:
+                self._violation(number, reason)
+            elif number == _CONTROL:
+                self._receive()
+            elif number in self._sessions:
+                self._pump(*self._sessions[number])
+
+    def close(self) -> None:
+        """Ends all channels."""
+        for number in list(self._channels):
+            self._drop(number)
+
+    # --- what channels need -----------------------------------------------------------------------
+
+    def send(self, channel: int, octets: bytes) -> None:
+        self._loop.send(channel, octets)
+
+    def map(self, channel: int, request: core.BufferAttach, answer: Callable[[Mapping | video.Failure], None]) -> None:
+        self._last_serial += 1
+        self._maps[self._last_serial] = (channel, request, answer)
+        payload = worker.Map(channel, request.grant, request.length, request.flags).pack()
+        self._tell(message(worker.Map.OPCODE, REQUEST, 0, self._last_serial, payload))
+
+    def unmapped(self, channel: int, grant: int) -> None:
+        self._tell_event(worker.Unmap(channel, grant))
+
+    def watch(self, channel: Channel, session: Session) -> None:
+        self._last_token += 1
+        self._loop.watch(session.descriptor, self._last_token)
+        self._sessions[self._last_token] = (channel, session)
+        session.token = self._last_token
+
+    def unwatch(self, session: Session) -> None:
+        del self._sessions[session.token]
+        self._loop.unwatch(session.descriptor)
+
+    # --- the domain -------------------------------------------------------------------------------
+
+    def _serve(self, number: int, octets: bytes) -> None:
+        if channel := self._channels.get(number):  # it may have ended earlier in this batch
+            self._guard(number, partial(channel.serve, octets))
+
+    def _pump(self, channel: Channel, session: Session) -> None:
+        self._guard(channel.number, partial(channel.pump, session))
+
+    def _guard(self, number: int, step: Callable[[], None]) -> None:
+        """Whatever goes wrong while a channel is served ends that channel and no other."""
+        try:
+            step()
+        except RemoteProtocolError as error:
+            self._violation(number, str(error))
+        except (TransportBroken, MemoryError):
+            raise  # the supervisor has gone, or this process is beyond help
+        except Exception as error:
+            _log.exception("channel %d", number)
+            self._violation(number, f"a fault of the worker: {type(error).__name__}")
+
+    def _violation(self, number: int, reason: str) -> None:
+        """The channel is over; the supervisor tells the domain and takes everything back."""
+        if number in self._channels:
+            self._drop(number)
+            text = reason.encode()[:_TEXT_MAX]
+            self._tell_event(worker.Violation(number, len(text), text))
+
+    def _drop(self, number: int) -> None:
+        channel = self._channels.pop(number)
+        self._loop.remove(number)
+        channel.close()
+
+    # --- the supervisor ---------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        while (packet := self._control.receive()) is not None:
+            if not packet.message:
+                self._running = False
+                return
+            header, payload = split(packet.message)
+            request = _CONTROLS[header.opcode]
+            request(self, header, payload, packet)
+
+    def _channel_add(self, _: Header, payload: memoryview, packet: Packet) -> None:
+        added = worker.ChannelAdd.unpack(payload)
+        self._loop.add(added.channel, added.ring_order, ChannelDescriptors(*packet.descriptors))
+        self._channels[added.channel] = Channel(added.channel, self._books, self)
+
+    def _channel_remove(self, _: Header, payload: memoryview, __: Packet) -> None:
+        number = worker.ChannelRemove.unpack(payload).channel
+        if number in self._channels:
+            self._drop(number)
+        self._tell_event(worker.ChannelRemoved(number))
+
+    def _map_reply(self, header: Header, payload: memoryview, packet: Packet) -> None:
+        channel, request, answer = self._maps.pop(header.serial)
+        if packet.descriptors:
+            mapping = self._mapped(request, packet.descriptors[0])
+        else:
+            mapping = video.Failure.unpack(payload)
+        if channel in self._channels:
+            self._guard(channel, partial(answer, mapping))
+        elif not isinstance(mapping, video.Failure):
+            mapping.close()
+
+    def _mapped(self, request: core.BufferAttach, descriptor: int) -> Mapping | video.Failure:
+        try:
+            return self._pages.map(
+                descriptor, request.length, read_only=bool(request.flags & core.BufferFlag.READ_ONLY)
+            )
+        except GrantError as error:
+            return failure_of(error)
+        finally:
+            self._pages.close(descriptor)
+
+    def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
+        text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
+        if len(text) > REPORT_MAX:
+            text = json.dumps(report(self._books, (), self._loop.statistics())).encode()
+        os.write(packet.descriptors[0], text)
+        os.close(packet.descriptors[0])
+        self._tell(message(worker.Report.OPCODE, REPLY, 0, header.serial, worker.ReportReply(len(text)).pack()))
+
+    def _tell_event(self, event: worker.Event) -> None:
+        self._tell(message(event.OPCODE, EVENT, 0, 0, event.pack()))
+
+    def _tell(self, octets: bytes) -> None:
+        """Waits for the supervisor when it is behind: it reads sooner or later, or its end ends this process."""
+        self._control.send_waiting(octets)
+
+
+_CONTROLS: Final[dict[int, Callable[[Worker, Header, memoryview, Packet], None]]] = {
+    worker.ChannelAdd.OPCODE: Worker._channel_add,
+    worker.ChannelRemove.OPCODE: Worker._channel_remove,
+    worker.Map.OPCODE: Worker._map_reply,
+    worker.Report.OPCODE: Worker._report,
+}

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor's end of one worker: passes it channels and grants, and hears what it may say.
+
+The worker may have been taken over by its domain. It can ask for grants of its own domain's channels, say
+that it unmapped them, complain of a channel, and answer what it was asked; anything else ends it. It is
+never waited for: what it does not read piles up to a bound, what it does not do in time ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
+from paracore.backend._rate import Bucket, printable
+from paracore.backend._report_reader import ReportReader
+from paracore.backend._worker_log import WorkerLog
+from paracore.classes import worker
+from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
+from paracore.transport import SocketWire, WireFull, failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.protocol import Header
+    from paracore.transport import ChannelDescriptors
+
+__all__ = ["WorkerEnd", "WorkerOwner"]
+
+_BURST: Final = 16
+_RATE, _RATE_BURST = 2000.0, 1000.0
+"""Wake-ups of the supervisor by one worker, a second and at once."""
+_PAUSE: Final = 0.02
+_BACKLOG_MAX: Final = 512
+"""Messages that wait for a worker at most: far beyond what a working one ever leaves unread."""
+_REMOVAL: Final = 5.0
+"""Seconds a worker has to let go of a channel, or to end when it is told to."""
+_REPORT: Final = 1.0
+"""Seconds a worker has to report."""
+
+
+class WorkerOwner(Protocol):
+    """Whom a worker serves: its domain."""
+
+    name: str
+
+    def map(self, request: worker.Map) -> int:
+        """A descriptor of a grant; ``GrantError`` when there is none."""
+
+    def unmap(self, request: worker.Unmap) -> None: ...
+
+    def violation(self, channel: int, text: str) -> None:
+        """The worker has ended this channel for its domain's fault."""
+
+    def worker_ended(self, end: WorkerEnd, why: str) -> None:
+        """The worker has gone, or is as good as gone. Called once."""
+
+
+class WorkerEnd:
+    """See the module.
+
+    Attributes:
+        pid: its process, 0 before the warm parent has told it.
+    """
+
+    def __init__(self, number: int, owner: WorkerOwner) -> None:
+        self.number = number
+        self.pid = 0
+        self._owner = owner
+        self._pidfd = -1
+        self._killed = self._ended = False
+        self._backlog: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._removals: dict[int, asyncio.TimerHandle] = {}
+        self._bucket = Bucket(_RATE, _RATE_BURST)
+        self._last_serial = 0
+        self._loop = asyncio.get_running_loop()
+        ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._wire = SocketWire(ours)
+        errors, self._errors = os.pipe2(os.O_CLOEXEC)
+        self._log = WorkerLog(errors, owner.name)
+        self._resume()
+
+    # --- its process ------------------------------------------------------------------------------
+
+    def theirs(self) -> tuple[int, int]:
+        """What the worker is born with: its end of the socket, its standard error."""
+        return self._theirs.fileno(), self._errors
+
+    def ordered(self) -> None:
+        """The warm parent has them, or never will."""
+        self._theirs.close()
+        os.close(self._errors)
+
+    def spawned(self, pid: int, pidfd: int) -> None:
+        """It lives."""
+        self.pid = pid
+        self._pidfd = pidfd
+        if self._killed:
+            self.kill()
+
+    def exited(self) -> None:
+        """Its process has gone. What it wrote last is read to its end."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self._end("its process has ended")
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._killed = True
+        if self._pidfd >= 0:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self._end("it was ended")
+
+    def dismiss(self) -> None:
+        """Tells it to end, and makes sure."""
+        self._end("it was dismissed")
+        self._loop.call_later(_REMOVAL, self._make_sure)
+
+    def _make_sure(self) -> None:
+        if self._pidfd >= 0 or not self.pid:
+            self.kill()
+
+    def _end(self, why: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        for descriptor_ready in (self._loop.remove_reader, self._loop.remove_writer):
+            descriptor_ready(self._wire.fileno())
+        self._wire.close()
+        for timer in self._removals.values():
+            timer.cancel()
+        while self._backlog:
+            _close_all(self._backlog.popleft()[1])
+        self._owner.worker_ended(self, why)
+
+    # --- to the worker ----------------------------------------------------------------------------
+
+    def channel_add(self, channel: int, ring_order: int, descriptors: ChannelDescriptors) -> None:
+        """Passes a channel; the descriptors stay the caller's."""
+        self._send_event(worker.ChannelAdd(channel, ring_order), descriptors)
+
+    def channel_remove(self, channel: int) -> None:
+        """Takes a channel away, and ends a worker that does not let go of it."""
+        self._removals[channel] = self._loop.call_later(_REMOVAL, self.kill)
+        self._send_event(worker.ChannelRemove(channel))
+
+    def report(self, done: Callable[[dict[str, Any] | None], None]) -> None:
+        """Asks for a report; `done` is called once, with None if there is none in time."""
+        reader = ReportReader(done, _REPORT)
+        self._last_serial += 1
+        octets = message(worker.Report.OPCODE, REQUEST, 0, self._last_serial, worker.Report().pack())
+        self._send(octets, (reader.write_end,))
+        reader.passed()
+
+    def _send_event(self, event: worker.Event, descriptors: tuple[int, ...] = ()) -> None:
+        self._send(message(event.OPCODE, EVENT, 0, 0, event.pack()), descriptors)
+
+    def _send(self, octets: bytes, descriptors: tuple[int, ...] = ()) -> None:
+        if self._ended:
+            return
+        try:
+            if self._backlog:
+                raise WireFull("others wait")
+            self._wire.send(octets, descriptors)
+        except WireFull:
+            self._keep(octets, descriptors)
+        except TransportBroken:
+            self._end("it has gone")
+
+    def _keep(self, octets: bytes, descriptors: tuple[int, ...]) -> None:
+        self._backlog.append((octets, tuple(os.dup(descriptor) for descriptor in descriptors)))
+        self._loop.add_writer(self._wire.fileno(), self._send_on)
+        if len(self._backlog) > _BACKLOG_MAX:
+            self.kill()
+
+    def _send_on(self) -> None:
+        while self._backlog:
+            octets, descriptors = self._backlog[0]
+            try:
+                self._wire.send(octets, descriptors)
+            except WireFull:
+                return
+            except TransportBroken:
+                self._end("it has gone")
+                return
+            self._backlog.popleft()
+            _close_all(descriptors)
+        self._loop.remove_writer(self._wire.fileno())
+
+    # --- from the worker --------------------------------------------------------------------------
+
+    def receive(self, burst: int = _BURST) -> None:
+        """Hears what it has said by now, up to a bound."""
+        try:
+            for _ in range(burst):
+                if self._ended or (packet := self._wire.receive()) is None:
+                    return
+                if not packet.message:
+                    self._end("it has gone")
+                    return
+                self._hear(packet.message)
+        except RemoteProtocolError as error:
+            self._end(f"it broke the protocol: {error}")
+            self.kill()
+
+    def _readable(self) -> None:
+        self.receive()
+        if not self._ended and not self._bucket.take():
+            self._loop.remove_reader(self._wire.fileno())
+            self._loop.call_later(_PAUSE, self._resume)
+
+    def _resume(self) -> None:
+        if not self._ended:
+            self._loop.add_reader(self._wire.fileno(), self._readable)
+
+    def _hear(self, octets: bytes) -> None:
+        header, payload = split(octets)
+        heard = _WORDS.get((header.opcode, int(header.flags)))
+        if heard is None:
+            raise RemoteProtocolError(f"a worker's message {header.opcode:#06x} with flags {header.flags:#x}")
+        heard(self, header, payload)
+
+    def _map(self, header: Header, payload: memoryview) -> None:
+        try:
+            descriptor = self._owner.map(worker.Map.unpack(payload))
+        except GrantError as error:
+            self._send(message(worker.Map.OPCODE, FAILURE, 0, header.serial, failure_of(error).pack()))
+            return
+        self._send(message(worker.Map.OPCODE, REPLY, 0, header.serial, worker.MapReply().pack()), (descriptor,))
+        os.close(descriptor)
+
+    def _unmap(self, _: Header, payload: memoryview) -> None:
+        self._owner.unmap(worker.Unmap.unpack(payload))
+
+    def _violation(self, _: Header, payload: memoryview) -> None:
+        said = worker.Violation.unpack(payload)
+        self._owner.violation(said.channel, printable(said.text.decode(errors="replace")))
+
+    def _channel_removed(self, _: Header, payload: memoryview) -> None:
+        if timer := self._removals.pop(worker.ChannelRemoved.unpack(payload).channel, None):
+            timer.cancel()
+
+    def _reported(self, _: Header, __: memoryview) -> None:
+        """The text itself is on its way through the pipe."""
+
+
+_WORDS: Final[dict[tuple[int, int], Callable[[WorkerEnd, Header, memoryview], None]]] = {
+    (worker.Map.OPCODE, REQUEST): WorkerEnd._map,
+    (worker.Unmap.OPCODE, EVENT): WorkerEnd._unmap,
+    (worker.Violation.OPCODE, EVENT): WorkerEnd._violation,
+    (worker.ChannelRemoved.OPCODE, EVENT): WorkerEnd._channel_removed,
+    (worker.Report.OPCODE, REPLY): WorkerEnd._reported,
+}
+
+
+def _close_all(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

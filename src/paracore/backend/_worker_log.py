@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker writes to its standard error, on its way into the log: bounded, printable, labelled.
+
+A worker that writes more than is read waits for it, which is its own affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from paracore.backend._rate import BoundedLog, printable
+
+__all__ = ["WorkerLog"]
+
+_CHUNK = 4096
+_PAUSE = 0.1
+"""Seconds between two looks at a worker that writes more than the log takes."""
+
+
+class WorkerLog:
+    """Reads one pipe until its end, which comes with the end of the worker."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self._descriptor = descriptor
+        self._name = name
+        self._log = BoundedLog(logging.getLogger("paracore.worker"), rate=5.0, burst=200.0)
+        self._rest = b""
+        os.set_blocking(descriptor, False)
+        self._resume()
+
+    def close(self) -> None:
+        """Reads no more."""
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _resume(self) -> None:
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+
+    def _read(self) -> None:
+        chunk = os.read(self._descriptor, _CHUNK)
+        if not chunk:
+            self.close()
+            return
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if not all([self._write(line) for line in lines]) or len(self._rest) > _CHUNK:
+            self._rest = b""
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._descriptor)
+            loop.call_later(_PAUSE, self._resume)
+
+    def _write(self, line: bytes) -> bool:
+        return self._log.write(logging.WARNING, "%s: %s", self._name, printable(line.decode(errors="replace")))

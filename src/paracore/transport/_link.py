@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The descriptor protocol (class ``link``), the side that answers: hands a process its channel and grants.
+
+Rules: one table says which call is allowed when; what is not in it is the peer's fault and ends the
+connection. Each call gets one reply, so that a peer which does not read is found out by a full socket.
+After a goodbye only the end of the connection is waited for: a socket closed with calls unread in it
+would lose the goodbye.
+
+It runs on any transport whose wire carries descriptors: the backend's own socket here, in a Xen guest the
+frontend daemon's.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import ExitStack, suppress
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from paracore._errors import (
+    EventChannelError,
+    GrantError,
+    PermissionRefused,
+    QuotaExceeded,
+    RemoteProtocolError,
+    TransportBroken,
+)
+from paracore.classes import link
+from paracore.protocol import (
+    EVENT,
+    FAILURE,
+    PROTOCOL_VERSION,
+    REPLY,
+    REQUEST,
+    RING_ORDER_MAX,
+    RING_ORDER_MIN,
+    MessageFlag,
+    format_page,
+    mapping_size,
+    message,
+    split,
+)
+from paracore.transport._failure import failure_of
+from paracore.transport._grants import GrantTable
+from paracore.transport._transport import ChannelDescriptors, Port, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paracore.protocol import Header
+    from paracore.transport._transport import Host, Pages, Peer
+    from paracore.transport._wire import Packet, Wire
+
+__all__ = ["TABLE", "LinkPort", "LinkState"]
+
+_BURST = 4
+"""Calls of one connection that are served at a stretch, so that a flood does not keep others waiting."""
+
+
+class LinkState(Enum):
+    """How far a connection is."""
+
+    START = "before its hello"
+    GREETED = "greeted"
+    OPEN = "open"
+    ENDING = "ending"
+
+
+TABLE: Final[dict[LinkState, dict[int, LinkState]]] = {
+    LinkState.START: {link.Hello.OPCODE: LinkState.GREETED},
+    LinkState.GREETED: {
+        link.ChannelOpen.OPCODE: LinkState.OPEN,
+        link.Status.OPCODE: LinkState.GREETED,
+    },
+    LinkState.OPEN: {
+        link.Grant.OPCODE: LinkState.OPEN,
+        link.Revoke.OPCODE: LinkState.OPEN,
+        link.Status.OPCODE: LinkState.OPEN,
+    },
+    LinkState.ENDING: {},
+}
+"""{state: {call: next state}}. A call that fails leaves the state as it is."""
+
+
+class LinkPort(Port):
+    """A ``Port`` behind the descriptor protocol."""
+
+    def __init__(self, wire: Wire, pages: Pages, host: Host, peer: Peer) -> None:
+        self.peer = peer
+        self.state = LinkState.START
+        self._wire = wire
+        self._pages = pages
+        self._host = host
+        self._grants = GrantTable(pages)
+        self._asked = False
+
+    def fileno(self) -> int:
+        return self._wire.fileno()
+
+    def receive(self) -> bool:
+        for _ in range(_BURST):
+            packet = self._wire.receive()
+            if packet is None:
+                return True
+            if not packet.message:
+                return False
+            if self.state is not LinkState.ENDING:
+                self._serve(packet)
+        return True
+
+    def goodbye(self, reason: link.Refusal, limit: link.Limit | None = None) -> None:
+        self.state = LinkState.ENDING
+        payload = link.Goodbye(reason, limit or link.Limit.NONE).pack()
+        with suppress(TransportBroken):  # it does not read or has gone: the end of the connection tells it as well
+            self._wire.send(message(link.Goodbye.OPCODE, EVENT, 0, 0, payload))
+        self._wire.finish()
+        self._take_back()
+
+    def map(self, grant: int, length: int, flags: link.BufferFlag) -> int:
+        return self._grants.map(grant, length, flags)
+
+    def unmap(self, grant: int) -> None:
+        self._grants.unmap(grant)
+
+    def close(self) -> None:
+        self.state = LinkState.ENDING
+        self._wire.close()
+        self._take_back()
+
+    def _take_back(self) -> None:
+        for length in self._grants.lengths():
+            self._host.ungrant(self, length)
+        self._grants.close()
+
+    def _serve(self, packet: Packet) -> None:
+        header, payload = split(packet.message)
+        following = TABLE[self.state].get(header.opcode)
+        if following is None or header.flags != REQUEST or header.object:
+            raise RemoteProtocolError(f"link message {header.opcode:#06x} while {self.state.value}")
+        request = link.MESSAGES[header.opcode].request.unpack(payload)
+        try:
+            _HANDLERS[header.opcode](self, request, header)
+        except Refused:
+            raise
+        except (QuotaExceeded, PermissionRefused, GrantError, EventChannelError) as error:
+            self._reply(header, failure_of(error).pack(), flags=FAILURE)
+        else:
+            self.state = following
+
+    def _reply(
+        self, call: Header, payload: bytes, descriptors: tuple[int, ...] = (), flags: MessageFlag = REPLY
+    ) -> None:
+        try:
+            self._wire.send(message(call.opcode, flags, 0, call.serial, payload), descriptors)
+        except TransportBroken as error:
+            raise RemoteProtocolError("it does not read its replies") from error
+
+    def _hello(self, request: link.Hello, header: Header) -> None:
+        if not request.version_min <= PROTOCOL_VERSION <= request.version_max:
+            raise Refused(link.Refusal.VERSION)
+        self._reply(header, link.HelloReply(PROTOCOL_VERSION, self._host.admit(self)).pack())
+
+    def _channel_open(self, request: link.ChannelOpen, header: Header) -> None:
+        order = min(max(request.ring_order, RING_ORDER_MIN), RING_ORDER_MAX)
+        with ExitStack() as made:  # the descriptors live on in the messages that carry them
+            descriptors = self._make_channel(order, made)
+            channel = self._host.channel_open(self, order, descriptors)
+            self._reply(header, link.ChannelOpenReply(channel, order).pack(), descriptors)
+
+    def _make_channel(self, order: int, made: ExitStack) -> ChannelDescriptors:
+        """Formatted pages, the bell that the backend waits on, the bell that it rings."""
+        length = mapping_size(order)
+        makers: tuple[Callable[[], int], ...] = (
+            partial(self._pages.allocate, length),
+            self._pages.doorbell,
+            self._pages.doorbell,
+        )
+        descriptors = []
+        for make in makers:
+            descriptors.append(make())
+            made.callback(self._pages.close, descriptors[-1])
+        mapping = self._pages.map(descriptors[0], length, read_only=False)
+        made.callback(mapping.close)
+        with mapping.view() as view:
+            format_page(view, order)
+        return ChannelDescriptors(*descriptors)
+
+    def _grant(self, request: link.Grant, header: Header) -> None:
+        GrantTable.check_length(request.length)
+        self._host.grant(self, request.length)
+        try:
+            grant, descriptor = self._grants.allocate(request.length, request.flags)
+        except GrantError:
+            self._host.ungrant(self, request.length)
+            raise
+        self._reply(header, link.GrantReply(grant).pack(), (descriptor,))
+
+    def _revoke(self, request: link.Revoke, header: Header) -> None:
+        if self._grants.mapped(request.grant):
+            self._host.revoking(self)
+        self._host.ungrant(self, self._grants.revoke(request.grant))
+        self._reply(header, link.RevokeReply().pack())
+
+    def _status(self, _: link.Status, header: Header) -> None:
+        if not self.peer.administrator:
+            raise PermissionRefused("the status is for the administrator")
+        if self._asked:
+            raise GrantError(errno.EBUSY, "the status is being made already")
+        self._asked = True
+        self._host.status(self, partial(self._tell, header))
+
+    def _tell(self, header: Header, text: bytes) -> None:
+        """The status is there; by now the asker may have gone."""
+        self._asked = False
+        if self.state is LinkState.ENDING:
+            return
+        with (
+            ExitStack() as made,
+            suppress(RemoteProtocolError, GrantError),
+        ):  # suppressed: nobody waits for the answer any more
+            descriptor = self._make_text(text, made)
+            self._reply(header, link.StatusReply(len(text)).pack(), (descriptor,))
+
+    def _make_text(self, text: bytes, made: ExitStack) -> int:
+        descriptor = self._pages.allocate(len(text))
+        made.callback(self._pages.close, descriptor)
+        mapping = self._pages.map(descriptor, len(text), read_only=False)
+        made.callback(mapping.close)
+        with mapping.view() as view:
+            view[:] = text
+        return descriptor
+
+
+_HANDLERS: Final[dict[int, Callable[[LinkPort, Any, Header], None]]] = {
+    link.Hello.OPCODE: LinkPort._hello,
+    link.ChannelOpen.OPCODE: LinkPort._channel_open,
+    link.Grant.OPCODE: LinkPort._grant,
+    link.Revoke.OPCODE: LinkPort._revoke,
+    link.Status.OPCODE: LinkPort._status,
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend's Unix socket: where processes of the local domains arrive, and who they are.
+
+A lock file beside the socket says whether somebody serves it; the kernel drops the lock with the process,
+so that whatever a killed backend left behind is replaced without a clean-up, and a living one is never.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import stat
+import struct
+from typing import TYPE_CHECKING
+
+from paracore._errors import TransportError
+from paracore.transport._link import LinkPort
+from paracore.transport._transport import Listener, Peer
+from paracore.transport._wire import SocketWire
+
+if TYPE_CHECKING:
+    from paracore.transport._transport import Host, Pages, Port
+
+__all__ = ["LocalListener", "peer_of"]
+
+_BACKLOG = 256
+_SO_PEERGROUPS = 59
+_CREDENTIALS = struct.Struct("3i")
+_GROUPS_MAX = 256
+"""Supplementary groups that are looked at; a peer with more is known by its user and first group only."""
+
+
+class LocalListener(Listener):
+    """See ``Listener``."""
+
+    def __init__(self, address: str, mode: int, pages: Pages) -> None:
+        self._pages = pages
+        self._address = address
+        self._lock = _lock(address)
+        try:
+            self._socket = _bind(address, mode)
+        except OSError as error:
+            os.close(self._lock)
+            raise TransportError(f"{address}: {error.strerror}") from error
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self, host: Host) -> Port | None:
+        try:
+            sock, _ = self._socket.accept()
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ECONNABORTED:
+                return None
+            raise
+        return LinkPort(SocketWire(sock), self._pages, host, peer_of(sock))
+
+    def close(self) -> None:
+        """Stops serving. The lock file stays: removing it would let two backends lock two files."""
+        try:
+            os.unlink(self._address)
+        except FileNotFoundError:
+            pass
+        self._socket.close()
+        os.close(self._lock)
+
+
+def peer_of(sock: socket.socket) -> Peer:
+    """The peer as the kernel knew it when it connected."""
+    pid, uid, gid = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    groups = dict.fromkeys([gid, *_supplementary(sock)])
+    return Peer(
+        identities=(f"uid:{uid}", *(f"gid:{group}" for group in groups)),
+        administrator=uid in (0, os.geteuid()),
+        text=f"pid {pid} uid {uid} gid {gid}",
+    )
+
+
+def _supplementary(sock: socket.socket) -> tuple[int, ...]:
+    try:
+        octets = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _GROUPS_MAX)
+    except OSError:
+        return ()
+    return struct.unpack(f"{len(octets) // 4}I", octets)
+
+
+def _lock(address: str) -> int:
+    path = f"{address}.lock"
+    try:
+        os.makedirs(os.path.dirname(address), mode=0o755, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise TransportError(f"{path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise TransportError(f"{address} is served by another backend") from error
+    return lock
+
+
+def _bind(address: str, mode: int) -> socket.socket:
+    """Binds beside the address and moves the socket there when it is ready, mode and all."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.setblocking(False)
+    beside = f"{address}.new"
+    try:
+        _unlink_socket(beside)
+        sock.bind(beside)
+        os.chmod(beside, mode)
+        sock.listen(_BACKLOG)
+        _unlink_socket(address)
+        os.rename(beside, address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _unlink_socket(path: str) -> None:
+    """Removes what a killed backend left; a file that is no socket is somebody else's and stays."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "is a file, not a socket", path)
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
