@@ -30,6 +30,7 @@ struct channel {
     struct paracore_ring ring;
     struct paracore_queue backlog; /* messages that wait for room in the ring */
     const char *violation; /* how it broke the protocol; NULL while it has not */
+    bool reported;         /* and the interpreter knows */
     uint32_t idle_visits;  /* how often in a row it had nothing */
     bool active;           /* in loop->active: looked at without being asked to */
     bool dirty;            /* in loop->dirty: something is to be shown to the peer */

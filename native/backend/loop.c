@@ -175,7 +175,8 @@ int paracore_loop_send(struct paracore_loop *loop, uint32_t number, const void *
         return -ENOENT;
     int error = channel_send(channel, message, size);
     if (channel->violation) {
-        activate(loop, channel); /* to be reported by the next wait */
+        if (!channel->reported)
+            activate(loop, channel); /* the next wait reports it */
         return 0;
     }
     if (error)
@@ -205,6 +206,7 @@ static void report_violation(struct paracore_loop *loop, struct channel *channel
 
     entry->error = -EPROTO;
     entry->reason = channel->violation;
+    channel->reported = true;
     loop->statistics.violations++;
     stop_listening(loop, channel->doorbell_in);
     deactivate(loop, channel);

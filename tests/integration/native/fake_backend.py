@@ -17,12 +17,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from paracore._native._core import ffi, lib
 from paracore.classes import core, link, video
-from paracore.classes._payload import Payload
 from paracore.protocol._message import EVENT, FAILURE, REPLY, Header, message, split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paracore.classes._payload import Payload
 
 RING_ORDER = 4
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
@@ -181,7 +185,7 @@ class FakeBackend:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
-    def __enter__(self) -> FakeBackend:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
