@@ -6,7 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BUILD := build
 STAMPS := $(BUILD)/stamps
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip --quiet
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip -qq
 SAY := @printf '\033[1m%s\033[0m\n'
 ifeq ($(TERM),dumb)
 SAY := @printf '%s\n'
