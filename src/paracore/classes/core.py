@@ -292,7 +292,9 @@ _BUFFER_DETACH = Struct("<II")
 
 
 class BufferDetach(_BufferDetachFields):
-    """``core.buffer_detach``: Unmaps a buffer; `busy` while a session holds a span of it."""
+    """``core.buffer_detach``: Unmaps a buffer; `busy` while a session holds a span of it, or its codec still
+    reads a picture in it.
+    """
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0004

@@ -213,7 +213,7 @@ class OutputFlag(IntFlag, boundary=STRICT):
     LAST = 0x4
     """The last before a drain completes or a new format begins."""
     CANCELLED = 0x8
-    """Given back unused (flush, close, or too small for a new format)."""
+    """Given back unused, because it is too small: `bytes_used` says how many octets are needed."""
     EMPTY = 0x10
     """Holds no picture; comes with `last` when there is no picture left to carry it."""
     INTERLACED = 0x20
@@ -992,7 +992,7 @@ class _QueueInputFields(NamedTuple):
     span: Span
     """Where it lies."""
     cookie: int
-    """Comes back in `input_done`."""
+    """Comes back in `input_done`. One that an input has already is `busy`."""
     flags: InputFlag
     """Properties."""
     timestamp: int
@@ -1038,7 +1038,9 @@ class _QueueOutputFields(NamedTuple):
     span: Span
     """Where it lies; not read-only."""
     cookie: int
-    """Comes back in `output_ready`. Queueing a span again while it is the device's is `busy`."""
+    """Comes back in `output_ready`. One that an output has already is `busy`, and so is a span that overlaps one
+    lent.
+    """
 
 
 _QUEUE_OUTPUT = Struct("<16sII")
@@ -1231,7 +1233,7 @@ class _OutputReadyFields(NamedTuple):
     generation: int
     """Decoder: of the `source_change` whose layout it has."""
     bytes_used: int
-    """Encoder: octets of bit stream. Decoder: the format's size."""
+    """Encoder: octets of bit stream. Decoder: the format's size. With `cancelled`: octets that a span must have."""
     picture_type: PictureType
     """How it is coded."""
     crop_left: int

@@ -28,6 +28,7 @@ from paracore.protocol._wire import (
     PROTOCOL_VERSION,
     RING_ORDER_MAX,
     RING_ORDER_MIN,
+    SPAN_ALIGNMENT,
     MessageFlag,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "RING_ORDER_MAX",
     "RING_ORDER_MIN",
     "SESSION",
+    "SPAN_ALIGNMENT",
     "Direction",
     "Header",
     "MessageFlag",

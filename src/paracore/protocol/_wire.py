@@ -34,6 +34,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "RING_ORDER_MAX",
     "RING_ORDER_MIN",
+    "SPAN_ALIGNMENT",
     "MessageFlag",
 ]
 
@@ -57,6 +58,8 @@ NAME_MAX: Final = 32
 """Octets of a device or domain name with its terminating zero."""
 BUFFER_MAX: Final = 1073741824
 """Octets of one buffer. Bounds the mapping a single call can ask for."""
+SPAN_ALIGNMENT: Final = 64
+"""A decoder's output span begins at a multiple of this in its buffer: what the widest vector instructions want."""
 PAGE_MAGIC: Final = 0
 """`magic`; written once by the side that allocates the pages."""
 PAGE_VERSION: Final = 4

@@ -39,6 +39,11 @@
 #define PARACORE_NAME_MAX 32u
 /* Octets of one buffer. Bounds the mapping a single call can ask for. */
 #define PARACORE_BUFFER_MAX 1073741824u
+/*
+ * A decoder's output span begins at a multiple of this in its buffer: what the widest vector
+ * instructions want.
+ */
+#define PARACORE_SPAN_ALIGNMENT 64u
 
 /* --- classes and opcodes ---------------------------------------------------------------------- */
 
@@ -319,7 +324,7 @@ enum paracore_output_flag {
     PARACORE_OUTPUT_FLAG_ERROR = 0x2,
     /* The last before a drain completes or a new format begins. */
     PARACORE_OUTPUT_FLAG_LAST = 0x4,
-    /* Given back unused (flush, close, or too small for a new format). */
+    /* Given back unused, because it is too small: `bytes_used` says how many octets are needed. */
     PARACORE_OUTPUT_FLAG_CANCELLED = 0x8,
     /* Holds no picture; comes with `last` when there is no picture left to carry it. */
     PARACORE_OUTPUT_FLAG_EMPTY = 0x10,
@@ -517,7 +522,10 @@ struct paracore_core_buffer_attach_reply {
     uint32_t reserved0;
 };
 
-/* core.buffer_detach, a call: Unmaps a buffer; `busy` while a session holds a span of it. */
+/*
+ * core.buffer_detach, a call: Unmaps a buffer; `busy` while a session holds a span of it, or its
+ * codec still reads a picture in it.
+ */
 struct paracore_core_buffer_detach {
     /* From `buffer_attach`. */
     uint32_t buffer;
@@ -661,7 +669,7 @@ struct paracore_video_control_set_reply {
 struct paracore_video_queue_input {
     /* Where it lies. */
     struct paracore_span span;
-    /* Comes back in `input_done`. */
+    /* Comes back in `input_done`. One that an input has already is `busy`. */
     uint32_t cookie;
     /* Properties. */
     uint32_t flags;
@@ -681,7 +689,10 @@ struct paracore_video_queue_input {
 struct paracore_video_queue_output {
     /* Where it lies; not read-only. */
     struct paracore_span span;
-    /* Comes back in `output_ready`. Queueing a span again while it is the device's is `busy`. */
+    /*
+     * Comes back in `output_ready`. One that an output has already is `busy`, and so is a span that
+     * overlaps one lent.
+     */
     uint32_t cookie;
     uint32_t reserved0;
 };
@@ -711,7 +722,10 @@ struct paracore_video_output_ready {
     int64_t duration;
     /* Decoder: of the `source_change` whose layout it has. */
     uint32_t generation;
-    /* Encoder: octets of bit stream. Decoder: the format's size. */
+    /*
+     * Encoder: octets of bit stream. Decoder: the format's size. With `cancelled`: octets that a
+     * span must have.
+     */
     uint32_t bytes_used;
     /* How it is coded. */
     uint32_t picture_type;
