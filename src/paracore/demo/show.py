@@ -42,8 +42,8 @@ class Options:
     threads: int = 1
 
 
-def run(options: Options, console: Console | None = None) -> int:
-    """Runs the demo; returns 0 when each picture was right and each domain confined, else 1."""
+def run(options: Options, console: Console | None = None) -> bool:
+    """Runs the demo; true when each picture was right, none was copied and each domain was confined."""
     console = console or Console()
     check_sandbox()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def run(options: Options, console: Console | None = None) -> int:
     report.write(options.output / "report.json")
     draw_sheet(report, options.output / "contact-sheet.png")
     print_report(console, report, options.output)
-    return 0 if report.ok else 1
+    return report.ok
 
 
 @dataclass(frozen=True)
