@@ -10,7 +10,7 @@ driver raises ends that driver's session with ``session_failed(io)`` and nothing
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
 from paracore.backend._buffer import Buffer
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from paracore.backend._books import Books, Device
     from paracore.classes import Payload
     from paracore.transport import Mapping
+
+    _Method = Callable[["Channel", int, Any, int], Payload | None]
 
 __all__ = ["Channel", "Outlet"]
 
@@ -92,7 +94,7 @@ class Channel:
         """Tells the domain what has happened in a session."""
         try:
             events = session.events()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d", session.number, self.number)
             self._fail(session)
             return
@@ -326,7 +328,7 @@ class Channel:
         self._books.count("copies", session.driver.copies)
         try:
             session.over()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d does not close", session.number, self.number)
 
     def _unmap(self, buffer: Buffer) -> None:
@@ -334,36 +336,36 @@ class Channel:
         buffer.mapping.close()
         self._outlet.unmapped(self.number, buffer.grant)
 
-
-def _check_whole(of: int) -> None:
-    """These calls are for the channel, not for a session."""
-    if of:
-        raise CallFailed(video.Error.INVALID)
+    METHODS: ClassVar[dict[type[Payload], _Method]] = {
+        core.DeviceQuery: _device_query,
+        core.LimitsQuery: _limits_query,
+        core.BufferAttach: _buffer_attach,
+        core.BufferDetach: _buffer_detach,
+        video.CapabilityQuery: _capability_query,
+        video.Open: _open,
+        video.Close: _close,
+        video.FormatGet: _format_get,
+        video.FormatSet: _format_set,
+        video.ControlGet: _control_get,
+        video.ControlSet: _control_set,
+        video.QueueInput: _queue_input,
+        video.QueueOutput: _queue_output,
+        video.Drain: _drain,
+        video.Flush: _flush,
+    }
+    """What is served, each with the channel, the session's number, the request and its serial."""
 
 
 class _Row(NamedTuple):
     request: type[Payload]
     kind: Kind
-    method: Callable[[Channel, int, Any, int], Payload | None]
+    method: _Method
 
 
-_METHODS: Final[dict[type[Payload], Callable[[Channel, int, Any, int], Payload | None]]] = {
-    core.DeviceQuery: Channel._device_query,
-    core.LimitsQuery: Channel._limits_query,
-    core.BufferAttach: Channel._buffer_attach,
-    core.BufferDetach: Channel._buffer_detach,
-    video.CapabilityQuery: Channel._capability_query,
-    video.Open: Channel._open,
-    video.Close: Channel._close,
-    video.FormatGet: Channel._format_get,
-    video.FormatSet: Channel._format_set,
-    video.ControlGet: Channel._control_get,
-    video.ControlSet: Channel._control_set,
-    video.QueueInput: Channel._queue_input,
-    video.QueueOutput: Channel._queue_output,
-    video.Drain: Channel._drain,
-    video.Flush: Channel._flush,
-}
-_TABLE: Final[dict[int, _Row]] = {
-    request.OPCODE: _Row(request, request.KIND, method) for request, method in _METHODS.items()
-}
+_TABLE: Final = {request.OPCODE: _Row(request, request.KIND, method) for request, method in Channel.METHODS.items()}
+
+
+def _check_whole(of: int) -> None:
+    """These calls are for the channel, not for a session."""
+    if of:
+        raise CallFailed(video.Error.INVALID)

@@ -208,11 +208,8 @@ def _check_identities(config: Config) -> None:
     seen: dict[str, str] = {}
     for domain in config.domain:
         for identity in domain.identities():
-            if other := seen.setdefault(identity, domain.name):
-                if other != domain.name:
-                    raise ConfigError(
-                        f"domain.{domain.name}", f"{identity} already is domain {other!r}; a peer has one domain"
-                    )
+            if (other := seen.setdefault(identity, domain.name)) != domain.name:
+                raise ConfigError(f"domain.{domain.name}", f"{identity} is domain {other!r} already; a peer has one")
 
 
 def _uid(user: str | int, option: str) -> int:

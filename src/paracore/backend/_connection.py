@@ -114,13 +114,13 @@ class Connection:
             self.end(refusal.reason, refusal.limit)
         except RemoteProtocolError as error:
             self.violated(str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a fault of ours, met by one peer: the others go on
             _log.exception("%s", self.port.peer.text)
             self.close()
         else:
-            self._go_on(alive)
+            self._go_on(alive=alive)
 
-    def _go_on(self, alive: bool) -> None:
+    def _go_on(self, *, alive: bool) -> None:
         if not alive:
             self.close()
         elif self.domain and not self.domain.bucket.take():

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from paracore._errors import GrantError
 from paracore.backend._quota import Quota
 from paracore.backend._rate import BoundedLog, Bucket
-from paracore.classes import worker
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from paracore.backend._config import DomainSection
     from paracore.backend._connection import Connection
     from paracore.backend._worker_end import WorkerEnd
+    from paracore.classes import worker
     from paracore.transport import ChannelDescriptors
 
 __all__ = ["Domain", "DomainOwner"]

@@ -58,7 +58,9 @@ class PrivateBackend:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def start(self) -> None:
@@ -111,7 +113,6 @@ def main(lifeline: int) -> None:
     try:
         serve(config, ready=lambda: line.sendall(b"."), lifeline=lifeline)
     except Error as error:
-        print(f"paracore: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"paracore: {error}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
 __all__ = ["BoundedLog", "Bucket", "printable"]

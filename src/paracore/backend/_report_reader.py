@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a worker's report from its pipe and believes no octet of it: too long, too late, of another shape
-than ``_report`` makes, with other characters than names have, and there is none."""
+"""Reads a worker's report from its pipe and believes no octet of it.
+
+Too long, too late, of another shape than ``_report`` makes, with other characters than names have: then
+there is none.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 
 from paracore.backend import _seccomp, _syscalls
@@ -53,7 +54,7 @@ class Confinement:
             lacks.append(
                 "Landlock: a second wall in front of the file system is missing (kernel 5.13 and lsm=landlock have it)"
             )
-        elif self.landlock < 6:  # noqa: PLR2004 - linux/landlock.h
+        elif self.landlock < 6:
             lacks.append(
                 "Landlock scopes: only seccomp keeps workers from signals and abstract sockets (kernel 6.12 has them)"
             )
@@ -87,10 +88,8 @@ def confinement(user: tuple[int, int] | None) -> Confinement:
     """What this machine has. Costs some milliseconds: for the warm parent, not for each worker."""
     program = b""
     if _syscalls.seccomp_available():
-        try:
+        with suppress(ImportError, RuntimeError):  # libseccomp is not installed: told by `missing`
             program = _seccomp.program()
-        except (ImportError, RuntimeError):
-            pass  # libseccomp is not installed: told by `missing`
     return Confinement(user, _syscalls.landlock_abi(), program)
 
 

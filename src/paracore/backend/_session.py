@@ -74,8 +74,8 @@ class Session:
     def take(self, step: Step) -> None:
         """Goes on to the state after a step that was checked."""
         outcome = self._rows[self._state][step]
-        if isinstance(outcome, Refusal):
-            raise ValueError(f"the driver says {step} while {self._state}")
+        if not isinstance(outcome, State):
+            raise LookupError(f"the driver says {step} while {self._state}")  # noqa: TRY004 - it is no type's fault
         self._state = outcome
 
     def lend(self, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
@@ -143,5 +143,5 @@ class Session:
 
     def _give_back(self, spans: dict[int, Buffer], cookie: int) -> None:
         if cookie not in spans:
-            raise ValueError(f"the driver gives span {cookie} back, and does not have it")
+            raise LookupError(f"the driver gives span {cookie} back, and does not have it")
         self.unlend(spans, cookie)

@@ -26,7 +26,7 @@ from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent
 from paracore.backend._worker_end import WorkerEnd
-from paracore.classes.link import Limit, Refusal
+from paracore.classes.link import Refusal
 from paracore.transport import Refused
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Supervisor:
     async def _wait_farewell(self) -> None:
         """Workers end by themselves, peers read their goodbyes; whoever does not is not waited for."""
         until = self._loop.time() + _FAREWELL
-        while (self._workers or self._connections) and self._loop.time() < until:
+        while (self._workers or self._connections) and self._loop.time() < until:  # noqa: ASYNC110 - of two kinds, once
             await asyncio.sleep(0.01)
 
     # --- arrivals -----------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class Supervisor:
     def revoking(self, port: Port) -> None:
         self._domain(port).hear()
 
-    def status(self, port: Port, answer: Callable[[bytes], None]) -> None:
+    def status(self, port: Port, answer: Callable[[bytes], None]) -> None:  # noqa: ARG002 - everybody gets the same
         Status(self, answer).gather()
 
     def _domain(self, port: Port) -> Domain:
@@ -259,7 +259,9 @@ class Supervisor:
             "spawn": number,
             "domain": section.name,
             "devices": [names.index(name) for name in (names if section.devices is None else section.devices)],
-            "limits": {name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")},
+            "limits": {
+                name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
+            },
             "bounds": {
                 "memory": limits.memory,
                 "descriptors": min(PASSED_MAX + 1, PASSED_MIN + 64 + 3 * limits.channels + 4 * limits.sessions),
@@ -270,7 +272,10 @@ class Supervisor:
         self._warm_since = time.monotonic()
         backend = self.config.backend
         start = {
-            "devices": [{"name": device.name, "driver": device.driver, "options": device.options} for device in self.config.device],
+            "devices": [
+                {"name": device.name, "driver": device.driver, "options": device.options}
+                for device in self.config.device
+            ],
             "user": worker_identity(backend.worker_user) if os.geteuid() == 0 else None,
             "log_level": backend.log_level,
         }

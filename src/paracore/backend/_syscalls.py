@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import signal
 
 __all__ = [
     "landlock_abi",
@@ -61,12 +65,9 @@ _SCOPES_SINCE, _SCOPE_BITS = 6, 2
 
 def landlock_abi() -> int:
     """The kernel's Landlock version, 0 when it has none or it is switched off."""
-    return max(
-        0,
-        _libc.syscall(
-            _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_LANDLOCK_CREATE_RULESET_VERSION)
-        ),
-    )
+    version = ctypes.c_uint32(_LANDLOCK_CREATE_RULESET_VERSION)
+    abi: int = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), version)
+    return max(0, abi)
 
 
 def landlock_restrict(abi: int) -> None:
@@ -103,7 +104,7 @@ def process_name(name: str) -> None:
 
 def seccomp_available() -> bool:
     """Whether the kernel was built with filters."""
-    return os.path.exists("/proc/sys/kernel/seccomp/actions_avail") or _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    return Path("/proc/sys/kernel/seccomp/actions_avail").exists() or _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
 def seccomp_load(program: bytes) -> None:

@@ -13,7 +13,6 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from paracore._errors import TransportBroken
 from paracore.backend._boot import python
 from paracore.backend._orders import ORDER_MAX, order_octets, order_parse
 from paracore.transport import SocketWire
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from paracore.transport import Packet
 
 __all__ = ["WarmParent"]
-
 
 
 class WarmParent:
@@ -64,7 +62,9 @@ class WarmParent:
 
     def close(self) -> None:
         """Ends it and with it whatever workers are left. Its end is awaited: it has nothing to finish.
-        Idempotent."""
+
+        Idempotent.
+        """
         if self._closed:
             return
         self._closed = True

@@ -14,13 +14,13 @@ import logging
 import os
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend._channel import Channel
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
-from paracore.protocol import EVENT, PAYLOAD_MAX, REPLY, REQUEST, message, split
+from paracore.protocol import EVENT, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Worker:
             self._violation(number, str(error))
         except (TransportBroken, MemoryError):
             raise  # the supervisor has gone, or this process is beyond help
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see above
             _log.exception("channel %d", number)
             self._violation(number, f"a fault of the worker: {type(error).__name__}")
 
@@ -130,8 +130,7 @@ class Worker:
         """The channel is over; the supervisor tells the domain and takes everything back."""
         if number in self._channels:
             self._drop(number)
-            text = reason.encode()[:_TEXT_MAX]
-            self._tell_event(worker.Violation(number, len(text), text))
+            self._tell_event(worker.Violation(number, reason.encode()[:_TEXT_MAX]))
 
     def _drop(self, number: int) -> None:
         channel = self._channels.pop(number)
@@ -146,8 +145,7 @@ class Worker:
                 self._running = False
                 return
             header, payload = split(packet.message)
-            request = _CONTROLS[header.opcode]
-            request(self, header, payload, packet)
+            self.CONTROLS[header.opcode](self, header, payload, packet)
 
     def _channel_add(self, _: Header, payload: memoryview, packet: Packet) -> None:
         added = worker.ChannelAdd.unpack(payload)
@@ -162,10 +160,8 @@ class Worker:
 
     def _map_reply(self, header: Header, payload: memoryview, packet: Packet) -> None:
         channel, request, answer = self._maps.pop(header.serial)
-        if packet.descriptors:
-            mapping = self._mapped(request, packet.descriptors[0])
-        else:
-            mapping = video.Failure.unpack(payload)
+        passed = packet.descriptors
+        mapping = self._mapped(request, passed[0]) if passed else video.Failure.unpack(payload)
         if channel in self._channels:
             self._guard(channel, partial(answer, mapping))
         elif not isinstance(mapping, video.Failure):
@@ -196,10 +192,10 @@ class Worker:
         """Waits for the supervisor when it is behind: it reads sooner or later, or its end ends this process."""
         self._control.send_waiting(octets)
 
-
-_CONTROLS: Final[dict[int, Callable[[Worker, Header, memoryview, Packet], None]]] = {
-    worker.ChannelAdd.OPCODE: Worker._channel_add,
-    worker.ChannelRemove.OPCODE: Worker._channel_remove,
-    worker.Map.OPCODE: Worker._map_reply,
-    worker.Report.OPCODE: Worker._report,
-}
+    CONTROLS: ClassVar[dict[int, Callable[[Worker, Header, memoryview, Packet], None]]] = {
+        worker.ChannelAdd.OPCODE: _channel_add,
+        worker.ChannelRemove.OPCODE: _channel_remove,
+        worker.Map.OPCODE: _map_reply,
+        worker.Report.OPCODE: _report,
+    }
+    """What the supervisor may say."""

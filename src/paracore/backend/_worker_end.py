@@ -13,7 +13,8 @@ import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend._rate import Bucket, printable
@@ -113,10 +114,8 @@ class WorkerEnd:
         """Ends it at once."""
         self._killed = True
         if self._pidfd >= 0:
-            try:
+            with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self._end("it was ended")
 
     def dismiss(self) -> None:
@@ -166,9 +165,10 @@ class WorkerEnd:
     def _send(self, octets: bytes, descriptors: tuple[int, ...] = ()) -> None:
         if self._ended:
             return
+        if self._backlog:
+            self._keep(octets, descriptors)
+            return
         try:
-            if self._backlog:
-                raise WireFull("others wait")
             self._wire.send(octets, descriptors)
         except WireFull:
             self._keep(octets, descriptors)
@@ -202,7 +202,7 @@ class WorkerEnd:
         try:
             for _ in range(burst):
                 if self._ended or (packet := self._wire.receive()) is None:
-                    return
+                    break
                 if not packet.message:
                     self._end("it has gone")
                     return
@@ -223,7 +223,7 @@ class WorkerEnd:
 
     def _hear(self, octets: bytes) -> None:
         header, payload = split(octets)
-        heard = _WORDS.get((header.opcode, int(header.flags)))
+        heard = self.WORDS.get((header.opcode, int(header.flags)))
         if heard is None:
             raise RemoteProtocolError(f"a worker's message {header.opcode:#06x} with flags {header.flags:#x}")
         heard(self, header, payload)
@@ -251,14 +251,14 @@ class WorkerEnd:
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
-
-_WORDS: Final[dict[tuple[int, int], Callable[[WorkerEnd, Header, memoryview], None]]] = {
-    (worker.Map.OPCODE, REQUEST): WorkerEnd._map,
-    (worker.Unmap.OPCODE, EVENT): WorkerEnd._unmap,
-    (worker.Violation.OPCODE, EVENT): WorkerEnd._violation,
-    (worker.ChannelRemoved.OPCODE, EVENT): WorkerEnd._channel_removed,
-    (worker.Report.OPCODE, REPLY): WorkerEnd._reported,
-}
+    WORDS: ClassVar[dict[tuple[int, int], Callable[[WorkerEnd, Header, memoryview], None]]] = {
+        (worker.Map.OPCODE, REQUEST): _map,
+        (worker.Unmap.OPCODE, EVENT): _unmap,
+        (worker.Violation.OPCODE, EVENT): _violation,
+        (worker.ChannelRemoved.OPCODE, EVENT): _channel_removed,
+        (worker.Report.OPCODE, REPLY): _reported,
+    }
+    """What a worker may say."""
 
 
 def _close_all(descriptors: tuple[int, ...]) -> None:

@@ -47,7 +47,8 @@ class WorkerLog:
             self.close()
             return
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        if not all([self._write(line) for line in lines]) or len(self._rest) > _CHUNK:
+        written = [self._write(line) for line in lines]
+        if not all(written) or len(self._rest) > _CHUNK:
             self._rest = b""
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._descriptor)

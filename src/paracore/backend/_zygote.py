@@ -106,7 +106,7 @@ class Zygote:
         try:
             control, errors = descriptors
             self._shed(control, errors)
-            _work(self, order, parent)
+            self._work(order, parent)
             code = 0
         except BaseException:
             logging.getLogger("paracore.worker").exception("the worker of %s ends", order["domain"])
@@ -122,15 +122,14 @@ class Zygote:
             os.dup2(source, target, inheritable=False)
             os.close(source)
 
-
-def _work(zygote: Zygote, order: dict[str, Any], parent: int) -> None:
-    _syscalls.process_name("paracore-worker")
-    control = SocketWire(socket.socket(fileno=_CONTROL), descriptors_max=3)
-    loop = zygote._transport.loop(_SPIN_NS)
-    devices = tuple(zygote._devices[index] for index in order["devices"])
-    books = Books(devices, WorkerLimits(**order["limits"]))
-    zygote._confinement.enter(Bounds(**order["bounds"]), parent)
-    Worker(control, loop, zygote._transport.pages, books).run()
+    def _work(self, order: dict[str, Any], parent: int) -> None:
+        _syscalls.process_name("paracore-worker")
+        control = SocketWire(socket.socket(fileno=_CONTROL), descriptors_max=3)
+        loop = self._transport.loop(_SPIN_NS)
+        devices = tuple(self._devices[index] for index in order["devices"])
+        books = Books(devices, WorkerLimits(**order["limits"]))
+        self._confinement.enter(Bounds(**order["bounds"]), parent)
+        Worker(control, loop, self._transport.pages, books).run()
 
 
 def _occupy() -> None:
@@ -159,9 +158,11 @@ def main(descriptor: int, parent: int) -> None:
     if os.getppid() != parent:
         return
     sock = socket.socket(fileno=descriptor)
-    sock.setblocking(True)
+    sock.settimeout(None)
     start = order_parse(sock.recv(ORDER_MAX))
-    logging.basicConfig(stream=sys.stderr, level=start["log_level"].upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=start["log_level"].upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
     wire = SocketWire(sock, descriptors_max=2, size_max=ORDER_MAX)
     try:
         zygote = Zygote(wire, start)

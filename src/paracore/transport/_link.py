@@ -16,7 +16,7 @@ import errno
 from contextlib import ExitStack, suppress
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from paracore._errors import (
     EventChannelError,
@@ -140,7 +140,7 @@ class LinkPort(Port):
             raise RemoteProtocolError(f"link message {header.opcode:#06x} while {self.state.value}")
         request = link.MESSAGES[header.opcode].request.unpack(payload)
         try:
-            _HANDLERS[header.opcode](self, request, header)
+            self.HANDLERS[header.opcode](self, request, header)
         except Refused:
             raise
         except (QuotaExceeded, PermissionRefused, GrantError, EventChannelError) as error:
@@ -231,11 +231,11 @@ class LinkPort(Port):
             view[:] = text
         return descriptor
 
-
-_HANDLERS: Final[dict[int, Callable[[LinkPort, Any, Header], None]]] = {
-    link.Hello.OPCODE: LinkPort._hello,
-    link.ChannelOpen.OPCODE: LinkPort._channel_open,
-    link.Grant.OPCODE: LinkPort._grant,
-    link.Revoke.OPCODE: LinkPort._revoke,
-    link.Status.OPCODE: LinkPort._status,
-}
+    HANDLERS: ClassVar[dict[int, Callable[[LinkPort, Any, Header], None]]] = {
+        link.Hello.OPCODE: _hello,
+        link.ChannelOpen.OPCODE: _channel_open,
+        link.Grant.OPCODE: _grant,
+        link.Revoke.OPCODE: _revoke,
+        link.Status.OPCODE: _status,
+    }
+    """What is served, when ``TABLE`` lets it."""

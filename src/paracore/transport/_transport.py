@@ -56,7 +56,7 @@ class Refused(PermissionRefused):
         self.limit = limit
 
 
-class CallRefused(Error):
+class CallRefused(Error):  # noqa: N818 - a value, no fault
     """The backend answered a call with a failure, which is a value of the wire and no fault.
 
     Attributes:
@@ -315,8 +315,10 @@ class Buffer(ABC):
 
 
 class FrontendChannel(ABC):
-    """A process's own end, with libparacore's verbs (paracore.h). Failures of the far side's call come as
-    ``CallRefused``; when the backend has gone every method raises ``TransportBroken``."""
+    """A process's own end, with libparacore's verbs (paracore.h).
+
+    What the backend refuses comes as ``CallRefused``; when it has gone every method raises ``TransportBroken``.
+    """
 
     domain: str
 

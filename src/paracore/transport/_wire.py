@@ -12,6 +12,7 @@ import os
 import select
 import socket
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import NamedTuple
 
 from paracore._errors import RemoteProtocolError, TransportBroken
@@ -72,7 +73,7 @@ class SocketWire(Wire):
 
     def __init__(self, sock: socket.socket, descriptors_max: int = 0, size_max: int = MESSAGE_MAX) -> None:
         """`descriptors_max` is how many descriptors one message may bring; 0 when none ever may."""
-        sock.setblocking(False)
+        sock.settimeout(0)
         self._socket = sock
         self._size_max = size_max
         self._room = socket.CMSG_SPACE(descriptors_max * _INT) if descriptors_max else 0
@@ -116,10 +117,8 @@ class SocketWire(Wire):
         return packet
 
     def finish(self) -> None:
-        try:
+        with suppress(OSError):  # it has gone: as good as told
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it has gone: as good as told
 
     def close(self) -> None:
         self._socket.close()

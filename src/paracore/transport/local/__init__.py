@@ -1,45 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The local transport: domains are processes and containers on this Linux. Pages are sealed memfds,
-doorbells are eventfds, and a Unix socket hands them out (docs/protocol, class ``link``).
+"""The local transport: domains are processes and containers on this Linux.
 
-The frontend's end and the native loop are loaded when they are first asked for: the supervisor needs
-neither, and a frontend not the loop.
+Pages are sealed memfds, doorbells are eventfds, and a Unix socket hands them out (class ``link``).
 """
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING
-
-from paracore.transport._transport import Transport
-from paracore.transport.local._listener import LocalListener
-from paracore.transport.local._pages import LocalPages
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from paracore.transport._transport import FrontendChannel, Listener, Loop
+from paracore.transport.local._transport import LocalTransport
 
 __all__ = ["LocalTransport"]
-
-
-class LocalTransport(Transport):
-    """See ``Transport``. Addresses are paths of Unix sockets."""
-
-    name = "local"
-
-    def __init__(self) -> None:
-        self.pages = LocalPages()
-
-    def listen(self, address: str, mode: int = 0o666) -> Listener:
-        return LocalListener(address, mode, self.pages)
-
-    def connect(self, address: str, *, timeout: float = 10.0) -> AbstractContextManager[FrontendChannel]:
-        from paracore.transport.local._frontend import LocalFrontendChannel  # noqa: PLC0415 - see above
-
-        return closing(LocalFrontendChannel(address, timeout=timeout))
-
-    def loop(self, spin_ns: int = 0) -> Loop:
-        from paracore.transport.local._loop import LocalLoop  # noqa: PLC0415 - see above
-
-        return LocalLoop(spin_ns)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import math
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from paracore._errors import (
     PermissionRefused,
@@ -29,7 +29,8 @@ class LocalBuffer(Buffer):
 
     def __init__(self, channel: LocalFrontendChannel, length: int, flags: link.BufferFlag) -> None:
         self._channel = channel
-        self._buffer = ffi.new("struct paracore_buffer *")
+        buffer: Any = ffi.new("struct paracore_buffer *")
+        self._buffer = buffer
         channel.check(lib.paracore_buffer_create(channel.handle, length, flags, self._buffer))
         self.id = self._buffer.id
         self.grant = self._buffer.grant
@@ -50,7 +51,7 @@ class LocalFrontendChannel(FrontendChannel):
     """See ``FrontendChannel``."""
 
     def __init__(self, address: str, *, timeout: float = 10.0, ring_order: int = 0, spin_ns: int = 0) -> None:
-        options = ffi.new("struct paracore_options *")
+        options: Any = ffi.new("struct paracore_options *")
         options.size = ffi.sizeof("struct paracore_options")
         options.ring_order = ring_order
         options.spin_ns = spin_ns
@@ -61,7 +62,8 @@ class LocalFrontendChannel(FrontendChannel):
         if code < 0:
             _raise_open(address, code, reason[0])
         self.handle = made[0]
-        self.domain = ffi.string(lib.paracore_domain(self.handle)).decode()
+        name: Any = ffi.string(lib.paracore_domain(self.handle))
+        self.domain = name.decode()
 
     def fileno(self) -> int:
         return lib.paracore_fd(self.handle)
@@ -88,7 +90,7 @@ class LocalFrontendChannel(FrontendChannel):
         self.check(lib.paracore_flush(self.handle))
 
     def next_event(self, timeout: float = 0.0) -> Event | None:
-        event = ffi.new("struct paracore_event *")
+        event: Any = ffi.new("struct paracore_event *")
         if not self.check(lib.paracore_next_event(self.handle, event, _nanoseconds(timeout))):
             return None
         length = event.header.size - ffi.sizeof("struct paracore_message_header")
@@ -105,14 +107,14 @@ class LocalFrontendChannel(FrontendChannel):
             lib.paracore_close(self.handle)
             self.handle = ffi.NULL
 
-    def check(self, code: int, failure: ffi.CData | None = None) -> int:
+    def check(self, code: int, failure: Any = None) -> int:
         """Raises what a negative result of libparacore means."""
         if code >= 0:
             return code
         if failure and failure.error:
             error, limit = link.Error(failure.error), link.Limit(failure.limit)
             raise CallRefused(link.Failure(error, limit, failure.allowed))
-        _raise(code)
+        return _raise(code)
 
 
 _ERRORS: dict[int, type[Exception]] = {

@@ -13,6 +13,8 @@ import os
 import socket
 import stat
 import struct
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paracore._errors import TransportError
@@ -37,10 +39,10 @@ class LocalListener(Listener):
 
     def __init__(self, address: str, mode: int, pages: Pages) -> None:
         self._pages = pages
-        self._address = address
-        self._lock = _lock(address)
+        self._address = Path(address)
+        self._lock = _lock(self._address)
         try:
-            self._socket = _bind(address, mode)
+            self._socket = _bind(self._address, mode)
         except OSError as error:
             os.close(self._lock)
             raise TransportError(f"{address}: {error.strerror}") from error
@@ -61,10 +63,7 @@ class LocalListener(Listener):
 
     def close(self) -> None:
         """Stops serving. The lock file stays: removing it would let two backends lock two files."""
-        try:
-            os.unlink(self._address)
-        except FileNotFoundError:
-            pass
+        self._address.unlink(missing_ok=True)
         self._socket.close()
         os.close(self._lock)
 
@@ -88,10 +87,10 @@ def _supplementary(sock: socket.socket) -> tuple[int, ...]:
     return struct.unpack(f"{len(octets) // 4}I", octets)
 
 
-def _lock(address: str) -> int:
-    path = f"{address}.lock"
+def _lock(address: Path) -> int:
+    path = Path(f"{address}.lock")
     try:
-        os.makedirs(os.path.dirname(address), mode=0o755, exist_ok=True)
+        path.parent.mkdir(mode=0o755, exist_ok=True)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise TransportError(f"{path}: {error.strerror}") from error
@@ -103,29 +102,27 @@ def _lock(address: str) -> int:
     return lock
 
 
-def _bind(address: str, mode: int) -> socket.socket:
+def _bind(address: Path, mode: int) -> socket.socket:
     """Binds beside the address and moves the socket there when it is ready, mode and all."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sock.setblocking(False)
-    beside = f"{address}.new"
+    sock.settimeout(0)
+    beside = Path(f"{address}.new")
     try:
         _unlink_socket(beside)
-        sock.bind(beside)
-        os.chmod(beside, mode)
+        sock.bind(str(beside))
+        beside.chmod(mode)
         sock.listen(_BACKLOG)
         _unlink_socket(address)
-        os.rename(beside, address)
+        beside.rename(address)
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def _unlink_socket(path: str) -> None:
+def _unlink_socket(path: Path) -> None:
     """Removes what a killed backend left; a file that is no socket is somebody else's and stays."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "is a file, not a socket", path)
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, "is a file, not a socket", str(path))
+        path.unlink()

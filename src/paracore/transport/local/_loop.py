@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 from paracore._errors import RemoteProtocolError, TransportError
 from paracore._native._core import ffi, lib
@@ -55,7 +56,7 @@ class LocalLoop(Loop):
         lib.paracore_loop_flush(self._loop)
 
     def statistics(self) -> LoopStatistics:
-        counts = ffi.new("struct paracore_loop_statistics *")
+        counts: Any = ffi.new("struct paracore_loop_statistics *")
         lib.paracore_loop_statistics(self._loop, counts)
         return LoopStatistics(*(getattr(counts, name) for name in LoopStatistics._fields))
 
@@ -64,12 +65,18 @@ class LocalLoop(Loop):
         self._loop = ffi.NULL
 
 
-def _entry(entry: ffi.CData) -> Entry:
+def _entry(entry: Any) -> Entry:
     if entry.kind == _MESSAGE:
         # The loop's own memory, until the next wait: a private copy already, and this one outlives it.
-        return Entry(_MESSAGE, entry.channel, ffi.unpack(ffi.cast("char *", entry.message), entry.size))
-    reason = ffi.string(entry.reason).decode() if entry.reason else ""
+        return Entry(_MESSAGE, entry.channel, bytes(ffi.buffer(entry.message, entry.size)))
+    reason = _text(entry.reason) if entry.reason else ""
     return Entry(entry.kind, entry.channel, b"", reason)
+
+
+def _text(octets: Any) -> str:
+    text = ffi.string(octets)
+    assert isinstance(text, bytes)
+    return text.decode()
 
 
 def _check(code: int, what: str) -> None:

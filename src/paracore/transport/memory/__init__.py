@@ -1,49 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory transport: both ends in one process, on the Python ring. For tests; nothing here is shared
-with anybody, and nothing is faster than it must be."""
+"""The memory transport: both ends in one process, on the Python ring.
+
+For tests; nothing here is shared with anybody, and nothing is faster than it must be.
+"""
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING
-
-from paracore._errors import TransportError
-from paracore.transport._transport import Peer, Transport
-from paracore.transport.memory._frontend import MemoryFrontendChannel
-from paracore.transport.memory._listener import MemoryListener
-from paracore.transport.memory._loop import MemoryLoop
-from paracore.transport.memory._pages import MemoryPages
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from paracore.transport._transport import FrontendChannel, Listener, Loop
+from paracore.transport.memory._transport import MemoryTransport
 
 __all__ = ["MemoryTransport"]
-
-
-class MemoryTransport(Transport):
-    """See ``Transport``. Addresses are names within this object."""
-
-    name = "memory"
-
-    def __init__(self, peer: Peer | None = None) -> None:
-        self.pages: MemoryPages = MemoryPages()
-        self._peer = peer or Peer(("uid:0",), administrator=True, text="this process")
-        self._listeners: dict[str, MemoryListener] = {}
-
-    def listen(self, address: str, mode: int = 0o666) -> Listener:
-        if address in self._listeners:
-            raise TransportError(f"{address} is served already")
-        listener = MemoryListener(self.pages, self._peer, lambda: self._listeners.pop(address, None))
-        self._listeners[address] = listener
-        return listener
-
-    def connect(self, address: str, *, timeout: float = 10.0) -> AbstractContextManager[FrontendChannel]:
-        if address not in self._listeners:
-            raise TransportError(f"nobody serves {address}")
-        wire = self._listeners[address].connect()
-        return closing(MemoryFrontendChannel(wire, self.pages, timeout=timeout))
-
-    def loop(self, spin_ns: int = 0) -> Loop:
-        return MemoryLoop(self.pages)

@@ -143,9 +143,8 @@ class MemoryLoop(Loop):
         """A fair share of what each channel has to say."""
         entries: list[Entry] = []
         for number, channel in self._channels.items():
-            for _ in range(_QUANTUM):
-                if entry := self._next(number, channel):
-                    entries.append(entry)
+            taken = (self._next(number, channel) for _ in range(_QUANTUM))
+            entries += [entry for entry in taken if entry]
         self.flush()
         return entries
 
@@ -162,7 +161,8 @@ class MemoryLoop(Loop):
         return None if octets is None else Entry(EntryKind.MESSAGE, number, octets)
 
     def _safe_to_sleep(self) -> bool:
-        return all([channel.safe_to_sleep() for channel in self._channels.values() if not channel.broken])
+        safe = [channel.safe_to_sleep() for channel in self._channels.values() if not channel.broken]
+        return all(safe)
 
     def _sleep(self, seconds: float | None) -> list[Entry]:
         """Waits for a doorbell or a watched descriptor; rings of doorbells are taken and forgotten."""
