@@ -68,6 +68,8 @@ class BackendSection(_Section, frozen=True):
     """Who may connect at all; who is served is decided by ``[[domain]]``."""
     worker_user: str = "nobody"
     """Whom workers run as when the backend is started by root."""
+    worker_spin: float = 20e-6
+    """Seconds that a worker looks on for messages before it sleeps: by default about what a wake-up costs."""
     worker_linger: float = 10.0
     """Seconds a worker outlives the last channel of its domain, so that a busy domain keeps its own."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -175,6 +177,8 @@ def _check(config: Config) -> None:
     _check_identities(config)
     if not config.backend.socket.startswith("/"):
         raise ConfigError("backend.socket", "must be an absolute path")
+    if not 0 <= config.backend.worker_spin <= 1:
+        raise ConfigError("backend.worker_spin", "must be 0 to 1 second: while it spins, a worker takes a whole processor")
     if config.backend.worker_linger < 0:
         raise ConfigError("backend.worker_linger", "must not be negative")
     if os.geteuid() == 0:

@@ -278,6 +278,7 @@ class Supervisor:
             ],
             "user": worker_identity(backend.worker_user) if os.geteuid() == 0 else None,
             "log_level": backend.log_level,
+            "spin_ns": round(backend.worker_spin * 1e9),
         }
         return WarmParent(start, self._heard, self._warm_lost)
 

@@ -39,8 +39,6 @@ __all__ = ["Zygote", "main"]
 
 _CONTROL: Final = 3
 """Where a worker has the supervisor's socket."""
-_SPIN_NS: Final = 20_000
-"""How long a worker looks on for messages before it sleeps: about what a wake-up costs."""
 
 
 class Zygote:
@@ -51,6 +49,7 @@ class Zygote:
         self._transport = LocalTransport()
         self._devices: list[Device] = [_devices.load(**device) for device in start["devices"]]
         self._confinement: Confinement = confinement(tuple(start["user"]) if start["user"] else None)
+        self._spin_ns: int = start["spin_ns"]
         self._children: dict[int, tuple[int, int]] = {}
         self._poll = select.poll()
         self._poll.register(wire.fileno(), select.POLLIN)
@@ -125,7 +124,7 @@ class Zygote:
     def _work(self, order: dict[str, Any], parent: int) -> None:
         _syscalls.process_name("paracore-worker")
         control = SocketWire(socket.socket(fileno=_CONTROL), descriptors_max=3)
-        loop = self._transport.loop(_SPIN_NS)
+        loop = self._transport.loop(self._spin_ns)
         devices = tuple(self._devices[index] for index in order["devices"])
         books = Books(devices, WorkerLimits(**order["limits"]))
         self._confinement.enter(Bounds(**order["bounds"]), parent)
