@@ -107,7 +107,7 @@ int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_
     keep_description(format, &wanted);
     paracore_format_size(format, (int)wanted.width, (int)wanted.height, 2, (int)wanted.width, (int)wanted.height);
     format->buffers_min = BUFFERS_MIN + (uint32_t)codec->control[PARACORE_CONTROL_THREADS];
-    return paracore_format_layout(format, pixels, (int)wanted.width, (int)wanted.height, align) < 0 ? -EINVAL : 0;
+    return paracore_format_layout(format, pixels, (int)format->coded_width, (int)format->coded_height, align) < 0 ? -EINVAL : 0;
 }
 
 /* --- opening the codec -------------------------------------------------------------------------------------- */

@@ -12,15 +12,17 @@ To write one, copy ``drivers/null`` and run ``paracore.testing.check_driver`` on
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
+
+from paracore.classes import video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paracore.classes import video
-
-__all__ = ["CallFailed", "Driver", "Span", "VideoSession"]
+__all__ = ["CallFailed", "Driver", "Notices", "Span", "VideoSession"]
 
 
 class CallFailed(Exception):  # noqa: N818 - a value on its way to the wire, not a fault of ours
@@ -39,6 +41,36 @@ class Span(NamedTuple):
     address: int
     length: int
     read_only: bool
+
+
+class Notices:
+    """The completions of a session whose work is done at once: to be inherited beside ``VideoSession``."""
+
+    def __init__(self) -> None:
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._told: list[video.Event] = []
+
+    def tell(self, event: video.Event) -> None:
+        """Adds one and makes the descriptor readable."""
+        self._told.append(event)
+        os.eventfd_write(self._event, 1)
+
+    def fileno(self) -> int:
+        """As in ``VideoSession``."""
+        return self._event
+
+    def completions(self) -> Sequence[video.Event]:
+        """As in ``VideoSession``."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._event)
+        told, self._told = self._told, []
+        return told
+
+    def close(self) -> None:
+        """As in ``VideoSession``."""
+        if self._event >= 0:
+            os.close(self._event)
+        self._event = -1
 
 
 class VideoSession(ABC):
@@ -61,11 +93,13 @@ class VideoSession(ABC):
     @abstractmethod
     def format_set(self, wanted: video.PictureFormat) -> video.PictureFormat: ...
 
-    @abstractmethod
-    def control_get(self, control: video.Control) -> int: ...
+    def control_get(self, control: video.Control) -> int:  # noqa: ARG002
+        """The value of a control; a codec without any need not say so itself."""
+        raise CallFailed(video.Error.NO_ENTRY)
 
-    @abstractmethod
-    def control_set(self, control: video.Control, value: int) -> int: ...
+    def control_set(self, control: video.Control, value: int) -> int:  # noqa: ARG002
+        """Sets a control; returns its value as the device took it."""
+        raise CallFailed(video.Error.NO_ENTRY)
 
     @abstractmethod
     def queue_input(self, span: Span, cookie: int, flags: video.InputFlag, timestamp: int, duration: int) -> None: ...
@@ -73,12 +107,12 @@ class VideoSession(ABC):
     @abstractmethod
     def queue_output(self, span: Span, cookie: int) -> None: ...
 
-    @abstractmethod
-    def holds(self, span: Span) -> bool:
+    def holds(self, span: Span) -> bool:  # noqa: ARG002
         """Whether the codec still reads pictures there, as references, though their spans were given back.
 
         The worker asks before it unmaps a buffer and answers ``busy``; a codec lets go as it goes on.
         """
+        return False
 
     @abstractmethod
     def drain(self) -> None: ...

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers: each runs one API on one coprocessor, and sees calls, never octets of a ring.
+
+A folder per driver, with the same file names in each. ``make(name, **options)`` of a folder makes a device
+of the configuration's ``[device.<name>]``; the backend imports only the folders that it names.
+
+========  ===========================================================================
+``null``  a device without hardware, to test everything above it, and to copy
+``libav`` the codecs of FFmpeg on the processor, straight in the domain's memory
+========  ===========================================================================
+"""
+
+from __future__ import annotations
+
+from paracore.drivers._driver import CallFailed, Driver, Notices, Span, VideoSession
+
+__all__ = ["CallFailed", "Driver", "Notices", "Span", "VideoSession"]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device: what this machine's libavcodec can do."""
+
+from __future__ import annotations
+
+from paracore._native._libav import ffi, lib
+from paracore.classes import video
+from paracore.drivers import Driver
+from paracore.drivers.libav._session import Session
+from paracore.protocol import DIMENSION_MAX
+
+__all__ = ["LibavDriver"]
+
+
+class LibavDriver(Driver):
+    """See the package.
+
+    Args:
+        name: of the device.
+        threads: of a codec whose session does not say; 0 leaves it to the codec, which takes one per core or so.
+        threads_max: bounds what a session can ask for; 0 does not.
+    """
+
+    def __init__(self, name: str, *, threads: int = 0, threads_max: int = 0) -> None:
+        self.name = name
+        self._threads = min(threads or threads_max, threads_max or threads)
+        self._threads_max = threads_max
+
+    def capabilities(self) -> list[video.CapabilityQueryReply]:
+        """The codecs of the wire that this libavcodec has."""
+        every = (_capability(codec, direction) for direction in video.Direction for codec in video.Codec)
+        return [capability for capability in every if capability.pixel_formats]
+
+    def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> Session:
+        """A session with a thread of its own."""
+        return Session(codec, direction, flags, self._threads, self._threads_max)
+
+
+def _capability(codec: video.Codec, direction: video.Direction) -> video.CapabilityQueryReply:
+    pixel_formats, controls, flags = ffi.new("uint64_t *"), ffi.new("uint64_t *"), ffi.new("uint32_t *")
+    lib.paracore_codec_capability(codec, direction, pixel_formats, controls, flags)
+    size = (DIMENSION_MAX, DIMENSION_MAX)
+    return video.CapabilityQueryReply(
+        codec, direction, video.CapabilityFlag(flags[0]), *size, pixel_formats[0], controls[0]
+    )
