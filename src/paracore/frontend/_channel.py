@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from paracore.classes._payload import Payload
     from paracore.frontend._session import Post
 
-__all__ = ["Channel", "Inbox", "Line", "Statistics"]
+__all__ = ["Channel", "Inbox", "Line", "Statistics", "default_address"]
 
 #: Events of one session that wait for its thread: opcode and payload.
 Inbox: TypeAlias = "deque[tuple[int, bytes]]"
@@ -94,7 +94,7 @@ class Channel:
         where = ffi.NULL if address is None else os.fsencode(address)
         status = lib.paracore_open(where, options, out, reason)
         if status < 0:
-            raise open_fault(status, _shown(address), reason[0])
+            raise open_fault(status, os.fspath(address or default_address()), reason[0])
         self.handle = out[0]
         self.domain: str = _text(lib.paracore_domain(self.handle))
         event: Any = ffi.new("struct paracore_event *")
@@ -374,9 +374,8 @@ def _remaining(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-def _shown(address: str | os.PathLike[str] | None) -> str:
-    if address is not None:
-        return os.fspath(address)
+def default_address() -> str:
+    """Where the backend is looked for when nobody says."""
     return os.environ.get("PARACORE_SOCKET") or _text(lib.PARACORE_DEFAULT_SOCKET)
 
 

@@ -89,6 +89,7 @@ class Stream:
         aspect: sample aspect ratio, None when unknown.
         start: the container's first timestamp in seconds, 0 when unknown.
         frames: how many pictures to expect, None when unknown.
+        refused: packets so corrupt that they have been left out.
         cut_short: the file ends before its header says; complete once the packets have been read.
     """
 
@@ -96,6 +97,7 @@ class Stream:
         self._container = container
         self._name = name
         self.cut_short = cut_short
+        self.refused = 0
         self._stream = stream = _best_video(container, name)
         context: VideoCodecContext | None = stream.codec_context
         libav_name = context.codec.canonical_name if context is not None else "unknown to libav"
@@ -130,7 +132,11 @@ class Stream:
         end = demuxed.size == 0
         if self._filter is None:
             return [] if end else [demuxed]
-        return self._filter.filter(None if end else demuxed)
+        try:
+            return self._filter.filter(None if end else demuxed)
+        except av.error.InvalidDataError:  # a decoder could make nothing of it either: the others go on
+            self.refused += 1
+            return []
 
     def close(self) -> None:
         """Closes the file. Idempotent."""

@@ -14,7 +14,7 @@ import hashlib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from paracore.frontend._formats import PIXEL_LAYOUTS
+from paracore.media._convert import FILE_LAYOUTS
 from paracore.media._raster import Raster, packed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class FrameHash:
     """Prints a line for each picture.
 
     Args:
-        out: where to print.
+        out: where to print; standard output if left out.
         rate: pictures per second; 25 when unknown.
         time_base: seconds in one unit of the pictures' timestamps.
         start: what to subtract from the timestamps, in seconds.
@@ -43,10 +43,10 @@ class FrameHash:
 
     def __init__(
         self,
-        out: TextIO,
+        out: TextIO | None = None,
         *,
-        rate: Fraction | None,
-        time_base: Fraction,
+        rate: Fraction | None = None,
+        time_base: Fraction = Fraction(1, 25),
         start: Fraction = Fraction(0),
         aspect: Fraction | None = None,
     ) -> None:
@@ -68,12 +68,17 @@ class FrameHash:
         if not self._begun:
             self._print_header(picture)
         number = self._number(picture.timestamp)
+        size = FILE_LAYOUTS[picture.pixel_format].packed_size(picture.width, picture.height)
+        print(f"0, {number:10}, {number:10}, {1:8}, {size:8}, {self.digest(picture)}", file=self._out)
+        self._next = number + 1
+
+    @staticmethod
+    def digest(picture: Raster) -> str:
+        """The MD5 sum of the visible samples without padding."""
         digest = hashlib.md5(usedforsecurity=False)
         for piece in packed(picture):
             digest.update(piece)
-        size = PIXEL_LAYOUTS[picture.pixel_format].packed_size(picture.width, picture.height)
-        print(f"0, {number:10}, {number:10}, {1:8}, {size:8}, {digest.hexdigest()}", file=self._out)
-        self._next = number + 1
+        return digest.hexdigest()
 
     def _number(self, timestamp: int | None) -> int:
         """The timestamp in pictures; the next one when the stream does not say."""

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend a subcommand works with: the one that runs, or one of its own."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import paracore
+from paracore.cli._exit import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+__all__ = ["choose_device", "connect"]
+
+_NOBODY = (FileNotFoundError, ConnectionRefusedError)
+
+
+@contextmanager
+def connect(arguments: argparse.Namespace, *, private_if_none: bool = True) -> Iterator[paracore.Domain]:
+    """A channel to the backend that was named, that runs, or that is started for this command alone."""
+    if not arguments.private:
+        try:
+            domain = paracore.open(arguments.address)
+        except paracore.TransportError as error:
+            named = arguments.address or os.environ.get("PARACORE_SOCKET")
+            if named or not private_if_none or not isinstance(error.__cause__, _NOBODY):
+                raise
+        else:
+            with domain:
+                yield domain
+            return
+    from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
+
+    with PrivateBackend() as backend, paracore.open(backend.address) as domain:
+        yield domain
+
+
+def choose_device(domain: paracore.Domain, codec: str, direction: str, name: str | None) -> paracore.Device:
+    """The device that was named, or the first that can do it.
+
+    Raises:
+        UsageError: there is no device of that name.
+        MediaError: no device can do it.
+    """
+    devices = domain.devices
+    if name is not None:
+        if name not in devices:
+            raise UsageError(f"there is no device {name}; this domain has {', '.join(devices) or 'none'}")
+        return devices[name]
+    for device in devices.values():
+        if any((each.codec, each.direction) == (codec, direction) for each in device.capabilities):
+            return device
+    able = {each.codec for device in devices.values() for each in device.capabilities if each.direction == direction}
+    raise paracore.MediaError(
+        f"no device of this backend can {direction} {codec}; they can {direction} {', '.join(sorted(able)) or 'nothing'}"
+    )

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``paracore completion``: a script that teaches a shell the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import shtab
+
+if TYPE_CHECKING:
+    import argparse
+
+NAME = "completion"
+SUMMARY = "print a completion script for a shell"
+EXAMPLES = """
+  paracore completion bash > /etc/bash_completion.d/paracore
+  paracore completion zsh > "${fpath[1]}/_paracore"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares options."""
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="which shell")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the script."""
+    from paracore.cli._parser import make_parser  # noqa: PLC0415 - it imports this module
+
+    print(shtab.complete(make_parser(), arguments.shell))
