@@ -16,7 +16,7 @@ __all__ = ["BENCHMARKS"]
 
 def pixel_copies(setting: Setting) -> Iterator[Result]:
     """Decodes 480p and 1080p on one thread and on two, then asks the backend."""
-    with setting.backend() as backend:
+    with setting.backend(worker_linger=600.0) as backend:
         pictures = 0
         for height, threads in ((480, 1), (480, 2), (1080, 1), (1080, 2)):
             words = setting.client("decode", backend.socket, setting.clip(height).path, threads)

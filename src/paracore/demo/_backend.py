@@ -6,6 +6,7 @@ Used by the demo and the benchmarks; it is the same program and the same socket 
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paracore._errors import TransportBroken
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "Member"]
 
+_PROGRAM = Path(sys.executable).with_name("paracore")
 _START_SECONDS = 20.0
 
 
@@ -62,16 +64,25 @@ class Backend:
         self._log = self.folder / "log"
         configuration = self.folder / "paracore.toml"
         configuration.write_text(_configuration(self.socket, device, members, options or {}), encoding="utf-8")
-        program = Path(sys.executable).with_name("paracore")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--config", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [_PROGRAM, "serve", "--config", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._wait()
 
     def log(self) -> str:
         """What the backend has written so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def status(self) -> dict[str, Any]:
+        """What ``paracore list --json`` says."""
+        words = [str(_PROGRAM), "list", "--json", "--address", str(self.socket)]
+        return dict(json.loads(subprocess.run(words, check=True, capture_output=True).stdout))
+
+    def pixel_copies(self) -> int:
+        """Pictures whose pixels paracore had to copy, as the workers have counted."""
+        workers = [domain["worker"] for domain in self.status()["domains"]]
+        return sum(worker["report"]["counts"]["copies"] for worker in workers if worker)
 
     def close(self) -> None:
         """Ends the backend and removes its folder. Idempotent."""

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -87,16 +88,32 @@ def _differ(report: Report) -> str:
 
 
 def _print_cell(console: Console, domain: DomainResult) -> None:
-    marks = [f"[green]✓[/] {what}" if true else f"[red]✗ {what}[/]" for what, true in domain.cell.items()]
-    console.print(f"[bold]{domain.name}[/] found in its cell: " + ", ".join(marks), highlight=False)
+    marks = [f"[green]✓[/] {what}" if true else f"[red]✗ {what}[/]" for what, true in _together(domain.cell).items()]
+    console.print(f"[bold]{domain.name}[/] looked around: " + "  ".join(marks), highlight=False)
+
+
+def _together(cell: dict[str, bool]) -> dict[str, bool]:
+    """The namespaces in one phrase if it has them all."""
+    own = [what for what in cell if what.startswith("own ")]
+    if not all(cell[what] for what in own):
+        return cell
+    names = ", ".join(what.split()[1] for what in own)
+    rest = {what: true for what, true in cell.items() if what not in own}
+    return {f"namespaces of its own: {names}": True} | rest
 
 
 def _table(report: Report) -> Table:
-    table = Table(title=f"{len(report.domains)} domains at once on {report.device}, {report.threads} codec thread each")
-    table.add_column("domain")
-    table.add_column("clip")
-    for heading in ("pictures", "differ", "frames/s", "of plain libav", "first picture", "plain libav's"):
-        table.add_column(heading, justify="right")
+    threads = f"{report.threads} codec thread{'s' if report.threads > 1 else ''} each"
+    title = f"{len(report.domains)} domains at once on {report.device}, {threads}"
+    table = Table(
+        box=SIMPLE_HEAD,
+        title=title,
+        caption="÷ libav: frames/s through paracore beside plain libav; first: its time (and beside libav)",
+    )
+    table.add_column("domain", no_wrap=True)
+    table.add_column("clip", no_wrap=True)
+    for heading in ("pictures", "differ", "frames/s", "÷ libav", "first ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for domain in report.domains:
         for clip in domain.clips:
             table.add_row(domain.name, *_row(clip))
@@ -111,6 +128,5 @@ def _row(clip: ClipResult) -> tuple[str, ...]:
         str(clip.different),
         f"{clip.rate:.0f}",
         f"{clip.ratio:.3f}",
-        f"{clip.first_picture * 1e3:.0f} ms",
-        f"{clip.plain_first_picture * 1e3:.0f} ms",
+        f"{clip.first_picture * 1e3:.0f} ({(clip.first_picture - clip.plain_first_picture) * 1e3:+.0f})",
     )

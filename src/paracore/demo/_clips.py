@@ -46,7 +46,7 @@ def natural_clip(name: str) -> Clip:
 
 def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str) -> Clip:
     """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept."""
-    name = f"{source}-{height}p"
+    name = f"{source}-{height}"
     path = folder.resolve() / f"{name}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None
     """What each of the two domains decodes: a natural clip of its own, and a 1080p one made of it."""
     clips = []
     for name in REAL:
-        progress(f"clips: {name}, {name}-1080p")
+        progress(f"clips: {name}, {name}-1080")
         clips.append([natural_clip(name), zoomed_clip(folder, name, 1920, 1080, "6M")])
     return clips
 

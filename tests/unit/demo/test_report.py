@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from paracore.demo._board import Board, print_report
 from paracore.demo._report import ClipResult, DomainResult, Report, Thumbnail, count_different
 from paracore.demo._run import ProgramFailed, Run, Runner, time_program
 from paracore.demo._sheet import draw_sheet
@@ -79,3 +84,19 @@ def test_a_program_does_not_outlive_its_runner():
     with Runner(["sh", "-c", "echo ready; sleep 100"]) as runner:
         process = runner._process
     assert process.returncode is not None
+
+
+def test_table_fits_a_terminal_of_80_columns():
+    out = io.StringIO()
+    clips = [replace(clip(), clip="bigbuckbunny-1080", pictures=1000)]
+    domains = [DomainResult("garden", 61001, {"no /dev": True, "own pid namespace": True}, clips)]
+    print_report(Console(file=out, width=80), Report("vpu0", 1, domains, 0), Path("build/demo"))
+    assert "…" not in out.getvalue()
+    assert "bigbuckbunny-1080" in out.getvalue()
+
+
+def test_bars_are_lines_where_there_is_no_terminal():
+    out = io.StringIO()
+    with Board(Console(file=out, width=80)) as board, board.bar("decoding", 3) as step:
+        assert step("given back") == "given back"
+    assert out.getvalue().startswith("decoding: 3 in ")
