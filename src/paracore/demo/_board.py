@@ -107,6 +107,7 @@ def _table(report: Report) -> Table:
     title = f"{len(report.domains)} domains at once on {report.device}, {threads}"
     table = Table(
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         title=title,
         caption="÷ libav: frames/s through paracore beside plain libav; first: its time (and beside libav)",
     )

@@ -81,7 +81,7 @@ def test_a_program_that_fails_is_quoted(script):
 
 
 def test_a_program_does_not_outlive_its_runner():
-    with Runner(["sh", "-c", "echo ready; sleep 100"]) as runner:
+    with Runner(["sh", "-c", "echo ready; exec sleep 100"]) as runner:
         process = runner._process
     assert process.returncode is not None
 
