@@ -20,7 +20,7 @@ __all__ = ["ReportReader"]
 
 _OCTETS_MAX = 65536
 _Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,32}$")]
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class _Session(msgspec.Struct, frozen=True):
@@ -89,6 +89,6 @@ class ReportReader:
 def _parsed(octets: bytes) -> dict[str, Any] | None:
     try:
         report: dict[str, Any] = msgspec.to_builtins(msgspec.json.decode(octets, type=_Report))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return report
