@@ -23,9 +23,12 @@ struct encoder_kind {
     int64_t quality_min, quality_max;
     uint32_t width_min, height_min;
     bool even;           /* whole chroma samples only */
+    bool frame_threads;  /* it works on as many pictures at once as it has threads */
     bool bitrate_change; /* the wrapper looks at the bit rate again before each picture */
     /* Options from the controls; the context has bit rate, gop, threads and profile already. */
     void (*configure)(AVCodecContext *context, AVDictionary **options, const int64_t *control);
+    /* Whether it makes key frames on demand only as the first of a stream; NULL: it never does so. */
+    bool (*restarts_for_key)(const int64_t *control);
 };
 
 /* NULL when the wire's codec is unknown. */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libavutil/cpu.h>
 #include <libavutil/pixdesc.h>
 
 #include "compat.h"
@@ -28,7 +29,7 @@
 #define RATE_MAX 1000000 /* numerator and denominator: what every encoder takes */
 /* Pictures whose timestamps are remembered: more than any encoder looks ahead. */
 #define STAMPS 1024
-/* Inputs that a codec works on at once besides its threads. */
+/* One picture that the codec reads, and one that waits. */
 #define BUFFERS_MIN 2
 
 struct stamp {
@@ -93,6 +94,13 @@ static bool takes(uint32_t codec, uint32_t pixel_format)
     return pixel_format && pixel_format < 64 && pixel_formats & BIT(pixel_format);
 }
 
+/* 0 leaves it to the codec; but one that keeps a picture per thread has to say how many that are. */
+static int threads(const struct paracore_codec *codec, const struct encoder_kind *kind)
+{
+    int64_t wanted = codec->control[PARACORE_CONTROL_THREADS];
+    return wanted || !kind->frame_threads ? (int)wanted : av_clip(av_cpu_count(), 1, THREADS_MAX);
+}
+
 int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_picture_format *format)
 {
     const int align[4] = {SPAN_ALIGNMENT, SPAN_ALIGNMENT, SPAN_ALIGNMENT, SPAN_ALIGNMENT};
@@ -106,7 +114,7 @@ int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_
     *format = (struct paracore_picture_format){0};
     keep_description(format, &wanted);
     paracore_format_size(format, (int)wanted.width, (int)wanted.height, 2, (int)wanted.width, (int)wanted.height);
-    format->buffers_min = BUFFERS_MIN + (uint32_t)codec->control[PARACORE_CONTROL_THREADS];
+    format->buffers_min = BUFFERS_MIN + (kind->frame_threads ? (uint32_t)threads(codec, kind) : 0);
     return paracore_format_layout(format, pixels, (int)format->coded_width, (int)format->coded_height, align) < 0 ? -EINVAL : 0;
 }
 
@@ -133,7 +141,6 @@ static void set_format(AVCodecContext *context, const struct paracore_picture_fo
 static void set_controls(AVCodecContext *context, const struct encoder_kind *kind, const int64_t *control)
 {
     context->bit_rate = control[PARACORE_CONTROL_BITRATE];
-    context->thread_count = (int)control[PARACORE_CONTROL_THREADS];
     if (kind->controls & BIT(PARACORE_CONTROL_GOP))
         context->gop_size = (int)control[PARACORE_CONTROL_GOP];
     if (kind->controls & BIT(PARACORE_CONTROL_B_FRAMES) && control[PARACORE_CONTROL_B_FRAMES] >= 0)
@@ -155,6 +162,7 @@ static int open_context(struct paracore_codec *codec)
     pthread_mutex_lock(&codec->lock);
     set_format(encoder->context, &codec->told);
     set_controls(encoder->context, encoder->kind, codec->control);
+    encoder->context->thread_count = threads(codec, encoder->kind);
     encoder->kind->configure(encoder->context, &options, codec->control);
     pthread_mutex_unlock(&codec->lock);
     int error = avcodec_open2(encoder->context, found, &options);
@@ -366,8 +374,31 @@ static void encode(struct paracore_codec *codec, struct slip *slip)
         collect(codec);
 }
 
+static void encoder_flush(struct paracore_codec *codec)
+{
+    struct encoder *encoder = encoder_of(codec);
+    av_packet_unref(encoder->kept);
+    avcodec_free_context(&encoder->context);
+}
+
+/* Ends the stream within the sequence, so that another begins with the next picture. */
+static void restart(struct paracore_codec *codec)
+{
+    avcodec_send_frame(encoder_of(codec)->context, NULL);
+    collect(codec);
+    encoder_flush(codec);
+}
+
+static bool must_restart(const struct paracore_codec *codec, const struct encoder *encoder, const struct slip *slip)
+{
+    return encoder->context && slip->flags & PARACORE_INPUT_FLAG_KEY && encoder->kind->restarts_for_key &&
+           encoder->kind->restarts_for_key(codec->control);
+}
+
 static void encoder_unit(struct paracore_codec *codec, struct slip *slip)
 {
+    if (must_restart(codec, encoder_of(codec), slip))
+        restart(codec);
     int error = ensure_open(codec);
     if (!error)
         error = wrap(codec, slip);
@@ -401,13 +432,6 @@ static void finish(struct paracore_codec *codec)
     if (!paracore_stopped(codec))
         give_empty(codec);
     pthread_mutex_unlock(&codec->lock);
-}
-
-static void encoder_flush(struct paracore_codec *codec)
-{
-    struct encoder *encoder = encoder_of(codec);
-    av_packet_unref(encoder->kept);
-    avcodec_free_context(&encoder->context);
 }
 
 static void encoder_drain(struct paracore_codec *codec)

@@ -6,8 +6,6 @@
  */
 #include "codecs.h"
 
-#include <libavutil/cpu.h>
-
 #define GOP BIT(PARACORE_CONTROL_GOP)
 #define B_FRAMES BIT(PARACORE_CONTROL_B_FRAMES)
 #define PRESET BIT(PARACORE_CONTROL_PRESET)
@@ -41,9 +39,9 @@ static void configure_x264(AVCodecContext *context, AVDictionary **options, cons
 
 static void configure_x265(AVCodecContext *context, AVDictionary **options, const int64_t *control)
 {
-    char parameters[64];
-    int threads = context->thread_count ? context->thread_count : av_cpu_count();
-    snprintf(parameters, sizeof parameters, "log-level=none:pools=%d", threads);
+    char parameters[64] = "log-level=none";
+    if (context->thread_count)
+        snprintf(parameters, sizeof parameters, "log-level=none:pools=%d", context->thread_count);
     av_dict_set(options, "x265-params", parameters, 0);
     configure_x26x(options, control);
 }
@@ -62,11 +60,17 @@ static void configure_vpx(AVCodecContext *context, AVDictionary **options, const
     set_crf(options, control);
 }
 
+/* SVT-AV1 1.4: on demand only with constant quality and in random access mode. */
+static bool svt_restarts(const int64_t *control)
+{
+    return control[PARACORE_CONTROL_LOW_DELAY] || control[PARACORE_CONTROL_BITRATE];
+}
+
 static void configure_svt(AVCodecContext *context, AVDictionary **options, const int64_t *control)
 {
-    char parameters[64];
-    int threads = context->thread_count ? context->thread_count : av_cpu_count();
-    snprintf(parameters, sizeof parameters, "lp=%d%s", threads, control[PARACORE_CONTROL_LOW_DELAY] ? ":pred-struct=1" : "");
+    char parameters[80];
+    snprintf(parameters, sizeof parameters, "lp=%d:pred-struct=%d:enable-force-key-frames=%d", context->thread_count,
+             control[PARACORE_CONTROL_LOW_DELAY] ? 1 : 2, !svt_restarts(control));
     av_dict_set(options, "svtav1-params", parameters, 0);
     av_dict_set_int(options, "preset", 12 - control[PARACORE_CONTROL_PRESET], 0);
     set_crf(options, control);
@@ -98,11 +102,65 @@ static void configure_mjpeg(AVCodecContext *context, AVDictionary **options, con
 }
 
 const struct encoder_kind PARACORE_ENCODERS[] = {
-    {"libx264", PARACORE_CODEC_H264, GOP | B_FRAMES | PRESET | PROFILE, 0, 51, 1, 1, true, true, configure_x264},
-    {"libx265", PARACORE_CODEC_HEVC, GOP | B_FRAMES | PRESET, 0, 51, 16, 16, true, false, configure_x265},
-    {"libvpx-vp9", PARACORE_CODEC_VP9, GOP | PRESET, 0, 63, 1, 1, false, false, configure_vpx},
-    {"libsvtav1", PARACORE_CODEC_AV1, GOP | PRESET, 0, 63, 64, 64, true, false, configure_svt},
-    {"libaom-av1", PARACORE_CODEC_AV1, GOP | PRESET, 0, 63, 1, 1, false, false, configure_aom},
-    {"mjpeg", PARACORE_CODEC_MJPEG, 0, 1, 31, 1, 1, false, false, configure_mjpeg},
+    {
+        .name = "libx264",
+        .codec = PARACORE_CODEC_H264,
+        .controls = GOP | B_FRAMES | PRESET | PROFILE,
+        .quality_max = 51,
+        .width_min = 2,
+        .height_min = 2,
+        .even = true,
+        .bitrate_change = true,
+        .configure = configure_x264,
+    },
+    {
+        .name = "libx265",
+        .codec = PARACORE_CODEC_HEVC,
+        .controls = GOP | B_FRAMES | PRESET,
+        .quality_max = 51,
+        .width_min = 16,
+        .height_min = 16,
+        .even = true,
+        .configure = configure_x265,
+    },
+    {
+        .name = "libvpx-vp9",
+        .codec = PARACORE_CODEC_VP9,
+        .controls = GOP | PRESET,
+        .quality_max = 63,
+        .width_min = 1,
+        .height_min = 1,
+        .configure = configure_vpx,
+    },
+    {
+        .name = "libsvtav1",
+        .codec = PARACORE_CODEC_AV1,
+        .controls = GOP | PRESET,
+        .quality_max = 63,
+        .width_min = 64,
+        .height_min = 64,
+        .even = true,
+        .configure = configure_svt,
+        .restarts_for_key = svt_restarts,
+    },
+    {
+        .name = "libaom-av1",
+        .codec = PARACORE_CODEC_AV1,
+        .controls = GOP | PRESET,
+        .quality_max = 63,
+        .width_min = 1,
+        .height_min = 1,
+        .configure = configure_aom,
+    },
+    {
+        .name = "mjpeg",
+        .codec = PARACORE_CODEC_MJPEG,
+        .quality_min = 1,
+        .quality_max = 31,
+        .width_min = 1,
+        .height_min = 1,
+        .frame_threads = true,
+        .configure = configure_mjpeg,
+    },
     {0},
 };

@@ -52,6 +52,8 @@ struct span {
     struct paracore_picture_format format; /* while held: the layout of its picture */
 };
 
+TAILQ_HEAD(spans, span);
+
 /* What a direction does, on the session's thread. */
 struct role {
     int (*open)(struct paracore_codec *codec); /* on the worker's thread */
@@ -73,7 +75,7 @@ struct paracore_codec {
     pthread_cond_t changed;
     /* Guarded by the lock. */
     struct slips inputs, completions;
-    TAILQ_HEAD(, span) spans;
+    struct spans spans; /* those that became usable last stand last */
     struct slip *change, *drained, *failed; /* NULL while under way */
     bool started;                           /* the first input has been queued */
     bool over;                              /* it has failed */
@@ -112,7 +114,7 @@ void paracore_span_free(void *span, uint8_t *data);
 /* The held span that begins here, or NULL. */
 struct span *paracore_span_find(struct paracore_codec *codec, const uint8_t *address);
 void paracore_span_cancel(struct paracore_codec *codec, uint64_t size); /* those that are smaller */
-/* Takes the loan of the oldest span that is not held out of circulation, or NULL. */
+/* Takes the oldest loan, or NULL. */
 struct slip *paracore_span_collect(struct paracore_codec *codec);
 /* Whether pictures of the layout told last are on their way behind those of the layout shown. */
 bool paracore_span_behind(struct paracore_codec *codec);

@@ -88,10 +88,11 @@ static bool is_read(struct paracore_codec *codec, const struct span *wanted)
     return span;
 }
 
+/* The one that was in use last, as it may still be in the caches; libavcodec's own pool does the same. */
 static struct span *usable(struct paracore_codec *codec, uint64_t size)
 {
     struct span *span;
-    TAILQ_FOREACH(span, &codec->spans, link)
+    TAILQ_FOREACH_REVERSE(span, &codec->spans, spans, link)
         if (span->slip && span->length >= size && !is_read(codec, span))
             break;
     return span;
@@ -173,10 +174,11 @@ void paracore_span_release(struct span *span)
 {
     struct paracore_codec *codec = span->codec;
     span->held = false;
-    if (!span->slip) {
-        TAILQ_REMOVE(&codec->spans, span, link);
+    TAILQ_REMOVE(&codec->spans, span, link);
+    if (span->slip)
+        TAILQ_INSERT_TAIL(&codec->spans, span, link);
+    else
         free(span);
-    }
     pthread_cond_broadcast(&codec->changed);
 }
 
@@ -224,7 +226,7 @@ void paracore_span_cancel(struct paracore_codec *codec, uint64_t size)
 
 struct slip *paracore_span_collect(struct paracore_codec *codec)
 {
-    struct span *span = usable(codec, 0);
+    struct span *span = TAILQ_FIRST(&codec->spans);
     return span ? end_loan(codec, span) : NULL;
 }
 
