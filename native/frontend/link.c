@@ -103,6 +103,9 @@ static int receive(int fd, struct packet *packet)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+    /* A peer that closed with something of ours unread: said once, before what it had sent. */
+    if (size < 0 && errno == ECONNRESET)
+        size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     packet->fd_count = 0;
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
@@ -153,10 +156,10 @@ static int send_request(struct paracore_channel *channel, uint16_t opcode, const
     struct iovec parts[] = {{&header, sizeof header}, {(void *)(uintptr_t)request, size}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
-    /* A backend that does not read its socket gets no second chance to make us wait. */
-    if (sendmsg(channel->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-        return 0;
-    return errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
+    /* A backend that does not read its socket gets no second chance to make us wait. One that has gone
+     * may have left a goodbye, which is still to be read. */
+    bool stuck = sendmsg(channel->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    return stuck ? -ETIMEDOUT : 0;
 }
 
 /* What is asked of a reply, and what it said. */

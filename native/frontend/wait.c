@@ -57,14 +57,15 @@ static void wake_followers(struct paracore_channel *channel)
             pthread_cond_signal(&waiter->woken);
 }
 
-/* Asks to be woken for the least space that anybody waits for. False when there is that much. */
+/* Asks to be woken for the least space that anybody still waits for. False when there is that much.
+ * Those who have enough already do not count: they are awake, and only want the lock. */
 static bool arm_space(struct paracore_channel *channel)
 {
     struct waiter *waiter;
     uint32_t least = 0;
 
     TAILQ_FOREACH(waiter, &channel->waiters, entry)
-        if (waiter->what == FOR_SPACE && (least == 0 || waiter->space < least))
+        if (waiter->what == FOR_SPACE && !has(channel, waiter) && (least == 0 || waiter->space < least))
             least = waiter->space;
     return least == 0 || paracore_ring_arm_space(&channel->ring, least);
 }
