@@ -71,9 +71,12 @@ static void close_fds(struct packet *packet)
     packet->fd_count = 0;
 }
 
-/* Takes over the descriptors that came with a message; those beyond the most are closed. */
-static void collect_fds(struct packet *packet, struct msghdr *message)
+/* Takes over the descriptors that came with a message. False when there were more than any message has:
+ * the control buffer is padded and may hold one too many. */
+static bool collect_fds(struct packet *packet, struct msghdr *message)
 {
+    bool all = !(message->msg_flags & MSG_CTRUNC);
+
     for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
             continue;
@@ -81,12 +84,15 @@ static void collect_fds(struct packet *packet, struct msghdr *message)
         for (size_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-            if (packet->fd_count < LINK_FDS_MAX)
+            if (packet->fd_count < LINK_FDS_MAX) {
                 packet->fds[packet->fd_count++] = fd;
-            else
+            } else {
                 close(fd);
+                all = false;
+            }
         }
     }
+    return all;
 }
 
 static bool well_framed(const struct packet *packet, size_t size)
@@ -109,11 +115,11 @@ static int receive(int fd, struct packet *packet)
     packet->fd_count = 0;
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
-    collect_fds(packet, &message);
+    bool all = collect_fds(packet, &message);
     if (size == 0 && packet->fd_count == 0)
         return -EPIPE;
     memcpy(&packet->header, packet->octets, HEADER_SIZE);
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !well_framed(packet, (size_t)size)) {
+    if (!all || (message.msg_flags & MSG_TRUNC) || !well_framed(packet, (size_t)size)) {
         close_fds(packet);
         return -EPROTO;
     }

@@ -62,12 +62,14 @@ class Connection:
     backend: FakeBackend
     socket: socket.socket
     ring: object = None
+    start: object = None
     memory: mmap.mmap | None = None
     doorbell_in: int = -1
     doorbell_out: int = -1
     buffers: int = 0
     grants: dict[int, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    finished: threading.Event = field(default_factory=threading.Event)
 
     def open_rings(self, ring_order: int = RING_ORDER) -> int:
         """Makes and attaches the shared pages; returns their descriptor."""
@@ -75,9 +77,9 @@ class Connection:
         pages = sealed(size)
         self.memory = mmap.mmap(pages, size)
         self.ring = ffi.new("struct paracore_ring *")
-        start = ffi.from_buffer(self.memory)
-        lib.paracore_ring_format(start, ring_order)
-        assert lib.paracore_ring_attach(self.ring, start, ring_order, lib.PARACORE_BACKEND) == 0
+        self.start = ffi.from_buffer(self.memory)
+        lib.paracore_ring_format(self.start, ring_order)
+        assert lib.paracore_ring_attach(self.ring, self.start, ring_order, lib.PARACORE_BACKEND) == 0
         self.doorbell_in = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.doorbell_out = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         return pages
@@ -102,6 +104,16 @@ class Connection:
         """Gives back the room of what was received."""
         if lib.paracore_ring_release(self.ring):
             os.eventfd_write(self.doorbell_out, 1)
+
+    def close(self) -> None:
+        """Gives back all that it held."""
+        for fd in [*self.grants.values(), self.doorbell_in, self.doorbell_out]:
+            if fd >= 0:
+                os.close(fd)
+        if self.memory is not None:
+            ffi.release(self.start)
+            self.memory.close()
+        self.finished.set()
 
     def goodbye(self, reason: link.Refusal) -> None:
         """Says why, and hangs up."""
@@ -210,9 +222,7 @@ class FakeBackend:
         except BaseException as error:  # noqa: BLE001  # told to the test by __exit__
             self.errors.append(error)
         finally:
-            for fd in [*connection.grants.values(), connection.doorbell_in, connection.doorbell_out]:
-                with contextlib.suppress(OSError):
-                    os.close(fd)
+            connection.close()
 
     def _serve_once(self, connection: Connection) -> bool:
         """Waits for one thing to happen. False when the connection is over."""
