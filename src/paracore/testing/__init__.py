@@ -3,6 +3,19 @@
 
 from __future__ import annotations
 
+from paracore.testing._hostile import ATTACKS, HostileDomain, attack
 from paracore.testing._player import Memory, Picture, Player, Unit
+from paracore.testing._transport import TRANSPORT_CHECKS, check_transport, transport_channel
 
-__all__ = ["Memory", "Picture", "Player", "Unit"]
+__all__ = [
+    "ATTACKS",
+    "TRANSPORT_CHECKS",
+    "HostileDomain",
+    "Memory",
+    "Picture",
+    "Player",
+    "Unit",
+    "attack",
+    "check_transport",
+    "transport_channel",
+]

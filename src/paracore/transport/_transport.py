@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from paracore.classes.link import BufferFlag, Failure, Limit, Refusal
+    from paracore.transport._wire import Wire
 
 __all__ = [
     "Buffer",
@@ -363,6 +364,10 @@ class Transport(ABC):
 
     @abstractmethod
     def connect(self, address: str, *, timeout: float = 10.0) -> AbstractContextManager[FrontendChannel]: ...
+
+    @abstractmethod
+    def dial(self, address: str) -> Wire:
+        """The bare descriptor connection, for whoever speaks class ``link`` himself."""
 
     @abstractmethod
     def loop(self, spin_ns: int = 0) -> Loop: ...

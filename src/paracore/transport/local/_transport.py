@@ -7,10 +7,13 @@ neither, and a frontend not the loop.
 
 from __future__ import annotations
 
+import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from paracore._errors import TransportError
 from paracore.transport._transport import Transport
+from paracore.transport._wire import SocketWire
 from paracore.transport.local._listener import LocalListener
 from paracore.transport.local._pages import LocalPages
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from paracore.transport._transport import FrontendChannel, Listener, Loop
+    from paracore.transport._wire import Wire
 
 __all__ = ["LocalTransport"]
 
@@ -37,6 +41,15 @@ class LocalTransport(Transport):
         from paracore.transport.local._frontend import LocalFrontendChannel  # noqa: PLC0415 - see above
 
         return closing(LocalFrontendChannel(address, timeout=timeout))
+
+    def dial(self, address: str) -> Wire:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            raise TransportError(f"{address}: {error.strerror}") from error
+        return SocketWire(sock, descriptors_max=3)
 
     def loop(self, spin_ns: int = 0) -> Loop:
         from paracore.transport.local._loop import LocalLoop  # noqa: PLC0415 - see above

@@ -42,6 +42,7 @@ class _Channel:
         self.descriptors = descriptors
         self.backlog: deque[bytes] = deque()
         self.broken = False
+        self.pings = 0
 
     def pop(self) -> bytes | None:
         """The next message for the interpreter; pings are answered on the way."""
@@ -49,13 +50,14 @@ class _Channel:
             header = _checked(octets)
             if header.opcode != core.Ping.OPCODE:
                 return octets
+            self.pings += 1
             self.send(message(header.opcode, REPLY, header.object, header.serial, octets[HEADER_SIZE:]))
         return None
 
     def send(self, octets: bytes) -> None:
         if self.backlog or not self.ring.push(octets):
             self.backlog.append(octets)
-        if len(self.backlog) * MESSAGE_MAX > _BACKLOG_MAX:
+        if sum(map(len, self.backlog)) > _BACKLOG_MAX:
             raise RemoteProtocolError("more is unread than can have been paid for")
 
     def publish(self) -> None:
@@ -133,7 +135,8 @@ class MemoryLoop(Loop):
             channel.try_publish()
 
     def statistics(self) -> LoopStatistics:
-        return LoopStatistics(**self._counts)
+        pings = sum(channel.pings for channel in self._channels.values())
+        return LoopStatistics(**{**self._counts, "native_calls": pings})
 
     def close(self) -> None:
         for channel in list(self._channels):

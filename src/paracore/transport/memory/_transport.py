@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from paracore.transport._transport import FrontendChannel, Listener, Loop
+    from paracore.transport._wire import Wire
 
 __all__ = ["MemoryTransport"]
 
@@ -40,10 +41,12 @@ class MemoryTransport(Transport):
         return listener
 
     def connect(self, address: str, *, timeout: float = 10.0) -> AbstractContextManager[FrontendChannel]:
+        return closing(MemoryFrontendChannel(self.dial(address), self.pages, timeout=timeout))
+
+    def dial(self, address: str) -> Wire:
         if address not in self._listeners:
             raise TransportError(f"nobody serves {address}")
-        wire = self._listeners[address].connect()
-        return closing(MemoryFrontendChannel(wire, self.pages, timeout=timeout))
+        return self._listeners[address].connect()
 
     def loop(self, spin_ns: int = 0) -> Loop:  # noqa: ARG002 - it never spins
         return MemoryLoop(self.pages)
