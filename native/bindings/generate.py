@@ -95,6 +95,7 @@ def source(name: str, module: Module, compiler: list[str], output: Path) -> None
 
 # --- type stubs ------------------------------------------------------------------------------------
 
+WIDTH = 120
 INTEGERS = {"char", "int", "long", "short", "unsigned", "size_t"}
 
 
@@ -118,12 +119,18 @@ def python_type(node: c_ast.Node) -> str:
 
 
 def stub_function(declaration: c_ast.Decl) -> str:
-    """One function of ``lib``; cffi takes no keywords."""
+    """One function of ``lib``, laid out as ruff has it; cffi takes no keywords."""
     parameters = declaration.type.args.params if declaration.type.args else []
     named = [f"{parameter.name}: {python_type(parameter.type)}" for parameter in parameters if parameter.name]
-    signature = ", ".join(["self", *named, "/"] if named else ["self"])
+    arguments = ["self", *named, "/"] if named else ["self"]
     result = python_type(declaration.type.type).removesuffix(" | bytes")
-    return f"    def {declaration.name}({signature}) -> {result}: ..."
+    begin, end = f"    def {declaration.name}(", f") -> {result}: ..."
+    line = ", ".join(arguments)
+    if len(begin + line + end) <= WIDTH:
+        return begin + line + end
+    if len(line) <= WIDTH - 8:
+        return f"{begin}\n        {line}\n    {end}"
+    return f"{begin}\n" + "".join(f"        {argument},\n" for argument in arguments) + f"    {end}"
 
 
 def members(module: Module, compiler: list[str]) -> list[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from typing import Self
 
 from paracore._native._frontend import ffi, lib
 from paracore.classes import core, link
