@@ -8,7 +8,12 @@
  * matched against what is outstanding, and pages are never reused while it may have them mapped.
  *
  * After the backend has gone (killed, restarted, detached) each function returns -EPIPE at once and
- * paracore_goodbye() says why. The wire itself is in paracore/protocol.h.
+ * paracore_goodbye() says why; only paracore_next_event() first gives out what had come before. After a
+ * breach of the protocol by the backend it is -EPROTO instead. paracore_close() is still to be called.
+ *
+ * A channel does not cross fork(): the child shares the rings but not the threads and locks. It must not
+ * use the channel nor close it; its descriptors are closed by exec(). The wire itself is in
+ * paracore/protocol.h.
  */
 #ifndef PARACORE_H
 #define PARACORE_H
@@ -50,12 +55,17 @@ struct paracore_event {
 };
 
 struct paracore_statistics {
-    uint64_t calls, posts, events, notifications_out, notifications_in, sleeps, bytes_granted, buffers;
+    uint64_t calls, posts, events; /* made, made, received */
+    uint64_t notifications_out;    /* doorbells written */
+    uint64_t notifications_in;     /* doorbells that woke this side */
+    uint64_t sleeps;               /* times a thread went to sleep */
+    uint64_t bytes_granted;        /* now */
+    uint64_t buffers;              /* now */
 };
 
 /* Opens a channel. `address` is a Unix socket's path; NULL means $PARACORE_SOCKET, else
  * PARACORE_DEFAULT_SOCKET. `options` may be NULL.
- * Errors: -ENOENT, -ECONNREFUSED (no backend), -EACCES (refused; see paracore_refusal_text of *reason),
+ * Errors: -ENOENT, -ECONNREFUSED (no backend), -ENAMETOOLONG, -EPROTO, -EACCES (refused; see paracore_refusal_text of *reason),
  * -EPROTONOSUPPORT (no common version), -ENOSPC (a limit), -ETIMEDOUT. `reason` may be NULL. */
 int paracore_open(const char *address, const struct paracore_options *options,
                   struct paracore_channel **channel, uint32_t *reason);
@@ -75,31 +85,37 @@ const char *paracore_domain(struct paracore_channel *channel);
 
 /* Makes one call and waits for its reply. `object` is 0 or a session. On success the reply's payload
  * is copied (at most *reply_size octets) and *reply_size set to its length. When the backend refuses,
- * returns the negated error of the reply and fills `failure` if it is not NULL.
- * Errors besides the reply's own: -EPIPE, -EPROTO, -ETIMEDOUT, -EMSGSIZE, -ECANCELED. */
+ * returns the negated error of the reply and fills `failure` if it is not NULL; else it is zeroed.
+ * With `reply` NULL the payload is dropped. A request that the backend would end the channel for is not
+ * sent: -EINVAL. After -ETIMEDOUT the call may still be served; its reply is dropped.
+ * Errors besides the reply's own: -EPIPE, -EPROTO, -ETIMEDOUT, -EMSGSIZE, -EINVAL, -ECANCELED (closed by
+ * another thread), -ENOBUFS (a mebibyte of events waits: take some first). */
 int paracore_call(struct paracore_channel *channel, uint16_t opcode, uint32_t object,
                   const void *request, size_t request_size, void *reply, size_t *reply_size,
                   struct paracore_failure *failure, uint64_t timeout_ns);
 
 /* Sends a message that has no reply; *serial (may be NULL) is what core.post_failed would name.
  * It is seen by the backend at the next paracore_flush(), call or wait. Waits for room in the ring
- * at most `timeout_ns`. */
+ * at most `timeout_ns`. Errors as paracore_call. */
 int paracore_post(struct paracore_channel *channel, uint16_t opcode, uint32_t object,
                   const void *request, size_t request_size, uint32_t *serial, uint64_t timeout_ns);
 
 /* Publishes what was posted. */
 int paracore_flush(struct paracore_channel *channel);
 
-/* Takes the next event in order of arrival. Returns 1 with *event filled, 0 on time-out. */
+/* Takes the next event in order of arrival. Returns 1 with *event filled, 0 on time-out, -EINTR when a
+ * signal handler ran while it slept. */
 int paracore_next_event(struct paracore_channel *channel, struct paracore_event *event, uint64_t timeout_ns);
 
 /* Grants `length` octets (rounded up to pages) to the backend, maps them here and attaches them.
- * PARACORE_BUFFER_FLAG_READ_ONLY is about the backend; the caller can always write. */
+ * PARACORE_BUFFER_FLAG_READ_ONLY is about the backend; the caller can always write.
+ * Errors: -EINVAL (a length of 0 or beyond PARACORE_BUFFER_MAX), -ENOSPC (a limit), -ENOMEM, -EPROTO. */
 int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
                            struct paracore_buffer *buffer);
 
-/* Detaches, revokes and unmaps. -EBUSY while a session holds a span of it. When the backend has
- * gone the pages are simply unmapped. */
+/* Detaches, revokes and unmaps, and zeroes *buffer. -EBUSY while a session holds a span of it: nothing has
+ * happened. -EIO: unmapped here, but the backend keeps the grant. When the backend has gone the pages
+ * are simply unmapped. */
 int paracore_buffer_destroy(struct paracore_channel *channel, struct paracore_buffer *buffer);
 
 /* Why the backend ended the channel: an enum paracore_refusal; `none` while it lives or when it
@@ -112,6 +128,7 @@ const char *paracore_refusal_text(uint32_t reason);
 /* The library's version, "major.minor.patch". */
 const char *paracore_version(void);
 
+/* What the channel has done so far, and what it holds. */
 void paracore_get_statistics(struct paracore_channel *channel, struct paracore_statistics *statistics);
 
 #ifdef __cplusplus
