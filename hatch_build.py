@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,15 @@ def alone() -> Iterator[None]:
 
 
 def compile_native() -> None:
-    """Brings ``build/native`` up to date."""
-    if not (BUILD / "build.ninja").exists():
-        # --wipe keeps the options of a build that was interrupted; here there are none to keep
+    """Brings ``build/native`` up to date; makes it anew when it was set up by other tools."""
+    tools = f"{sys.executable} {metadata.version('meson')} {ROOT}\n"
+    stamp = BUILD / "tools.txt"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != tools:
         shutil.rmtree(BUILD, ignore_errors=True)
         meson(
             "setup", BUILD, "--prefix=/usr", "--libdir=lib", "-Dpython.platlibdir=python", "-Dpython.purelibdir=python"
         )
+        stamp.write_text(tools, encoding="utf-8")
     meson("compile", "-C", BUILD)
 
 

@@ -65,8 +65,9 @@ struct paracore_statistics {
 
 /* Opens a channel. `address` is a Unix socket's path; NULL means $PARACORE_SOCKET, else
  * PARACORE_DEFAULT_SOCKET. `options` may be NULL.
- * Errors: -ENOENT, -ECONNREFUSED (no backend), -ENAMETOOLONG, -EPROTO, -EACCES (refused; see paracore_refusal_text of *reason),
- * -EPROTONOSUPPORT (no common version), -ENOSPC (a limit), -ETIMEDOUT. `reason` may be NULL. */
+ * Errors: -ENOENT, -ECONNREFUSED (no backend), -EACCES (refused; see paracore_refusal_text of *reason),
+ * -EPROTONOSUPPORT (no common version), -ENOSPC (a limit), -ETIMEDOUT, -ENAMETOOLONG, -EPROTO, -EPIPE (it
+ * hung up). `reason` may be NULL. */
 int paracore_open(const char *address, const struct paracore_options *options,
                   struct paracore_channel **channel, uint32_t *reason);
 
