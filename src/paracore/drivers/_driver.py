@@ -128,7 +128,8 @@ class VideoSession(ABC):
 
 class Driver(ABC):
     """One coprocessor instance. Made in the warm parent before any domain is seen, so that it is
-    shared by all workers; opens sessions after the fork, inside the sandbox."""
+    shared by all workers; opens sessions after the fork, inside the sandbox.
+    """
 
     name: str
 

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+from paracore.testing._driver import DRIVER_CHECKS, DriverMedia, check_driver
 from paracore.testing._hostile import ATTACKS, HostileDomain, attack
 from paracore.testing._player import Memory, Picture, Player, Unit
 from paracore.testing._transport import TRANSPORT_CHECKS, check_transport, transport_channel
 
 __all__ = [
     "ATTACKS",
+    "DRIVER_CHECKS",
     "TRANSPORT_CHECKS",
+    "DriverMedia",
     "HostileDomain",
     "Memory",
     "Picture",
     "Player",
     "Unit",
     "attack",
+    "check_driver",
     "check_transport",
     "transport_channel",
 ]

@@ -13,17 +13,23 @@ import mmap
 import os
 import select
 import time
-from collections.abc import Callable, Iterable, Sequence
 from ctypes import addressof, c_char, string_at
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from paracore.classes import video
 from paracore.classes.video import OutputFlag
-from paracore.drivers import Span, VideoSession
-from paracore.frontend._geometry import Crop, PlaneGeometry, check_format, plane_geometry
+from paracore.drivers import Span
+from paracore.frontend._geometry import Crop, check_format, plane_geometry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from paracore.drivers import VideoSession
+    from paracore.frontend._geometry import PlaneGeometry
 
 __all__ = ["Memory", "Picture", "Player", "Unit"]
 
+NO_FLAGS = video.InputFlag(0)
 PATIENCE = 30.0
 """Seconds that a driver may stay silent while it has all it needs."""
 
@@ -34,7 +40,7 @@ class Unit(NamedTuple):
     octets: bytes
     timestamp: int
     duration: int = 0
-    flags: video.InputFlag = video.InputFlag(0)
+    flags: video.InputFlag = NO_FLAGS
 
 
 class Picture(NamedTuple):
@@ -65,15 +71,9 @@ class Memory:
 def _address(memory: mmap.mmap, *, read_only: bool) -> int:
     if not read_only:
         return addressof(c_char.from_buffer(memory))
-    view = memoryview(memory)  # ctypes has no way to the address of memory that cannot be written
-    return int(np_address(view))
+    import numpy as np  # noqa: PLC0415 - ctypes has no way to the address of memory that cannot be written
 
-
-def np_address(view: memoryview) -> int:
-    """Where a read-only view lies."""
-    import numpy as np  # noqa: PLC0415 - only where it is needed
-
-    return int(np.frombuffer(view, np.uint8).ctypes.data)
+    return int(np.frombuffer(memory, np.uint8).ctypes.data)
 
 
 def digest(octets: Callable[[int, int], bytes], format_: video.PictureFormat, event: video.OutputReady) -> str:
@@ -133,7 +133,7 @@ class Player:
             memory.map[: len(unit.octets)] = unit.octets
             self.queue(memory, unit.timestamp, unit.duration, unit.flags)
 
-    def queue(self, memory: Memory, timestamp: int, duration: int = 0, flags: video.InputFlag = video.InputFlag(0)) -> int:
+    def queue(self, memory: Memory, timestamp: int, duration: int = 0, flags: video.InputFlag = NO_FLAGS) -> int:
         """Queues any input; returns its cookie."""
         cookie = self._next_cookie()
         self.session.queue_input(memory.span, cookie, flags, timestamp, duration)
@@ -186,7 +186,8 @@ class Player:
         self.take()
         while not condition():
             left = deadline - time.monotonic()
-            assert left > 0 and self._poll.poll(left * 1000), f"the driver is silent; its last words: {self.events[-5:]}"
+            heard = left > 0 and self._poll.poll(left * 1000)
+            assert heard, f"the driver is silent; its last words: {self.events[-5:]}"
             self.take()
 
     def wait_inputs(self) -> None:

@@ -25,6 +25,6 @@ class NullDriver(Driver):
         ways = [(codec, direction) for codec in video.Codec for direction in video.Direction]
         return [video.CapabilityQueryReply(*way, FLAGS, DIMENSION_MAX, DIMENSION_MAX, PIXEL_FORMATS, 0) for way in ways]
 
-    def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> Session:  # noqa: ARG002
+    def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> Session:
         """A session, whatever the codec."""
         return Session(direction)

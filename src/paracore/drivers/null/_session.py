@@ -24,9 +24,8 @@ LAST = OutputFlag.EMPTY | OutputFlag.LAST
 
 def gray(width: int, height: int) -> PictureFormat:
     """A picture of this size: one plane, nothing known of its colour."""
-    planes = (1, (0, 0, 0, 0), (width, 0, 0, 0), width * height, 1)
-    about = (video.FieldOrder.PROGRESSIVE, 2, 2, 2, 2, 0, 0, 1, 0, 1)
-    return PictureFormat(PixelFormat.GRAY, width, height, 0, 0, width, height, *planes, *about)
+    planes = (1, (0, 0, 0, 0), (width, 0, 0, 0), width * height, 1, video.FieldOrder.PROGRESSIVE)
+    return PictureFormat(PixelFormat.GRAY, width, height, 0, 0, width, height, *planes, 2, 2, 2, 2, 0, 0, 1, 0, 1)
 
 
 class Session(Notices, VideoSession):

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped checks of a driver, on each driver."""
+
+from __future__ import annotations
+
+from struct import pack
+
+import pytest
+
+from paracore.classes.video import Codec, PixelFormat
+from paracore.drivers import libav, null
+from paracore.testing import DRIVER_CHECKS, DriverMedia, Unit
+from tests import clips
+
+
+def null_unit(number: int, width: int = 64, height: int = 48) -> Unit:
+    return Unit(pack("<4sHHB", b"null", width, height, number), 100 * number, 100)
+
+
+def null_media() -> DriverMedia:
+    sizes = ((64, 48), (32, 16), (96, 80))
+    return DriverMedia(
+        Codec.H264,
+        clip=tuple(null_unit(number) for number in range(10)),
+        resized=tuple(null_unit(number, *sizes[number // 4]) for number in range(12)),
+        sizes=sizes,
+        damaged=b"none of this device",
+        encodes=(PixelFormat.GRAY, 64, 48),
+    )
+
+
+def libav_media(codec: Codec, *names: str, encodes: PixelFormat | None = None) -> DriverMedia:
+    """The pictures of these clips are in the order of decoding; h264 shows another order."""
+    clip = clips.natural("carphone_pristine") if codec is Codec.H264 else clips.clip(names[0])
+    sizes = {"h264-cropped": (162, 110), "vp9": (178, 142)}
+    return DriverMedia(
+        codec,
+        clip=tuple(clip.units[:30]),
+        resized=tuple(clips.joined(*names).units),
+        sizes=tuple(sizes.get(name, (176, 144)) for name in names),
+        damaged=b"\0\0\0\1 no unit of anything",
+        encodes=(encodes, 176, 144) if encodes else None,
+    )
+
+
+DEVICES = {
+    "null": (lambda: null.make("null0"), null_media),
+    "h264": (
+        lambda: libav.make("vpu0", threads=1),
+        lambda: libav_media(Codec.H264, "h264", "h264-cropped", "h264", encodes=PixelFormat.YUV420P),
+    ),
+    "h264-threads": (
+        lambda: libav.make("vpu0", threads=4),
+        lambda: libav_media(Codec.H264, "h264-cropped", "h264", "h264-cropped", encodes=PixelFormat.NV12),
+    ),
+    "vp9": (
+        lambda: libav.make("vpu0", threads=2),
+        lambda: libav_media(Codec.VP9, "vp9", "vp9-altref", "vp9", encodes=PixelFormat.YUV420P),
+    ),
+}
+
+
+@pytest.mark.parametrize("check", DRIVER_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("device", DEVICES)
+def test_driver(device, check):
+    make_driver, media = DEVICES[device]
+    check(make_driver(), media())
