@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             aspect=raster.aspect,
         )
         encoder, write = stack.enter_context(film)
+        tally.restart()
         with progress(f"encoding {arguments.codec}", arguments.frames, quiet=arguments.quiet) as tell:
             for packet in encoder.encode(_pictures(reader, fitting, encoder, arguments.frames)):
                 write(packet)

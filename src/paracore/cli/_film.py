@@ -6,7 +6,8 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from paracore.cli._exit import output_errors
+from paracore._errors import MediaError
+from paracore.cli._exit import UsageError, output_errors
 from paracore.cli._options import encoder_settings
 from paracore.cli._sink import shown
 from paracore.media import FILE_LAYOUTS, Converter, Muxer
@@ -68,9 +69,11 @@ def open_film(
             device.encoder(arguments.codec, width=width, height=height, color=color, **settings)
         )
         stack.enter_context(output_errors(name))  # of the muxer's end
-        muxer = stack.enter_context(
-            Muxer(arguments.output, arguments.codec, width=width, height=height, time_base=time_base, rate=rate)
-        )
+        try:
+            muxer = Muxer(arguments.output, arguments.codec, width=width, height=height, time_base=time_base, rate=rate)
+        except MediaError as error:
+            raise UsageError(str(error)) from error
+        stack.enter_context(muxer)
 
         def write(packet: paracore.EncodedPacket) -> None:
             with output_errors(name):

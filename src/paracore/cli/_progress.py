@@ -58,6 +58,10 @@ class Tally:
         self.damaged = 0
         self.octets = 0
 
+    def restart(self) -> None:
+        """The work begins now: what was set up until here does not count."""
+        self._started = time.monotonic()
+
     def summary(self, *, as_json: bool) -> str:
         """One line for a person, or a JSON object."""
         seconds = time.monotonic() - self._started

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         domain = stack.enter_context(connect(arguments))
         device = choose_device(domain, stream.codec, "decode", arguments.device)
         decoder = stack.enter_context(device.decoder(stream.codec, threads=arguments.threads))
+        tally.restart()
         _encode(arguments, domain, stream, islice(decoder.decode(stream), arguments.frames), tally)
         verdict = input_verdict(arguments.input, stream, decoder, pictures=tally.pictures, damaged=tally.damaged)
     if tally.pictures:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from paracore._errors import StateError
 from paracore.classes import video
-from paracore.frontend._capability import query_devices, query_limits
+from paracore.frontend._capability import query_capabilities, query_devices, query_limits
 from paracore.frontend._channel import Channel
 from paracore.frontend._decoder import fill
 from paracore.frontend._decoding import Decoding
@@ -155,18 +155,21 @@ class AsyncRunning(_Closing, Generic[S]):
         except FATAL as fault:
             state.end(fault)
 
-    async def _serve(self, *, waiting: bool = False) -> None:
-        """Gives the device what is due to it."""
+    async def _serve(self, *, waiting: bool = False) -> bool:
+        """Gives the device what is due to it; true when memory was asked for, which is news to who waits."""
         state, channel = self._state, self._channel
+        granted = False
         async with self._serving:  # one task at a time asks for memory
             while (request := state.memory_request(waiting=waiting)) is not None:
                 await self._grant(request)
+                granted = True
             if channel.littered:
                 await asyncio.to_thread(channel.reap)
         posts = state.take_posts()
         if posts:
             self._line.post(posts)
         state.check()
+        return granted
 
     async def _grant(self, request: MemoryRequest) -> None:
         granted = asyncio.to_thread(self._channel.grant, request.length, read_only=request.read_only)
@@ -182,7 +185,8 @@ class AsyncRunning(_Closing, Generic[S]):
         """
         self._check_open()
         try:
-            await self._serve(waiting=True)
+            if await self._serve(waiting=True):
+                return
             limit = self._state.patience(deadline, time.monotonic() + STARVATION_SECONDS)
             if not await self._events.wait(limit):
                 if limit == deadline:
@@ -382,12 +386,12 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
 class AsyncDevice:
     """One coprocessor; see ``paracore.Device``."""
 
-    def __init__(self, domain: AsyncDomain, facts: DeviceFacts) -> None:
+    def __init__(self, domain: AsyncDomain, facts: DeviceFacts, capabilities: tuple[Capability, ...]) -> None:
         self._domain = domain
         self._facts = facts
         self.name: str = facts.name
         self.driver: str = facts.driver
-        self.capabilities: tuple[Capability, ...] = facts.capabilities
+        self.capabilities = capabilities
 
     def decoder(self, codec: str, *, threads: int | None = None, low_delay: bool = False) -> _Opening[AsyncDecoder]:
         """Opens a decoder: ``async with device.decoder("h264") as decoder``, or await it."""
@@ -410,12 +414,17 @@ class AsyncDomain(_Closing):
         limits: what the backend's configuration allows it.
     """
 
-    def __init__(self, channel: Channel, limits: core.LimitsQueryReply, devices: dict[str, DeviceFacts]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        limits: core.LimitsQueryReply,
+        devices: list[tuple[DeviceFacts, tuple[Capability, ...]]],
+    ) -> None:
         self._channel = channel
         self._events = _Events(channel)
         self.name: str = channel.domain
         self.limits = limits
-        self.devices: dict[str, AsyncDevice] = {name: AsyncDevice(self, facts) for name, facts in devices.items()}
+        self.devices: dict[str, AsyncDevice] = {facts.name: AsyncDevice(self, facts, able) for facts, able in devices}
 
     async def open_decoder(
         self, facts: DeviceFacts, codec: str, *, threads: int | None, low_delay: bool
@@ -457,10 +466,11 @@ def open(  # noqa: A001 - read as paracore.aio.open
 
 def _open_channel(
     address: str | os.PathLike[str] | None, spin: float, timeout: float
-) -> tuple[Channel, core.LimitsQueryReply, dict[str, DeviceFacts]]:
+) -> tuple[Channel, core.LimitsQueryReply, list[tuple[DeviceFacts, tuple[Capability, ...]]]]:
     channel = Channel(address, spin=spin, timeout=timeout)
     try:
-        return channel, query_limits(channel), query_devices(channel)
+        devices = [(facts, query_capabilities(channel, facts)) for facts in query_devices(channel).values()]
+        return channel, query_limits(channel), devices
     except BaseException:
         channel.close()
         raise

@@ -11,7 +11,7 @@ from paracore.classes import core, video
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
 
-__all__ = ["Capability", "DeviceFacts", "query_devices", "query_limits"]
+__all__ = ["Capability", "DeviceFacts", "query_capabilities", "query_devices", "query_limits", "require"]
 
 
 class Capability(NamedTuple):
@@ -49,45 +49,19 @@ class Capability(NamedTuple):
 
 
 class DeviceFacts(NamedTuple):
-    """One device."""
+    """One device; what it can do is asked when somebody wants to know."""
 
     number: int
     name: str
     driver: str
-    capabilities: tuple[Capability, ...]
-
-    def require(self, codec: str, direction: str) -> Capability:
-        """The capability.
-
-        Raises:
-            MediaError: the device lacks it; says what it has.
-        """
-        able = {each.codec: each for each in self.capabilities if each.direction == direction}
-        if codec not in able:
-            has = ", ".join(able) or "nothing"
-            raise MediaError(f"the device {self.name} cannot {direction} {codec}; it can {direction} {has}")
-        return able[codec]
-
-    def open_request(self, codec: str, direction: str, *, low_delay: bool) -> video.Open:
-        """What opens a session of that kind.
-
-        Raises:
-            MediaError: the device lacks the capability.
-        """
-        self.require(codec, direction)
-        flags = video.OpenFlag.LOW_DELAY if low_delay else video.OpenFlag(0)
-        return video.Open(self.number, video.Codec[codec.upper()], video.Direction[direction.upper()], flags)
+    capability_count: int
 
 
 def query_devices(channel: Channel) -> dict[str, DeviceFacts]:
     """Asks the backend for all devices of the domain."""
     devices: dict[str, DeviceFacts] = {}
     while (reply := _query_device(channel, len(devices))) is not None:
-        number = len(devices)
-        queries = (video.CapabilityQuery(number, index) for index in range(reply.capability_count))
-        replies = [channel.call(query, video.CapabilityQueryReply, "asking for capabilities") for query in queries]
-        capabilities = tuple(Capability.of_wire(each) for each in replies)
-        devices[reply.name] = DeviceFacts(number, reply.name, reply.driver, capabilities)
+        devices[reply.name] = DeviceFacts(len(devices), reply.name, reply.driver, reply.capability_count)
     return devices
 
 
@@ -98,6 +72,26 @@ def _query_device(channel: Channel, number: int) -> core.DeviceQueryReply | None
         if error.code == core.Error.NO_ENTRY:
             return None
         raise
+
+
+def query_capabilities(channel: Channel, device: DeviceFacts) -> tuple[Capability, ...]:
+    """Asks what a device can do."""
+    queries = (video.CapabilityQuery(device.number, index) for index in range(device.capability_count))
+    replies = (channel.call(query, video.CapabilityQueryReply, "asking for capabilities") for query in queries)
+    return tuple(Capability.of_wire(reply) for reply in replies)
+
+
+def require(channel: Channel, device: DeviceFacts, codec: str, direction: str) -> Capability:
+    """The capability.
+
+    Raises:
+        MediaError: the device lacks it; says what it has.
+    """
+    able = {each.codec: each for each in query_capabilities(channel, device) if each.direction == direction}
+    if codec not in able:
+        has = ", ".join(able) or "nothing"
+        raise MediaError(f"the device {device.name} cannot {direction} {codec}; it can {direction} {has}")
+    return able[codec]
 
 
 def query_limits(channel: Channel) -> core.LimitsQueryReply:

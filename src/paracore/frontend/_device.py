@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
+from paracore.frontend._capability import query_capabilities
 from paracore.frontend._decoder import Decoder
 from paracore.frontend._encoder import Encoder
 from paracore.frontend._opening import open_decoding, open_encoding
@@ -32,7 +34,6 @@ class Device:
     Attributes:
         name: as the backend's configuration has it.
         driver: what executes calls to it.
-        capabilities: what it can do.
     """
 
     def __init__(
@@ -48,7 +49,11 @@ class Device:
         self._opened = opened
         self.name: str = facts.name
         self.driver: str = facts.driver
-        self.capabilities: tuple[Capability, ...] = facts.capabilities
+
+    @cached_property
+    def capabilities(self) -> tuple[Capability, ...]:
+        """What it can do."""
+        return query_capabilities(self._channel, self._facts)
 
     def decoder(self, codec: str, *, threads: int | None = None, low_delay: bool = False) -> Decoder:
         """Opens a decoder.

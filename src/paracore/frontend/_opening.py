@@ -6,8 +6,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from paracore._errors import DriverError, LocalProtocolError
 from paracore._native._frontend import ffi
 from paracore.classes import video
+from paracore.frontend._capability import require
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._encoding import Encoding
 from paracore.frontend._settings import EncoderSettings, control_number, controls_of, wire_format_of
@@ -37,8 +39,7 @@ def open_decoding(
         MediaError: the device cannot decode that.
         QuotaExceeded: the domain has as many sessions as it may.
     """
-    request = facts.open_request(codec, "decode", low_delay=low_delay)
-    with _opened(channel, request, f"opening {facts.name} to decode {codec}") as session:
+    with _opened(channel, facts, codec, "decode", low_delay=low_delay) as session:
         if threads is not None:
             _set_controls(channel, session, {"threads": threads})
         return session, Decoding(limits.outstanding)
@@ -52,22 +53,35 @@ def open_encoding(channel: Channel, facts: DeviceFacts, codec: str, settings: En
         QuotaExceeded: the domain has as many sessions as it may.
         ValueError: a setting has no such value.
     """
-    wish = wire_format_of(settings, facts.require(codec, "encode"))
+    wish = wire_format_of(settings, require(channel, facts, codec, "encode"))
     controls = controls_of(settings)
-    request = facts.open_request(codec, "encode", low_delay=settings.get("low_delay", False))
-    with _opened(channel, request, f"opening {facts.name} to encode {codec}") as session:
+    with _opened(channel, facts, codec, "encode", low_delay=settings.get("low_delay", False)) as session:
         _set_controls(channel, session, controls)
         reply = channel.call(video.FormatSet(wish), video.FormatSetReply, "setting the format", session)
         return session, Encoding(reply.format, _copy_out)
 
 
 @contextmanager
-def _opened(channel: Channel, request: video.Open, what: str) -> Iterator[int]:
-    session = channel.call(request, video.OpenReply, what).session
+def _opened(channel: Channel, facts: DeviceFacts, codec: str, direction: str, *, low_delay: bool) -> Iterator[int]:
+    """A session's number; the session is closed again when its setting up fails."""
+    session = _open(channel, facts, codec, direction, low_delay=low_delay)
     try:
         yield session
     except BaseException:
         channel.close_session(session)
+        raise
+
+
+def _open(channel: Channel, facts: DeviceFacts, codec: str, direction: str, *, low_delay: bool) -> int:
+    """Opens first and asks for the device's capabilities only when that fails: opening shall be fast."""
+    if codec.upper() not in video.Codec.__members__:
+        require(channel, facts, codec, direction)
+    flags = video.OpenFlag.LOW_DELAY if low_delay else video.OpenFlag(0)
+    request = video.Open(facts.number, video.Codec[codec.upper()], video.Direction[direction.upper()], flags)
+    try:
+        return channel.call(request, video.OpenReply, f"opening {facts.name} to {direction} {codec}").session
+    except (DriverError, LocalProtocolError):
+        require(channel, facts, codec, direction)
         raise
 
 

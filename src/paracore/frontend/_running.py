@@ -43,17 +43,20 @@ class Running(Generic[S]):
 
     # --- I/O --------------------------------------------------------------------------------
 
-    def _serve(self, *, waiting: bool = False) -> None:
-        """Gives the device what is due to it."""
+    def _serve(self, *, waiting: bool = False) -> bool:
+        """Gives the device what is due to it; true when memory was asked for, which is news to who waits."""
         state, channel = self._state, self._channel
+        granted = False
         while (request := state.memory_request(waiting=waiting)) is not None:
             self._grant(request)
+            granted = True
         if channel.littered:
             channel.reap()
         posts = state.take_posts()
         if posts:
             self._line.post(posts)
         state.check()
+        return granted
 
     def _grant(self, request: MemoryRequest) -> None:
         request.answer(partial(self._channel.grant, request.length, read_only=request.read_only))
@@ -76,7 +79,8 @@ class Running(Generic[S]):
         """
         self._check_open()
         try:
-            self._serve(waiting=True)
+            if self._serve(waiting=True):
+                return True
             limit = self._state.patience(deadline, time.monotonic() + STARVATION_SECONDS)
             news = self._line.wait(limit)
             if not news and limit != deadline:
