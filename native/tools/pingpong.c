@@ -2,12 +2,16 @@
 /*
  * What a round trip between two processes costs without paracore: the reference of its promises.
  *
- *     paracore-pingpong eventfd COUNT    each side sleeps in read() and is woken by write()
- *     paracore-pingpong memory COUNT     each side spins on a word of shared memory
+ *     paracore-pingpong eventfd COUNT [CPU CPU]   each side sleeps in read() and is woken by write()
+ *     paracore-pingpong memory COUNT [CPU CPU]    each side spins on a word of shared memory
+ *
+ * With two numbers each side stays on that processor: what a wake-up costs depends on whether it crosses one.
  */
 #include <err.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -108,6 +112,16 @@ static void echo(const struct way *way, struct sides *sides, size_t count)
     _exit(0);
 }
 
+static void stay_on(const char *cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)atoi(cpu), &set);
+    if (sched_setaffinity(0, sizeof set, &set))
+        err(1, "processor %s", cpu);
+}
+
 static const struct way *find_way(const char *name)
 {
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
@@ -118,8 +132,8 @@ static const struct way *find_way(const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
-        errx(2, "usage: paracore-pingpong eventfd|memory COUNT");
+    if (argc != 3 && argc != 5)
+        errx(2, "usage: paracore-pingpong eventfd|memory COUNT [CPU CPU]");
     const struct way *way = find_way(argv[1]);
     size_t count = parse_count(argv[2]);
     struct sides sides = {.there = eventfd(0, 0), .back = eventfd(0, 0)};
@@ -129,6 +143,8 @@ int main(int argc, char **argv)
     pid_t child = fork();
     if (child < 0)
         err(1, "fork");
+    if (argc == 5)
+        stay_on(argv[child ? 3 : 4]);
     if (child == 0)
         echo(way, &sides, count);
     measure(way, &sides, count);
