@@ -178,7 +178,9 @@ def _check(config: Config) -> None:
     if not config.backend.socket.startswith("/"):
         raise ConfigError("backend.socket", "must be an absolute path")
     if not 0 <= config.backend.worker_spin <= 1:
-        raise ConfigError("backend.worker_spin", "must be 0 to 1 second: while it spins, a worker takes a whole processor")
+        raise ConfigError(
+            "backend.worker_spin", "must be 0 to 1 second: while it spins, a worker takes a whole processor"
+        )
     if config.backend.worker_linger < 0:
         raise ConfigError("backend.worker_linger", "must not be negative")
     if os.geteuid() == 0:

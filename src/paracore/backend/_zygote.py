@@ -120,6 +120,7 @@ class Zygote:
         for source, target in ((control, _CONTROL), (errors, 2)):
             os.dup2(source, target, inheritable=False)
             os.close(source)
+        _occupy()
 
     def _work(self, order: dict[str, Any], parent: int) -> None:
         _syscalls.process_name("paracore-worker")
@@ -131,13 +132,19 @@ class Zygote:
         Worker(control, loop, self._transport.pages, books).run()
 
 
-def _occupy() -> None:
-    """Takes all low descriptors that are free, for good; 0 and 1 become nothing as well."""
+def _forget_standard_streams() -> None:
+    """Standard input and output become nothing."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    while os.dup(nothing) < PASSED_MIN - 1:
+    os.close(nothing)
+
+
+def _occupy() -> None:
+    """Takes all low descriptors that are free, for good."""
+    while (taken := os.dup(0)) < PASSED_MIN:
         pass
+    os.close(taken)
 
 
 def _send(wire: SocketWire, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
@@ -168,6 +175,7 @@ def main(descriptor: int, parent: int) -> None:
     except ConfigError as error:
         _send(wire, {"failed": [error.option, error.hint]})
         return
+    _forget_standard_streams()
     _occupy()
     gc.collect()
     gc.freeze()

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["ATTACKS", "HostileDomain", "attack"]
 
 _PATIENCE: Final = 10.0
+_SETTLE: Final = 0.05
+"""Seconds that an attack has to be noticed before its connection is closed."""
 _WRITABLE: Final = link.BufferFlag(0)
 
 
@@ -339,8 +341,9 @@ def attack(transport: Transport, address: str, seed: int) -> str:
     try:
         domain.open()
         chosen(domain, chance)
-    except (TransportBroken, RemoteProtocolError, BlockingIOError, Error):
-        pass  # it was ended, or does not know its own ring any more
+        domain.wait_end(_SETTLE)
+    except (Error, OSError):
+        pass  # it was ended, went on unharmed, or does not know its own ring any more
     finally:
         domain.close()
     return chosen.__name__.strip("_")

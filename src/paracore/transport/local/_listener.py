@@ -103,17 +103,14 @@ def _lock(address: Path) -> int:
 
 
 def _bind(address: Path, mode: int) -> socket.socket:
-    """Binds beside the address and moves the socket there when it is ready, mode and all."""
+    """Binds where nobody serves. Until it listens, whoever knocks is told that nobody does."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sock.settimeout(0)
-    beside = Path(f"{address}.new")
     try:
-        _unlink_socket(beside)
-        sock.bind(str(beside))
-        beside.chmod(mode)
-        sock.listen(_BACKLOG)
         _unlink_socket(address)
-        beside.rename(address)
+        sock.bind(str(address))
+        address.chmod(mode)
+        sock.listen(_BACKLOG)
     except OSError:
         sock.close()
         raise

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from tests.integration.backends import Backend
+
+
+@pytest.fixture
+def make_backend():
+    """Starts backends with settings of their own; all end with the test."""
+    made = []
+
+    def make(**settings):
+        made.append(Backend(**settings))
+        return made[-1].start()
+
+    yield make
+    for backend in made:
+        backend.remove()
+
+
+@pytest.fixture
+def backend(make_backend):
+    return make_backend()
