@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -38,14 +40,14 @@ def main() -> int:
     console = Console()
     noise = Noise()
     names = arguments.only or list(_BENCHMARKS)
-    results = list(_run(names, setting, console))
-    complete = len({result.name for result in results}) >= len(names)
+    run = _Run(setting, console, len(names))
+    results = [result for name in names for result in run.measure(name)]
     results.append(noise.result())
     write_report(results, output / "report.json")
     console.print(_table(results))
     for path in [output / "report.json", *_draw(results, output)]:
         console.print(path, highlight=False)
-    return 0 if complete else 1
+    return 1 if run.failed else 0
 
 
 def _parse() -> argparse.Namespace:
@@ -59,22 +61,35 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(names: list[str], setting: Setting, console: Console) -> Iterator[Result]:
-    for number, name in enumerate(names, 1):
+class _Run:
+    """Benchmarks one after the other; ``failed`` names those that could not be run."""
+
+    def __init__(self, setting: Setting, console: Console, total: int) -> None:
+        self.failed: list[str] = []
+        self._setting = setting
+        self._console = console
+        self._total = total
+        self._number = 0
+
+    def measure(self, name: str) -> list[Result]:
+        """One benchmark's results."""
+        self._number += 1
         started = time.monotonic()
-        with console.status(f"{number}/{len(names)} {name}"):
-            results = list(_measure(name, setting, console))
+        with self._console.status(f"{self._number}/{self._total} {name}"):
+            results = self._try(name)
         for result in results:
-            console.print(f"{result.name:22} {_figure(result)}  ({time.monotonic() - started:.0f} s)", highlight=False)
-        yield from results
+            self._console.print(
+                f"{result.name:22} {_figure(result)}  ({time.monotonic() - started:.0f} s)", highlight=False
+            )
+        return results
 
-
-def _measure(name: str, setting: Setting, console: Console) -> Iterator[Result]:
-    """One benchmark's results; one that cannot be run here is named and left out."""
-    try:
-        yield from _BENCHMARKS[name](setting)
-    except (Error, OSError, ImportError, StopIteration) as error:
-        console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
+    def _try(self, name: str) -> list[Result]:
+        try:
+            return list(_BENCHMARKS[name](self._setting))
+        except (Error, OSError, ImportError, StopIteration, subprocess.SubprocessError) as error:
+            self.failed.append(name)
+            self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
+            return []
 
 
 def _draw(results: list[Result], output: Path) -> list[Path]:
@@ -90,24 +105,24 @@ def _figure(result: Result) -> str:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table(title="paracore beside what it is compared with")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="paracore beside what it is compared with")
     table.add_column("benchmark", no_wrap=True)
-    for heading in ("value", "unit", "reference", "ratio", "spread", "promise", "met"):
-        table.add_column(heading, justify="right")
+    for heading in ("value", "beside", "ratio", "spread", "promise", "met"):
+        table.add_column(heading, justify="right", no_wrap=True)
     marks = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
     for result in results:
-        facts = result.facts()
-        numbers = [f"{facts[key]:.4g}" if facts[key] is not None else "" for key in ("reference", "ratio")]
-        table.add_row(
-            result.name,
-            f"{result.value:.4g}",
-            result.unit,
-            *numbers,
-            f"{facts['spread']:.1%}",
-            result.promise or "",
-            marks[result.met],
-        )
+        table.add_row(result.name, *_cells(result), result.promise or "", marks[result.met])
     return table
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    facts = result.facts()
+    return (
+        f"{result.value:.4g} {result.unit}",
+        f"{result.reference:.4g}" if result.reference is not None else "",
+        f"{result.ratio:.3f}" if result.ratio is not None else "",
+        f"{facts['spread']:.1%}" if result.pairs else "",
+    )
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ PROMISES = {
     "decode-8-domains": Promise("ratio", "≥", 0.95),
     # microseconds of a small synchronous call
     "call-sleeping": Promise("ratio", "≤", 1.3),
+    "call-sleeping-one-cpu": Promise("ratio", "≤", 1.3),
     "call-spinning": Promise("value", "≤", 2.0),
     "call-python-driver": Promise("difference", "≤", 25.0),
     "call-from-python": Promise("difference", "≤", 15.0),

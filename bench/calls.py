@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small synchronous call and its reply, beside a bare ping-pong between two C programs."""
+"""A small synchronous call and its reply, beside a bare ping-pong between two C programs.
+
+What a wake-up costs depends on whether it crosses processors, by a factor of ten on virtual ones. So the sides
+of both, paracore's and the bare one's, are put on the same processors: on one and the same, or on two.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
@@ -14,41 +20,72 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench._setting import Setting
+    from paracore.demo import Backend
 
 __all__ = ["BENCHMARKS"]
+
+_SPIN_SECONDS = 0.02
 
 
 def call_sleeping(setting: Setting) -> Iterator[Result]:
     """Both sides sleep between messages; answered by the worker's native loop."""
-    with setting.backend(worker_spin=0.0) as backend:
-        ours = setting.program("paracore-ping", backend.socket, _count(setting))
-        bare = setting.program("paracore-pingpong", "eventfd", _count(setting))
-        yield _compare("call-sleeping", setting, bare, ours, "bare eventfd ping-pong in C")
+    for name, ours, theirs in (("call-sleeping", *_two()), ("call-sleeping-one-cpu", *_one())):
+        with _backend(setting, 0.0, theirs) as backend:
+            words = _on(ours, setting.program("paracore-ping", backend.socket, _count(setting)))
+            bare = setting.program("paracore-pingpong", "eventfd", _count(setting), ours, theirs)
+            yield _compare(name, setting, bare, words, "bare eventfd ping-pong in C")
 
 
 def call_spinning(setting: Setting) -> Iterator[Result]:
-    """Both sides spin."""
-    with setting.backend(worker_spin=0.02) as backend:
-        ours = setting.program("paracore-ping", backend.socket, _count(setting), "--spin")
-        bare = setting.program("paracore-pingpong", "memory", _count(setting))
-        yield _compare("call-spinning", setting, bare, ours, "bare shared-memory ping-pong in C")
+    """Both sides spin, on two processors."""
+    ours, theirs = _two()
+    with _backend(setting, _SPIN_SECONDS, theirs) as backend:
+        words = _on(ours, setting.program("paracore-ping", backend.socket, _count(setting), "--spin"))
+        bare = setting.program("paracore-pingpong", "memory", _count(setting), ours, theirs)
+        yield _compare("call-spinning", setting, bare, words, "bare shared-memory ping-pong in C")
 
 
 def call_python_driver(setting: Setting) -> Iterator[Result]:
-    """Answered by the worker's Python instead of its native loop."""
-    with setting.backend() as backend:
-        words = setting.program("paracore-ping", backend.socket, _count(setting))
-        yield _compare(
-            "call-python-driver", setting, words, [*words, "--opcode", "limits_query"], "the same answered natively"
-        )
+    """Answered by the worker's Python instead of its native loop, on one processor: what the work costs."""
+    ours, theirs = _one()
+    with _backend(setting, 0.0, theirs) as backend:
+        native = _on(ours, setting.program("paracore-ping", backend.socket, _count(setting)))
+        words = [*native, "--opcode", "limits_query"]
+        yield _compare("call-python-driver", setting, native, words, "the same answered natively")
 
 
 def call_from_python(setting: Setting) -> Iterator[Result]:
-    """Made by a Python program instead of a C one."""
-    with setting.backend() as backend:
-        native = setting.program("paracore-ping", backend.socket, _count(setting))
-        ours = setting.client("ping", backend.socket, _count(setting))
-        yield _compare("call-from-python", setting, native, ours, "the same from C")
+    """Made by a Python program instead of a C one, on one processor."""
+    ours, theirs = _one()
+    with _backend(setting, 0.0, theirs) as backend:
+        native = _on(ours, setting.program("paracore-ping", backend.socket, _count(setting)))
+        words = _on(ours, setting.client("ping", backend.socket, _count(setting)))
+        yield _compare("call-from-python", setting, native, words, "the same from C")
+
+
+def _one() -> tuple[int, int]:
+    first = min(os.sched_getaffinity(0))
+    return first, first
+
+
+def _two() -> tuple[int, int]:
+    """Two processors; the same twice where there is only one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[0], cpus[-1]
+
+
+@contextmanager
+def _backend(setting: Setting, spin: float, cpu: int) -> Iterator[Backend]:
+    """A backend whose worker is there already and stays on one processor."""
+    with setting.backend(worker_spin=spin, worker_linger=600.0) as backend:
+        _median_us(setting.program("paracore-ping", backend.socket, 1), setting.gid())
+        for pid in backend.workers():
+            os.sched_setaffinity(pid, {cpu})
+        yield backend
+
+
+def _on(cpu: int, words: Sequence[str]) -> list[str]:
+    return ["taskset", "--cpu-list", str(cpu), *words]
 
 
 def _compare(name: str, setting: Setting, bare: Sequence[str], ours: Sequence[str], against: str) -> Result:

@@ -79,10 +79,14 @@ class Backend:
         words = [str(_PROGRAM), "list", "--json", "--address", str(self.socket)]
         return dict(json.loads(subprocess.run(words, check=True, capture_output=True).stdout))
 
+    def workers(self) -> dict[int, dict[str, Any]]:
+        """What each worker says of itself, by its process."""
+        workers = [domain["worker"] for domain in self.status()["domains"]]
+        return {worker["pid"]: worker["report"] for worker in workers if worker}
+
     def pixel_copies(self) -> int:
         """Pictures whose pixels paracore had to copy, as the workers have counted."""
-        workers = [domain["worker"] for domain in self.status()["domains"]]
-        return sum(worker["report"]["counts"]["copies"] for worker in workers if worker)
+        return sum(report["counts"]["copies"] for report in self.workers().values())
 
     def close(self) -> None:
         """Ends the backend and removes its folder. Idempotent."""
