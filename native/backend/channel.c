@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "doorbell.h"
+#include "kinds.h"
+
 int channel_create(uint32_t number, uint32_t ring_order, int pages, int doorbell_in, int doorbell_out,
                    struct channel **out)
 {
@@ -68,7 +71,7 @@ static const char *fault_of(const struct paracore_message_header *header, const 
 {
     if (!info)
         return "unknown opcode";
-    if (info->class_number != PARACORE_CLASS_CORE && info->class_number != PARACORE_CLASS_VIDEO)
+    if (!paracore_is_for_rings(info))
         return "an opcode that is not for a ring";
     if (info->kind != PARACORE_MESSAGE_KIND_CALL && info->kind != PARACORE_MESSAGE_KIND_POST)
         return "an event from a frontend";
@@ -131,12 +134,10 @@ bool channel_drain(struct channel *channel)
 
 bool channel_flush(struct channel *channel)
 {
-    static const uint64_t one = 1;
     bool published = paracore_ring_publish(&channel->ring);
     bool released = paracore_ring_release(&channel->ring);
 
-    /* A full counter (EAGAIN) is the domain's own doing: it shares the descriptor. */
-    return (published || released) && write(channel->doorbell_out, &one, sizeof one) == sizeof one;
+    return (published || released) && paracore_notify(channel->doorbell_out);
 }
 
 bool channel_arm(struct channel *channel)

@@ -14,9 +14,9 @@ static int check_request(uint16_t opcode, uint8_t kind, uint32_t object, const v
 {
     const struct paracore_message_info *info = paracore_message_find(opcode);
 
-    if (!info || info->kind != kind || size > PARACORE_MESSAGE_MAX - HEADER_SIZE)
+    if (!paracore_is_for_rings(info) || info->kind != kind || size > PARACORE_MESSAGE_MAX - HEADER_SIZE)
         return -EINVAL;
-    if (info->class_number != PARACORE_CLASS_VIDEO && (info->class_number != PARACORE_CLASS_CORE || object != 0))
+    if (info->class_number == PARACORE_CLASS_CORE && object != 0)
         return -EINVAL;
     return paracore_check_payload(opcode, false, request, size) ? -EINVAL : 0;
 }

@@ -57,14 +57,6 @@ bool channel_is_dead(struct paracore_channel *channel)
     return dead;
 }
 
-static void raise_flag(int eventfd)
-{
-    static const uint64_t one = 1;
-
-    if (eventfd >= 0 && write(eventfd, &one, sizeof one) < 0)
-        return; /* its counter is full, hence not zero, which is all that was wanted */
-}
-
 void channel_fail(struct paracore_channel *channel, int error)
 {
     struct waiter *waiter;
@@ -72,8 +64,9 @@ void channel_fail(struct paracore_channel *channel, int error)
     if (channel->error)
         return;
     channel->error = error;
-    raise_flag(channel->wake);
-    raise_flag(channel->attention);
+    paracore_notify(channel->wake);
+    if (channel->attention >= 0)
+        paracore_notify(channel->attention);
     TAILQ_FOREACH(waiter, &channel->waiters, entry)
         pthread_cond_signal(&waiter->woken);
 }

@@ -19,6 +19,8 @@
 #pragma GCC visibility pop
 
 #include "clock.h"
+#include "doorbell.h"
+#include "kinds.h"
 #include "paracore/ring.h"
 #include "protocol_table.h"
 #include "queue.h"

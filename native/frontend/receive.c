@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct call *find_call(struct paracore_channel *channel, uint32_t serial)
 {
@@ -88,11 +87,9 @@ static int take_reply(struct paracore_channel *channel, const struct paracore_me
 static int take_event(struct paracore_channel *channel, const struct paracore_message_header *header,
                       const uint8_t *payload, size_t size)
 {
-    static const uint64_t one = 1;
     const struct paracore_message_info *info = paracore_message_find(header->opcode);
 
-    if (!info || info->kind != PARACORE_MESSAGE_KIND_EVENT || header->serial != 0 ||
-        (info->class_number != PARACORE_CLASS_CORE && info->class_number != PARACORE_CLASS_VIDEO) ||
+    if (!paracore_is_for_rings(info) || info->kind != PARACORE_MESSAGE_KIND_EVENT || header->serial != 0 ||
         paracore_check_payload(header->opcode, false, payload, size) != 0)
         return -EPROTO;
     int error = paracore_queue_put(&channel->events, channel->message, header->size);
@@ -100,7 +97,7 @@ static int take_event(struct paracore_channel *channel, const struct paracore_me
         return error;
     channel->statistics.events++;
     wake(channel, FOR_EVENT, NULL);
-    if (channel->armed && write(channel->attention, &one, sizeof one) == sizeof one)
+    if (channel->armed && paracore_notify(channel->attention))
         channel->armed = false;
     return 0;
 }
@@ -125,7 +122,6 @@ static int take(struct paracore_channel *channel)
 
 void receive_all(struct paracore_channel *channel)
 {
-    static const uint64_t one = 1;
     int got = 0, error = 0;
 
     while (error == 0 && paracore_queue_has_room(&channel->events) &&
@@ -136,5 +132,5 @@ void receive_all(struct paracore_channel *channel)
     if (error)
         channel_fail(channel, error);
     if (paracore_ring_release(&channel->ring))
-        channel->statistics.notifications_out += write(channel->doorbell_out, &one, sizeof one) == sizeof one;
+        channel->statistics.notifications_out += paracore_notify(channel->doorbell_out);
 }

@@ -11,14 +11,11 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 void wait_publish(struct paracore_channel *channel)
 {
-    static const uint64_t one = 1;
-
     if (paracore_ring_publish(&channel->ring))
-        channel->statistics.notifications_out += write(channel->doorbell_out, &one, sizeof one) == sizeof one;
+        channel->statistics.notifications_out += paracore_notify(channel->doorbell_out);
 }
 
 static bool has(struct paracore_channel *channel, const struct waiter *waiter)

@@ -201,7 +201,6 @@ static void lend(struct player *player, uint32_t most)
     for (uint32_t n = 0; player->memory && n < SPANS && most; n++)
         if (!player->lent[n]) {
             CHECK(!paracore_codec_queue_output(player->codec, n, player->memory + n * player->span, player->span));
-            CHECK(paracore_codec_holds(player->codec, player->memory + n * player->span, 1));
             player->lent[n] = true;
             most--;
         }

@@ -71,15 +71,28 @@ static AVRational bounded(uint32_t numerator, uint32_t denominator)
     return ratio;
 }
 
+/* A code point that means something, else `otherwise`. */
+static uint8_t known(uint8_t point, unsigned end, uint8_t otherwise)
+{
+    return point && point < end ? point : otherwise;
+}
+
+/* Matrix 0 is that of RGB; for anything else it can only be meant as "not set". */
+static uint8_t matrix(const struct paracore_picture_format *from)
+{
+    bool rgb = from->pixel_format == PARACORE_PIXEL_FORMAT_GBRP || from->pixel_format == PARACORE_PIXEL_FORMAT_GBRP10LE;
+    return rgb ? AVCOL_SPC_RGB : known(from->color_matrix, AVCOL_SPC_NB, AVCOL_SPC_UNSPECIFIED);
+}
+
 static void keep_description(struct paracore_picture_format *to, const struct paracore_picture_format *from)
 {
     AVRational aspect = bounded(from->aspect_num, from->aspect_den), rate = bounded(from->rate_num, from->rate_den);
     to->field_order = from->field_order;
-    to->color_primaries = from->color_primaries;
-    to->color_transfer = from->color_transfer;
-    to->color_matrix = from->color_matrix;
-    to->color_range = from->color_range;
-    to->chroma_location = from->chroma_location;
+    to->color_primaries = known(from->color_primaries, AVCOL_PRI_NB, AVCOL_PRI_UNSPECIFIED);
+    to->color_transfer = known(from->color_transfer, AVCOL_TRC_NB, AVCOL_TRC_UNSPECIFIED);
+    to->color_matrix = matrix(from);
+    to->color_range = known(from->color_range, AVCOL_RANGE_NB, AVCOL_RANGE_UNSPECIFIED);
+    to->chroma_location = known(from->chroma_location, AVCHROMA_LOC_NB, AVCHROMA_LOC_UNSPECIFIED);
     to->aspect_num = (uint32_t)aspect.num;
     to->aspect_den = (uint32_t)FFMAX(aspect.den, 1);
     to->rate_num = (uint32_t)rate.num;
