@@ -60,7 +60,7 @@ check: setup ## style, types, layers, generated files, spelling
 	$(SAY) 'mypy'
 	@$(VENV)/bin/mypy
 	$(SAY) 'layers'
-	@$(VENV)/bin/lint-imports --no-timings | tail -n 12
+	@$(VENV)/bin/lint-imports --no-logo
 	$(SAY) 'generated files'
 	@$(PYTHON) -m codegen --check
 	$(SAY) 'spelling'

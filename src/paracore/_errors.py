@@ -29,6 +29,8 @@ that one channel with ``RemoteProtocolError``; never anything else, never anothe
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "ConfigError",
     "DeviceLost",
@@ -61,7 +63,7 @@ class Error(Exception):
 class ProtocolError(Error):
     """A rule of the protocol was broken; says by whom through its subclass."""
 
-    def __new__(cls, *args: object) -> ProtocolError:
+    def __new__(cls, *args: object) -> Self:
         if cls is ProtocolError:
             raise TypeError("ProtocolError is abstract: say whose fault it was")
         return super().__new__(cls, *args)
@@ -83,7 +85,7 @@ class MessageError(RemoteProtocolError):
     """A message that cannot be: size, opcode, reserved field, enumeration."""
 
 
-class LimitExceeded(RemoteProtocolError):
+class LimitExceeded(RemoteProtocolError):  # noqa: N818 - says what happened
     """The peer went beyond a limit of the protocol itself."""
 
     def __init__(self, limit: str, seen: int) -> None:
@@ -159,7 +161,9 @@ class QuotaExceeded(Error):  # noqa: N818 - the field's word
 
     def __init__(self, limit: str, allowed: int = 0) -> None:
         of = f" of {allowed}" if allowed else ""
-        super().__init__(f"the domain's limit{of} on {limit} is reached; raise limits.{limit} in the backend's configuration")
+        super().__init__(
+            f"the domain's limit{of} on {limit} is reached; raise limits.{limit} in the backend's configuration"
+        )
         self.limit = limit
         self.allowed = allowed
 
