@@ -43,8 +43,7 @@ def broken(channel):
     """Waits until the channel tells its application that it is over; returns the seconds that took."""
     since = time.monotonic()
     with pytest.raises(TransportBroken):
-        while True:
-            channel.next_event(PATIENCE)
+        list(iter(lambda: channel.next_event(PATIENCE), None))
     return time.monotonic() - since
 
 
@@ -167,7 +166,7 @@ def test_a_killed_supervisor_is_followed_by_another(backend):
         backend.kill()
         assert broken(channel) < 1.0
         wait_until(lambda: not any(map(alive, pids)), "workers and warm parent end")
-        assert os.path.exists(backend.address)  # nobody has cleaned up
+        assert Path(backend.address).exists()  # nobody has cleaned up
         backend.start()
         with pytest.raises(TransportBroken):
             limits_of(channel)

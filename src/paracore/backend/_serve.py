@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import resource
 import signal
 import sys
 from typing import TYPE_CHECKING
 
-from paracore.backend._supervisor import Supervisor
-from paracore.transport.local import LocalTransport
+from paracore.backend._warm import launch
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from paracore.backend._config import Config
+    from paracore.backend._supervisor import Supervisor
+    from paracore.backend._warm import Launched
 
 __all__ = ["serve"]
 
@@ -38,19 +39,37 @@ def serve(config: Config, *, ready: Callable[[], None] = lambda: None, lifeline:
     """
     _log_to_stderr(config.backend.log_level)
     _raise_descriptor_limit()
-    asyncio.run(_serve(config, ready, lifeline))
+    launched = launch(config)  # it loads its drivers while this process loads the rest
+    try:
+        _run(config, launched, ready, lifeline)
+    finally:
+        launched.process.kill()
+        launched.process.wait()
+        launched.socket.close()
 
 
-async def _serve(config: Config, ready: Callable[[], None], lifeline: int) -> None:
-    supervisor = Supervisor(config, LocalTransport())
-    loop = asyncio.get_running_loop()
+def _run(config: Config, launched: Launched, ready: Callable[[], None], lifeline: int) -> None:
+    import asyncio  # noqa: PLC0415 - see above
+
+    from paracore.backend._supervisor import Supervisor  # noqa: PLC0415 - as above
+    from paracore.transport.local import LocalTransport  # noqa: PLC0415 - as above
+
+    async def run() -> None:
+        supervisor = Supervisor(config, LocalTransport(), launched)
+        _obey(supervisor, asyncio.get_running_loop(), lifeline)
+        _log.info("serving %d domains at %s", len(config.domain), config.backend.socket)
+        ready()
+        await supervisor.run()
+
+    asyncio.run(run())
+
+
+def _obey(supervisor: Supervisor, loop: asyncio.AbstractEventLoop, lifeline: int) -> None:
+    """Lets signals and the lifeline stop it."""
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
     if lifeline >= 0:
         loop.add_reader(lifeline, supervisor.stop)
-    _log.info("serving %d domains at %s", len(config.domain), config.backend.socket)
-    ready()
-    await supervisor.run()
 
 
 def _log_to_stderr(level: str) -> None:

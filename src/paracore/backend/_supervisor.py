@@ -11,20 +11,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
-from paracore.backend._config import worker_identity
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._rate import BoundedLog
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._status import Status
-from paracore.backend._warm import WarmParent
+from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes.link import Refusal
 from paracore.transport import Refused
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.backend._config import Config, DomainSection
+    from paracore.backend._warm import Launched
     from paracore.transport import ChannelDescriptors, Port, Transport
 
 __all__ = ["Statistics", "Supervisor"]
@@ -72,7 +71,7 @@ class Statistics:
 class Supervisor:
     """See the module. The ``Host`` of its ports, the owner of connections and domains."""
 
-    def __init__(self, config: Config, transport: Transport) -> None:
+    def __init__(self, config: Config, transport: Transport, launched: Launched) -> None:
         self.config = config
         self.devices: list[dict[str, Any]] = []
         self.sandbox: dict[str, Any] = {}
@@ -88,8 +87,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._fatal: Error | None = None
         self._loop = asyncio.get_running_loop()
-        self._warm_since = 0.0
-        self._warm = self._start_warm()
+        self._warm_since = time.monotonic()
+        self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)
         self._listen()
 
     def statistics(self) -> Statistics:
@@ -268,20 +267,6 @@ class Supervisor:
             },
         }
 
-    def _start_warm(self) -> WarmParent:
-        self._warm_since = time.monotonic()
-        backend = self.config.backend
-        start = {
-            "devices": [
-                {"name": device.name, "driver": device.driver, "options": device.options}
-                for device in self.config.device
-            ],
-            "user": worker_identity(backend.worker_user) if os.geteuid() == 0 else None,
-            "log_level": backend.log_level,
-            "spin_ns": round(backend.worker_spin * 1e9),
-        }
-        return WarmParent(start, self._heard, self._warm_lost)
-
     def _heard(self, said: dict[str, Any], descriptors: tuple[int, ...]) -> None:
         """What the warm parent says."""
         if "ready" in said:
@@ -306,7 +291,8 @@ class Supervisor:
             self._give_up(DeviceLost("paracore", 0, "the warm parent of the workers does not live"))
             return
         _log.error("the warm parent of the workers has died; starting another")
-        self._warm = self._start_warm()
+        self._warm_since = time.monotonic()
+        self._warm = WarmParent(launch(self.config), self._loop, self._heard, self._warm_lost)
 
     def _give_up(self, error: Error) -> None:
         self._fatal = self._fatal or error

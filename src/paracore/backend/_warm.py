@@ -2,55 +2,87 @@
 """The supervisor's end of the warm parent (``_zygote``): starts it, orders workers of it, hears of their ends.
 
 It runs as a fresh program rather than as a fork of the supervisor, so that it can be started again when
-it dies and never has anything of the supervisor's: no socket, no memory, no event loop.
+it dies and never has anything of the supervisor's: no socket, no memory, no event loop. ``launch`` needs
+no event loop either, so that the warm parent loads its drivers while the supervisor is still being loaded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paracore.backend._boot import python
+from paracore.backend._config import worker_identity
 from paracore.backend._orders import ORDER_MAX, order_octets, order_parse
 from paracore.transport import SocketWire
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
+    from paracore.backend._config import Config
     from paracore.transport import Packet
 
-__all__ = ["WarmParent"]
+__all__ = ["Launched", "WarmParent", "launch"]
 
 
-class WarmParent:
-    """See the module. `heard` is called with each thing it says and the descriptor that came along."""
+class Launched(NamedTuple):
+    """A warm parent that is loading, and the socket to it."""
 
-    def __init__(
-        self, start: dict[str, Any], heard: Callable[[dict[str, Any], tuple[int, ...]], None], lost: Callable[[], None]
-    ) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * ORDER_MAX)
-        self._closed = False
-        self._heard = heard
-        self._lost = lost
-        self._process = subprocess.Popen(
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+
+
+def launch(config: Config) -> Launched:
+    """Starts a warm parent with the devices of the configuration."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * ORDER_MAX)
+    with theirs:
+        process = subprocess.Popen(
             python("_zygote", theirs.fileno(), os.getpid()),
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        theirs.close()
-        self._wire = SocketWire(ours, descriptors_max=1, size_max=ORDER_MAX)
-        self._wire.send(order_octets(start))
-        asyncio.get_running_loop().add_reader(ours, self._receive)
+    ours.send(order_octets(_start(config)))
+    return Launched(process, ours)
 
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
+
+def _start(config: Config) -> dict[str, Any]:
+    return {
+        "devices": [{"name": each.name, "driver": each.driver, "options": each.options} for each in config.device],
+        "user": worker_identity(config.backend.worker_user) if os.geteuid() == 0 else None,
+        "log_level": config.backend.log_level,
+        "spin_ns": round(config.backend.worker_spin * 1e9),
+    }
+
+
+class WarmParent:
+    """See the module.
+
+    Args:
+        launched: what ``launch`` has started.
+        loop: the supervisor's.
+        heard: called with each thing that the warm parent says and the descriptors that came along.
+        lost: called when it has died.
+    """
+
+    def __init__(
+        self,
+        launched: Launched,
+        loop: asyncio.AbstractEventLoop,
+        heard: Callable[[dict[str, Any], tuple[int, ...]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._process = launched.process
+        self._wire = SocketWire(launched.socket, descriptors_max=1, size_max=ORDER_MAX)
+        self._loop = loop
+        self._heard = heard
+        self._lost = lost
+        self._closed = False
+        loop.add_reader(self._wire.fileno(), self._receive)
 
     def spawn(self, order: dict[str, Any], descriptors: tuple[int, int]) -> None:
         """Orders a worker.
@@ -68,13 +100,13 @@ class WarmParent:
         if self._closed:
             return
         self._closed = True
-        asyncio.get_running_loop().remove_reader(self._wire.fileno())
+        self._loop.remove_reader(self._wire.fileno())
         self._wire.close()
         self._process.kill()
         self._process.wait()
 
     def _receive(self) -> None:
-        while (packet := self._wire.receive()) is not None:
+        while not self._closed and (packet := self._wire.receive()) is not None:
             if not packet.message:
                 self.close()
                 self._lost()

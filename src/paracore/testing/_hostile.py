@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from paracore._errors import Error, RemoteProtocolError, TransportBroken
+from paracore._errors import Error, TransportBroken
 from paracore.classes import core, link, video
 from paracore.protocol import (
     EVENT,
