@@ -106,6 +106,10 @@ enum { READY_DOORBELL, READY_SOCKET, READY_WAKE };
 
 /* --- channel.c --- */
 
+/* A channel that is connected to nothing yet; NULL without memory. */
+struct paracore_channel *channel_create(void);
+/* Frees all that it has got so far. Nobody is inside. */
+void channel_destroy(struct paracore_channel *channel);
 /* Locks a channel for a public function. Returns 0 with the lock held, or the error it died of without. */
 int channel_enter(struct paracore_channel *channel);
 void channel_leave(struct paracore_channel *channel);
