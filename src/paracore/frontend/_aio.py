@@ -168,6 +168,7 @@ class AsyncRunning(_Closing, Generic[S]):
         posts = state.take_posts()
         if posts:
             self._line.post(posts)
+            self._line.publish()
         state.check()
         return granted
 
@@ -187,15 +188,20 @@ class AsyncRunning(_Closing, Generic[S]):
         try:
             if await self._serve(waiting=True):
                 return
-            limit = self._state.patience(deadline, time.monotonic() + STARVATION_SECONDS)
-            if not await self._events.wait(limit):
-                if limit == deadline:
-                    raise TimeoutError
-                self._state.starve()
+            await self._wait_for_news(deadline)
             await self._serve()
         except FATAL as fault:
             self._state.end(fault)
             raise
+
+    async def _wait_for_news(self, deadline: float | None) -> None:
+        standstill = None if self._state.starvation is None else time.monotonic() + STARVATION_SECONDS
+        limits = [limit for limit in (deadline, standstill) if limit is not None]
+        if await self._events.wait(min(limits, default=None)):
+            return
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError
+        self._state.starve()
 
     async def _call(self, request: Any, reply: Any, what: str) -> Any:
         self._check_open()

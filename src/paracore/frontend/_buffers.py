@@ -18,14 +18,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from paracore.classes import video
+from paracore.protocol import SPAN_ALIGNMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Arena", "Lease", "Memory", "Region", "Span", "spans_of"]
-
-#: Where spans and regions begin: a cache line, and what vector code likes.
-_ALIGNMENT = 64
 
 
 class Memory:
@@ -74,7 +72,7 @@ def spans_of(memory: Memory, count: int, size: int, first_cookie: int, series: i
 
 def aligned(size: int) -> int:
     """The room that ``size`` octets take."""
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+    return (size + SPAN_ALIGNMENT - 1) & -SPAN_ALIGNMENT
 
 
 class Lease:
@@ -117,7 +115,7 @@ class Arena:
 
     def allocate(self, length: int) -> Region | None:
         """A region, or None while there is no room."""
-        size = max(aligned(length), _ALIGNMENT)
+        size = (length + SPAN_ALIGNMENT) & -SPAN_ALIGNMENT  # never nothing
         offset = self._place(size)
         if offset is None:
             return None

@@ -339,7 +339,7 @@ class Line:
         self.inbox = inbox
 
     def post(self, posts: Sequence[Post]) -> None:
-        """Sends messages that have no reply and publishes them together."""
+        """Sends messages that have no reply. The backend sees them at the next ``publish``, wait or call."""
         channel, serial = self._channel, self._serial
         channel.check_open("post")
         handle = channel.handle
@@ -348,9 +348,12 @@ class Line:
             if status < 0:
                 raise channel.fault(status, "post")
             ticket.serial = serial[0]
-        status = lib.paracore_flush(handle)
+
+    def publish(self) -> None:
+        """Shows the backend what has been posted; wakes it if it sleeps, which is what a picture's cost is made of."""
+        status = lib.paracore_flush(self._channel.handle)
         if status < 0:
-            raise channel.fault(status, "post")
+            raise self._channel.fault(status, "post")
 
     def wait(self, deadline: float | None) -> bool:
         """Waits until the inbox holds something; False when the deadline passed first."""

@@ -43,12 +43,13 @@ class Decoder(Running[Decoding]):
         state = self._state
         pictures = state.pictures
         for packet in packets:
-            while not self._try_send(packet):
+            while not self._accept(packet):
                 if not pictures:
                     self._wait(None)
                 while pictures:
                     yield pictures.popleft()
-            self._look()
+            if state.needy:  # otherwise the device sees it at the wait that will follow soon
+                self._look()
             while pictures:
                 yield pictures.popleft()
         self.drain()
@@ -63,14 +64,15 @@ class Decoder(Running[Decoding]):
             StateError: pictures wait to be received, and the device cannot go on before they are.
         """
         deadline = deadline_of(timeout)
-        while not self._try_send(packet):
+        while not self._accept(packet):
             if self._state.blocked:
                 raise StateError("full of pictures", "relieved of some by receive()")
             if not self._wait(deadline):
                 raise TimeoutError("the decoder takes no more packets now")
+        self._serve()
 
-    def _try_send(self, packet: Packet) -> bool:
-        self._check_open()
+    def _accept(self, packet: Packet) -> bool:
+        """Takes a packet, to be given to the device by ``_serve``; False while there is no room for it."""
         state = self._state
         state.check()
         length = memoryview(packet.data).nbytes
@@ -82,7 +84,6 @@ class Decoder(Running[Decoding]):
             return False
         fill(region, packet)
         state.submit(region, packet)
-        self._serve()
         return True
 
     def receive(self, timeout: float | None = None) -> Picture | None:

@@ -21,7 +21,7 @@ from paracore.frontend._buffers import Arena, Lease, Memory, Region, Span, align
 from paracore.frontend._geometry import check_format
 from paracore.frontend._picture import Picture, wire_ticks
 from paracore.frontend._session import MemoryRequest, Session
-from paracore.protocol._session import Direction
+from paracore.protocol import Direction
 
 if TYPE_CHECKING:
     from paracore.frontend._packet import Packet
@@ -30,15 +30,18 @@ __all__ = ["Decoding"]
 
 #: Access units in flight: enough to keep every codec thread busy through a scheduling gap.
 INPUT_DEPTH = 16
-#: Access units given at once when it has been full.
+#: Access units given, and spans given back, at once while the device has enough of them: waking the backend is
+#: the larger part of a picture's cost.
 BATCH = 4
 #: Spans beyond the device's need when a series begins: for pictures on their way and in the user's hands.
-HEADROOM = 4
+HEADROOM = 8
 #: The first arena: sixteen access units of 128 KiB, which is 1080p at 30 Mb/s.
 ARENA_LENGTH = 2 << 20
 #: Formats remembered: pictures of an old generation may follow those of a new one, but not of many.
 GENERATIONS = 4
 
+_NO_FLAGS = video.InputFlag(0)
+_UNUSED = int(video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY)
 _NEW_SPANS = video.ChangeFlag.BUFFERS | video.ChangeFlag.COUNT
 
 
@@ -107,8 +110,7 @@ class Decoding(Session):
         if packet.discard and packet.timestamp is not None:
             self._hidden.add(packet.timestamp)
         span = video.Span(region.memory.identity, region.length, region.offset)
-        flags = video.InputFlag(0)
-        self._submit(region, span, flags, wire_ticks(packet.timestamp), packet.duration)
+        self._submit(region, span, _NO_FLAGS, wire_ticks(packet.timestamp), packet.duration)
 
     def _input_returned(self, holder: Region, error: int) -> None:
         if self._arena and holder.memory is self._arena.memory:
@@ -117,8 +119,23 @@ class Decoding(Session):
 
     # --- spans ------------------------------------------------------------------------------
 
+    @property
+    def changed(self) -> bool:
+        """A new format waits for its spans."""
+        return self._wanted > 0
+
+    @property
+    def needy(self) -> bool:
+        """The device has little to decode, or few spans to decode into."""
+        return len(self._inputs) <= self._depth // 2 or self._short
+
+    @property
+    def _short(self) -> bool:
+        return self.form is None or len(self._lent) < self.form.buffers_min + 2
+
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
         """The spans that are missing: for a new series, or because the user holds so many."""
+        self.recycle()
         if waiting and self._starved():
             self._wanted = max(HEADROOM, self._series_count // 2)
         if not self._wanted or not self.form or self._fault:
@@ -164,6 +181,8 @@ class Decoding(Session):
     def recycle(self) -> None:
         """Lends what the user has given back, if it is of the current series."""
         returns = self.returns
+        if len(returns) < BATCH and not self._short:
+            return
         while returns:
             span = returns.popleft()
             if span.series == self._series:
@@ -185,7 +204,7 @@ class Decoding(Session):
 
     def _output_returned(self, span: Span, event: video.OutputReady) -> None:
         self.starvation = None
-        if event.flags & (video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY):
+        if int(event.flags) & _UNUSED:
             self.returns.append(span)
             return
         form = self._forms.get(event.generation)

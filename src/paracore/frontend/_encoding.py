@@ -20,7 +20,7 @@ from paracore.frontend._geometry import check_format
 from paracore.frontend._packet import EncodedPacket
 from paracore.frontend._picture import WritablePicture, ticks, wire_ticks
 from paracore.frontend._session import MemoryRequest, Session
-from paracore.protocol._session import Direction, Step
+from paracore.protocol import Direction, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ HEADROOM = 2
 OUTPUT_COUNT = 8
 #: Beyond the picture's own size, for headers: a codec that cannot compress stores.
 OUTPUT_EXTRA = 64 << 10
+#: An access unit is never larger than so many times its picture: what a backend may make this process allocate.
+_OUTPUT_MOST = 4
 
 
 class Encoding(Session):
@@ -58,6 +60,8 @@ class Encoding(Session):
         self._picture_count = 0
         self._wanted = max(form.buffers_min, 1) + HEADROOM
         self._outputs_wanted = OUTPUT_COUNT
+        self._output_size = form.size + OUTPUT_EXTRA
+        self._output_cookie = 0
         self._next_timestamp = 0
 
     # --- pictures ---------------------------------------------------------------------------
@@ -91,8 +95,7 @@ class Encoding(Session):
         if self._fault:
             return None
         if self._outputs_wanted:
-            size = aligned(self.form.size + OUTPUT_EXTRA)
-            length = self._outputs_wanted * size
+            length = self._outputs_wanted * aligned(self._output_size)
             return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse)
         if not self._wanted and waiting and not self.returns and not self._inputs:
             self._wanted = HEADROOM
@@ -102,8 +105,9 @@ class Encoding(Session):
         return MemoryRequest(length, read_only=True, accept=self._accept_pictures, refuse=self._refuse)
 
     def _accept_outputs(self, memory: Memory) -> None:
-        for span in spans_of(memory, self._outputs_wanted, self.form.size + OUTPUT_EXTRA, 1, 0):
+        for span in spans_of(memory, self._outputs_wanted, self._output_size, self._output_cookie, 0):
             self._lend(span)
+        self._output_cookie += self._outputs_wanted
         self._outputs_wanted = 0
 
     def _accept_pictures(self, memory: Memory) -> None:
@@ -128,8 +132,11 @@ class Encoding(Session):
     # --- events -----------------------------------------------------------------------------
 
     def _output_returned(self, span: Span, event: video.OutputReady) -> None:
+        if event.flags & video.OutputFlag.CANCELLED:
+            self._replace(span, event.bytes_used)
+            return
         self._returned_outputs.append(span)
-        if event.flags & (video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY):
+        if event.flags & video.OutputFlag.EMPTY:
             return
         if event.bytes_used > span.length:
             raise RemoteProtocolError(f"{event.bytes_used} octets in a span of {span.length}")
@@ -142,6 +149,21 @@ class Encoding(Session):
                 bool(event.flags & video.OutputFlag.KEY),
             )
         )
+
+    def _replace(self, span: Span, needed: int) -> None:
+        """A span was too small for an access unit: others come in its place."""
+        if needed > _OUTPUT_MOST * self.form.size + OUTPUT_EXTRA:
+            raise RemoteProtocolError(f"an access unit of {needed} octets from pictures of {self.form.size}")
+        self._output_size = max(self._output_size, needed)
+        if span.length < self._output_size:
+            self._outputs_wanted += 1
+        else:
+            self._returned_outputs.append(span)
+
+    @property
+    def changed(self) -> bool:
+        """An access unit waits for a larger span."""
+        return self._outputs_wanted > 0
 
     def dispose(self) -> None:
         """Lets go of all memory; the session is over."""

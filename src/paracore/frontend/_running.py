@@ -44,7 +44,14 @@ class Running(Generic[S]):
     # --- I/O --------------------------------------------------------------------------------
 
     def _serve(self, *, waiting: bool = False) -> bool:
-        """Gives the device what is due to it; true when memory was asked for, which is news to who waits."""
+        """Gives the device what is due to it.
+
+        Args:
+            waiting: nothing will happen without it; the wait itself will show the device what was posted.
+
+        Returns:
+            True when memory was asked for, which is news to who waits.
+        """
         state, channel = self._state, self._channel
         granted = False
         while (request := state.memory_request(waiting=waiting)) is not None:
@@ -55,6 +62,8 @@ class Running(Generic[S]):
         posts = state.take_posts()
         if posts:
             self._line.post(posts)
+        if granted or not waiting:
+            self._line.publish()
         state.check()
         return granted
 
@@ -62,14 +71,15 @@ class Running(Generic[S]):
         request.answer(partial(self._channel.grant, request.length, read_only=request.read_only))
 
     def _look(self) -> None:
-        """Takes what has arrived, without waiting."""
+        """Gives the device what is due to it and takes what has arrived, without waiting."""
+        self._serve(waiting=True)
         self._line.wait(0.0)
         self._take()
 
     def _take(self) -> None:
-        inbox, state = self._line.inbox, self._state
+        inbox, receive = self._line.inbox, self._state.receive
         while inbox:
-            state.receive(*inbox.popleft())
+            receive(*inbox.popleft())
 
     def _wait(self, deadline: float | None) -> bool:
         """Waits for news; False when the deadline passed first.
@@ -78,18 +88,28 @@ class Running(Generic[S]):
             QuotaExceeded: the device stands still because a limit of the domain keeps memory from it.
         """
         self._check_open()
+        state = self._state
         try:
             if self._serve(waiting=True):
                 return True
-            limit = self._state.patience(deadline, time.monotonic() + STARVATION_SECONDS)
-            news = self._line.wait(limit)
-            if not news and limit != deadline:
-                self._state.starve()
+            if state.starvation is not None:
+                return self._wait_starving(deadline)
+            news = self._line.wait(deadline)
             self._take()
-            self._serve()
+            if state.changed:  # the device waits for new spans
+                self._serve()
         except FATAL as fault:
-            self._state.end(fault)
+            state.end(fault)
             raise
+        return news
+
+    def _wait_starving(self, deadline: float | None) -> bool:
+        """The same for a device that may be unable to go on, but not for ever."""
+        standstill = time.monotonic() + STARVATION_SECONDS
+        news = self._line.wait(standstill if deadline is None else min(deadline, standstill))
+        self._take()
+        if not news and time.monotonic() >= standstill:
+            self._state.starve()
         return news
 
     def _call(self, request: Any, reply: Any, what: str) -> Any:

@@ -3,7 +3,7 @@
 
 Sans-I/O: events go in by ``receive``, what is to be sent comes out of ``take_posts``, what memory is needed
 out of ``memory_request``. The synchronous and the asynchronous API drive the same object and differ only in
-how they wait. What may follow what is the table of ``protocol._session``; the backend is not trusted: every
+how they wait. What may follow what is the table of ``paracore.protocol``; the backend is not trusted: every
 event is asked of that table and matched against what is outstanding.
 """
 
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from paracore._errors import QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import core, video
 from paracore.frontend._faults import wire_fault
-from paracore.protocol._session import Direction, Refusal, State, Step, advance
+from paracore.protocol import SESSION, Refusal, State, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.frontend._buffers import Memory, Span
+    from paracore.protocol import Direction
 
 __all__ = ["MemoryRequest", "Post", "Session", "Ticket"]
 
@@ -77,7 +78,7 @@ class Session:
     def __init__(self, direction: Direction) -> None:
         self.returns: deque[Span] = deque()
         self.drained = False
-        self._direction = direction
+        self._rows = SESSION[direction]
         self._state = State.FORMATLESS
         self._lent: dict[int, Span] = {}
         self._inputs: dict[int, Any] = {}
@@ -95,6 +96,11 @@ class Session:
         self.recycle()
         posts, self._posts = self._posts, []
         return posts
+
+    @property
+    def changed(self) -> bool:
+        """Memory is due because of an event, not for want of waiting."""
+        return False
 
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
         """Memory that is needed now; ``waiting`` says that without it nothing will happen."""
@@ -127,12 +133,6 @@ class Session:
         """From now on everything fails with this."""
         self._over = self._over or fault
 
-    def patience(self, deadline: float | None, standstill: float) -> float | None:
-        """When to stop waiting: at the deadline, or at ``standstill`` if the device lacks memory."""
-        if self.starvation is None or (deadline is not None and deadline <= standstill):
-            return deadline
-        return standstill
-
     def starve(self) -> None:
         """The device has stood still for lack of memory.
 
@@ -163,7 +163,7 @@ class Session:
             StateError: we may not do that now.
             RemoteProtocolError: the backend may not.
         """
-        outcome = advance(self._direction, self._state, step)
+        outcome = self._rows[self._state][step]
         if isinstance(outcome, State):
             self._state = outcome
         elif outcome is Refusal.VIOLATION:
@@ -176,7 +176,8 @@ class Session:
         self._posts.append(Post(video.QueueOutput.OPCODE, span.message, span))
 
     def _submit(self, holder: Any, span: video.Span, flags: video.InputFlag, timestamp: int, duration: int) -> None:
-        self._step(Step.QUEUE_INPUT)
+        if self._rows[self._state][Step.QUEUE_INPUT] is not self._state:
+            self._step(Step.QUEUE_INPUT)
         self.drained = False
         self._cookie = cookie = (self._cookie + 1) & 0xFFFFFFFF
         self._inputs[cookie] = holder
@@ -191,12 +192,12 @@ class Session:
         Raises:
             RemoteProtocolError: it cannot be.
         """
-        known = self._HANDLERS.get(opcode)
+        known = self._handlers.get(opcode)
         if known is None:
             raise RemoteProtocolError(f"an event with the unknown opcode {opcode:#06x}")
-        kind, step, handler = known
-        event = kind.unpack(payload)
-        if step is not None:
+        unpack, step, handler = known
+        event = unpack(payload)
+        if step is not None and self._rows[self._state][step] is not self._state:
             self._step(step)
         handler(self, event)
 
@@ -234,17 +235,21 @@ class Session:
     def _output_returned(self, span: Span, event: video.OutputReady) -> None:
         raise NotImplementedError
 
-    _HANDLERS: ClassVar[dict[int, tuple[Any, Step | None, Callable[..., None]]]] = {
-        kind.OPCODE: (kind, step, handler)
-        for kind, step, handler in (
-            (video.InputDone, Step.INPUT_DONE, lambda self, event: self._on_input_done(event)),
-            (video.OutputReady, Step.OUTPUT_READY, lambda self, event: self._on_output_ready(event)),
-            (video.SourceChange, Step.SOURCE_CHANGE, lambda self, event: self._on_source_change(event)),
-            (video.Drained, Step.DRAINED, lambda self, event: self._on_drained(event)),
-            (video.SessionFailed, Step.SESSION_FAILED, lambda self, event: self._on_session_failed(event)),
-            (core.PostFailed, None, lambda self, event: self._on_post_failed(event)),
-        )
-    }
+    _handlers: ClassVar[dict[int, tuple[Callable[[bytes], Any], Step | None, Callable[[Any, Any], None]]]]
+
+    def __init_subclass__(cls) -> None:
+        """Looks up once what each event does in this class."""
+        cls._handlers = {
+            kind.OPCODE: (kind.unpack, step, getattr(cls, name))
+            for kind, step, name in (
+                (video.InputDone, Step.INPUT_DONE, "_on_input_done"),
+                (video.OutputReady, Step.OUTPUT_READY, "_on_output_ready"),
+                (video.SourceChange, Step.SOURCE_CHANGE, "_on_source_change"),
+                (video.Drained, Step.DRAINED, "_on_drained"),
+                (video.SessionFailed, Step.SESSION_FAILED, "_on_session_failed"),
+                (core.PostFailed, None, "_on_post_failed"),
+            )
+        }
 
 
 def _taken(outstanding: dict[int, Any], cookie: int, what: str) -> Any:
