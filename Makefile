@@ -12,6 +12,13 @@ ifeq ($(TERM),dumb)
 SAY := @printf '%s\n'
 endif
 
+# Domains are users of their own, which only root can start. What is written stays the caller's.
+ifeq ($(shell id -u),0)
+as_root = $(1)
+else
+as_root = sudo env PYTHONDONTWRITEBYTECODE=1 $(1); status=$$?; sudo chown -R "$$(id -u):$$(id -g)" $(BUILD); exit $$status
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup native gen format check test fuzz bench demo wheel clean
 
@@ -66,14 +73,17 @@ check: setup ## style, types, layers, generated files, spelling
 	$(SAY) 'spelling'
 	@$(VENV)/bin/codespell
 
-test: setup $(STAMPS)/debian-test ## all tests: C under the sanitizers, then Python
-	@$(PYTHON) -m pytest
+test: setup $(STAMPS)/debian-test ## all tests, in C under the sanitizers too
+	@$(PYTHON) -m pytest $(ARGS)
+
+fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
+	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --timeout 7200 tests/fuzz $(ARGS)
 
 bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
-	@$(VENV)/bin/paracore bench $(ARGS)
+	@$(call as_root,$(VENV)/bin/paracore bench $(ARGS))
 
 demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on one coprocessor
-	@$(VENV)/bin/paracore demo $(ARGS)
+	@$(call as_root,$(VENV)/bin/paracore demo $(ARGS))
 
 wheel: setup ## builds dist/*.whl
 	@$(PYTHON) -m hatchling build --target wheel
