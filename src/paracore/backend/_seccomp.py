@@ -30,7 +30,7 @@ _ALLOWED = {
     "threads of codecs": "futex set_robust_list rseq sched_yield sched_getaffinity sched_setaffinity gettid getpid exit exit_group",
     "time": "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday",
     "signals to itself": "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall",
-    "what a library asks in passing": "getrandom getrusage times uname getcpu membarrier",
+    "what a library asks in passing": "getrandom getrusage times uname getcpu membarrier get_mempolicy set_mempolicy",
 }
 
 _CLONE_VM = 0x100

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a worker writes to its standard error, on its way into the log: bounded, printable, labelled.
 
-A worker that writes more than is read waits for it, which is its own affair.
+A line's level is what it says itself: a worker is believed as far as that. What codec libraries write has
+none and is for the curious. A worker that writes more than is read waits for it, which is its own affair.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ __all__ = ["WorkerLog"]
 _CHUNK = 4096
 _PAUSE = 0.1
 """Seconds between two looks at a worker that writes more than the log takes."""
+
+
+_LEVELS = {b"WARNING": logging.WARNING, b"ERROR": logging.ERROR}
 
 
 class WorkerLog:
@@ -55,4 +59,5 @@ class WorkerLog:
             loop.call_later(_PAUSE, self._resume)
 
     def _write(self, line: bytes) -> bool:
-        return self._log.write(logging.WARNING, "%s: %s", self._name, printable(line.decode(errors="replace")))
+        level = _LEVELS.get(line.partition(b" ")[0], logging.INFO)
+        return self._log.write(level, "%s: %s", self._name, printable(line.decode(errors="replace")))
