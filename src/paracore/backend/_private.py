@@ -79,11 +79,18 @@ class PrivateBackend:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # an interrupt at the terminal is for the program, which ends this one
             )
-        self._lifeline.settimeout(_READY)
-        self._lifeline.sendall(json.dumps({"folder": self._folder, **self._settings}).encode() + b"\n")
-        if not self._lifeline.recv(1):
+        try:
+            ready = self._wait_ready(self._lifeline)
+        except OSError:
+            ready = False
+        if not ready:
             self.close()
             raise DeviceLost("paracore", 0, "the private backend did not start")
+
+    def _wait_ready(self, lifeline: socket.socket) -> bool:
+        lifeline.settimeout(_READY)
+        lifeline.sendall(json.dumps({"folder": self._folder, **self._settings}).encode() + b"\n")
+        return bool(lifeline.recv(1))
 
     def close(self) -> None:
         """Ends it and waits for its end. Idempotent."""

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker's own loop, in this process and unconfined, with the test in the supervisor's place."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from paracore import RemoteProtocolError
+from paracore.backend._books import Books, Device, WorkerLimits
+from paracore.backend._channel import Channel
+from paracore.backend._worker import Worker
+from paracore.classes import core, link, video, worker
+from paracore.drivers.null import NullDriver
+from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, Ring, Role, format_page, mapping_size, message, split
+from paracore.transport import ChannelDescriptors, SocketWire
+from paracore.transport.local import LocalTransport
+
+ORDER = 2
+
+
+class Place:
+    """The supervisor's place and the domain's."""
+
+    def __init__(self):
+        self.pages = LocalTransport().pages
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control = SocketWire(ours)
+        driver = NullDriver("vpu0")
+        books = Books(
+            (Device("vpu0", "null", driver, tuple(driver.capabilities())),), WorkerLimits(4, 4, 4, 1 << 20, 8)
+        )
+        self.loop = LocalTransport().loop()
+        self.worker_wire = SocketWire(theirs, descriptors_max=3)
+        self.worker = Worker(self.worker_wire, self.loop, self.pages, books)
+        self.rings = {}
+        self.made = []
+
+    def close(self):
+        self.worker.close()
+        self.loop.close()
+        self.control.close()
+        self.worker_wire.close()
+        for mapping, view in self.made:
+            view.release()
+            mapping.close()
+
+    def tell(self, row, descriptors=(), flags=EVENT, serial=0):
+        self.control.send(message(row.OPCODE, flags, 0, serial, row.pack()), descriptors)
+        self.worker.turn(1000)
+
+    def hear(self):
+        packet = self.control.receive()
+        return packet and (split(packet.message)[0], bytes(split(packet.message)[1]))
+
+    def add(self, number):
+        """A channel; the domain's end of its ring is kept."""
+        made = ChannelDescriptors(
+            self.pages.allocate(mapping_size(ORDER)), self.pages.doorbell(), self.pages.doorbell()
+        )
+        mapping = self.pages.map(made.pages, mapping_size(ORDER), read_only=False)
+        view = mapping.view()
+        format_page(view, ORDER)
+        self.tell(worker.ChannelAdd(number, ORDER), made)
+        self.rings[number] = Ring(view, ORDER, Role.FRONTEND), os.dup(made.doorbell_in)
+        self.made.append((mapping, view))
+        for descriptor in made:
+            os.close(descriptor)
+
+    def say(self, number, request, of=0, serial=1):
+        ring, bell = self.rings[number]
+        assert ring.push(message(request.OPCODE, REQUEST, of, serial, request.pack()))
+        ring.publish()
+        os.eventfd_write(bell, 1)
+        self.worker.turn(1000)
+
+    def answer(self, number):
+        ring, _ = self.rings[number]
+        self.loop.flush()
+        octets = ring.pop()
+        return octets and (split(octets)[0], bytes(split(octets)[1]))
+
+
+@pytest.fixture
+def place():
+    made = Place()
+    yield made
+    for ring, bell in made.rings.values():
+        del ring
+        os.close(bell)
+    made.rings.clear()
+    made.close()
+
+
+def test_a_channel_is_served_and_removed(place):
+    place.add(1)
+    place.say(1, core.LimitsQuery())
+    header, payload = place.answer(1)
+    assert (header.flags, core.LimitsQueryReply.unpack(payload).sessions) == (REPLY, 4)
+    place.tell(worker.ChannelRemove(1))
+    assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
+    place.tell(worker.ChannelRemove(1))
+    assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE, "also for one that has ended already"
+
+
+def test_a_grant_is_asked_for(place):
+    place.add(1)
+    place.say(1, core.BufferAttach(9, core.BufferFlag(0), 4096), serial=77)
+    header, payload = place.hear()
+    assert worker.Map.unpack(payload) == (1, 9, 4096, core.BufferFlag(0))
+    assert place.answer(1) is None
+    granted = place.pages.allocate(4096)
+    place.tell(worker.MapReply(), (granted,), flags=REPLY, serial=header.serial)
+    reply, payload = place.answer(1)
+    assert (reply.serial, core.BufferAttachReply.unpack(payload).buffer) == (77, 1)
+    os.close(granted)
+    place.say(1, core.BufferDetach(1))
+    assert worker.Unmap.unpack(place.hear()[1]) == (1, 9)
+
+
+@pytest.mark.parametrize("flags", [core.BufferFlag(0), core.BufferFlag.READ_ONLY])
+def test_a_grant_that_is_too_short(place, flags):
+    place.add(1)
+    place.say(1, core.BufferAttach(9, flags, 8192))
+    serial = place.hear()[0].serial
+    granted = place.pages.allocate(4096)
+    place.tell(worker.MapReply(), (granted,), flags=REPLY, serial=serial)
+    os.close(granted)
+    header, payload = place.answer(1)
+    assert (header.flags, link.Failure.unpack(payload).error) == (FAILURE, link.Error.INVALID)
+
+
+def test_a_grant_is_refused(place):
+    place.add(1)
+    place.say(1, core.BufferAttach(9, core.BufferFlag(0), 4096))
+    serial = place.hear()[0].serial
+    failure = link.Failure(link.Error.NO_ENTRY, link.Limit.NONE, 0)
+    place.control.send(message(worker.Map.OPCODE, FAILURE, 0, serial, failure.pack()))
+    place.worker.turn(1000)
+    header, payload = place.answer(1)
+    assert (header.flags, link.Failure.unpack(payload)) == (FAILURE, failure)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_grant_that_comes_too_late(place, refused):
+    place.add(1)
+    place.say(1, core.BufferAttach(9, core.BufferFlag(0), 4096))
+    serial = place.hear()[0].serial
+    place.tell(worker.ChannelRemove(1))
+    if refused:
+        failure = link.Failure(link.Error.NO_ENTRY, link.Limit.NONE, 0)
+        place.control.send(message(worker.Map.OPCODE, FAILURE, 0, serial, failure.pack()))
+    else:
+        granted = place.pages.allocate(4096)
+        place.control.send(message(worker.Map.OPCODE, REPLY, 0, serial), (granted,))
+        os.close(granted)
+    place.worker.turn(1000)
+    maps = Path("/proc/self/maps").read_text()
+    assert maps.count("memfd:paracore") == 1, "only the domain's end of the ring"
+
+
+def test_a_violation_ends_one_channel(place):
+    place.add(1)
+    place.add(2)
+    place.say(1, video.Open(0, 99, 1, 0))
+    header, payload = place.hear()
+    said = worker.Violation.unpack(payload)
+    assert (header.opcode, said.channel) == (worker.Violation.OPCODE, 1)
+    assert said.text
+    place.say(2, core.LimitsQuery())
+    assert place.answer(2)
+
+
+def test_a_fault_of_ours_ends_one_channel(place, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    place.add(1)
+    place.add(2)
+    monkeypatch.setitem(Channel.METHODS, core.LimitsQuery, fail)
+    monkeypatch.setattr(Channel, "serve", lambda channel, octets: fail() if channel.number == 1 else None)
+    place.say(1, core.LimitsQuery())
+    said = worker.Violation.unpack(place.hear()[1])
+    assert (said.channel, said.text) == (1, b"a fault of the worker: ZeroDivisionError")
+    place.say(2, core.LimitsQuery())
+    assert place.hear() is None
+
+
+def test_one_that_lets_too_much_pile_up(place, monkeypatch):
+    def full(*_):
+        raise RemoteProtocolError("more is unread than can have been paid for")
+
+    place.add(1)
+    monkeypatch.setattr(place.loop, "send", full)
+    place.say(1, core.LimitsQuery())
+    assert worker.Violation.unpack(place.hear()[1]).channel == 1
+
+
+def test_it_reports(place):
+    place.add(1)
+    read, write = os.pipe()
+    place.tell(worker.Report(), (write,), flags=REQUEST, serial=3)
+    os.close(write)
+    text = os.read(read, 65536)
+    assert os.read(read, 1) == b""
+    os.close(read)
+    header, payload = place.hear()
+    assert (header.serial, worker.ReportReply.unpack(payload).length) == (3, len(text))
+    assert json.loads(text)["channels"][0]["channel"] == 1
+
+
+def test_a_report_has_an_end(place, monkeypatch):
+    monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 700)
+    for number in range(1, 11):
+        place.add(number)
+    read, write = os.pipe()
+    place.tell(worker.Report(), (write,), flags=REQUEST, serial=3)
+    os.close(write)
+    assert json.loads(os.read(read, 65536))["channels"] == []
+    os.close(read)
+
+
+def test_it_ends_with_the_supervisor(place):
+    place.control.finish()
+    place.worker.run()
+    assert place.worker._running is False
+
+
+def test_it_ends_when_it_cannot_tell(place):
+    place.add(1)
+    place.control.close()
+    place.worker.run()
