@@ -21,3 +21,11 @@ def make_backend():
 @pytest.fixture
 def backend(make_backend):
     return make_backend()
+
+
+@pytest.fixture(scope="module")
+def steady():
+    """A backend that the tests of a module share: for those that neither end it nor count."""
+    started = Backend().start()
+    yield started
+    started.remove()

@@ -38,8 +38,8 @@ def call(channel, request, of=0):
 OPEN = video.Open(0, video.Codec.VP9, video.Direction.DECODE, video.OpenFlag(0))
 
 
-def test_a_domain_is_known_and_served(backend):
-    with backend.connect() as channel:
+def test_a_domain_is_known_and_served(steady):
+    with steady.connect() as channel:
         assert channel.domain == "alpha"
         device = core.DeviceQueryReply.unpack(call(channel, core.DeviceQuery(0)))
         assert (device.name, device.driver, device.device_class) == ("vpu0", "null", core.DeviceClass.VIDEO)
@@ -50,15 +50,15 @@ def test_a_domain_is_known_and_served(backend):
         assert refusal(lambda: call(channel, past)).error is video.Error.NO_ENTRY
 
 
-def test_pictures_come_through(backend):
-    with backend.connect() as channel:
+def test_pictures_come_through(steady):
+    with steady.connect() as channel:
         stream = Stream(channel)
         stream.play(300)
         stream.close()
 
 
-def test_sessions_of_one_channel_are_apart(backend):
-    with backend.connect() as channel:
+def test_sessions_of_one_channel_are_apart(steady):
+    with steady.connect() as channel:
         one, other = Stream(channel), Stream(channel)
         one.feed(7)
         assert one.wait_picture() == 7
@@ -68,16 +68,16 @@ def test_sessions_of_one_channel_are_apart(backend):
 
 
 @needs_root
-def test_domains_are_told_apart_by_user(backend):
+def test_domains_are_told_apart_by_user(steady):
     def look(_):
-        with backend.connect() as channel:
+        with steady.connect() as channel:
             return channel.domain
 
     assert Guest(BETA, look).result() == "beta"
-    with backend.connect() as channel:
+    with steady.connect() as channel:
         assert channel.domain == "alpha"
         assert Guest(BETA, look).result() == "beta"
-        assert backend.worker("alpha") != backend.worker("beta")
+        assert steady.worker("alpha") != steady.worker("beta")
 
 
 @needs_root
@@ -95,17 +95,17 @@ def test_a_stranger_is_refused(backend):
 
 
 @needs_root
-def test_the_status_is_for_the_administrator(backend):
+def test_the_status_is_for_the_administrator(steady):
     def ask(_):
-        asker = HostileDomain(backend.transport, backend.address)
+        asker = HostileDomain(steady.transport, steady.address)
         asker.hello()
         return link.Failure.unpack(asker.link_call(link.Status.OPCODE, b"")[0]).error.name
 
     assert Guest(BETA, ask).result() == "PERMISSION"
 
 
-def test_no_version_in_common(backend):
-    asker = HostileDomain(backend.transport, backend.address)
+def test_no_version_in_common(steady):
+    asker = HostileDomain(steady.transport, steady.address)
     with pytest.raises(TransportBroken):
         asker.hello(2, 9)
     assert asker.wait_end() is link.Refusal.VERSION
@@ -210,32 +210,32 @@ def queue_failure(channel, session, request):
     ("offset", "length"),
     [(0, 4097), (4096, 1), (2**64 - 1, 1), (2**64 - 4096, 4096), (1, 4096), (2**32, 8)],
 )
-def test_a_span_stays_in_its_buffer(backend, offset, length):
-    with backend.connect() as channel:
+def test_a_span_stays_in_its_buffer(steady, offset, length):
+    with steady.connect() as channel:
         buffer = channel.buffer(4096, WRITABLE)
         session = video.OpenReply.unpack(call(channel, OPEN)).session
         lent = video.QueueOutput(video.Span(buffer.id, length, offset), 1)
         assert queue_failure(channel, session, lent) is video.Error.INVALID
 
 
-def test_outputs_are_not_written_into_read_only_buffers(backend):
-    with backend.connect() as channel:
+def test_outputs_are_not_written_into_read_only_buffers(steady):
+    with steady.connect() as channel:
         buffer = channel.buffer(4096, link.BufferFlag.READ_ONLY)
         session = video.OpenReply.unpack(call(channel, OPEN)).session
         lent = video.QueueOutput(video.Span(buffer.id, 4096, 0), 1)
         assert queue_failure(channel, session, lent) is video.Error.INVALID
 
 
-def test_a_lent_buffer_is_not_detached(backend):
-    with backend.connect() as channel:
+def test_a_lent_buffer_is_not_detached(steady):
+    with steady.connect() as channel:
         stream = Stream(channel, pages=1)
         with pytest.raises(StateError):
             stream.outputs.close()
         stream.close()
 
 
-def test_buffers_are_of_one_channel(backend):
-    with backend.connect() as one, backend.connect() as other:
+def test_buffers_are_of_one_channel(steady):
+    with steady.connect() as one, steady.connect() as other:
         buffer = one.buffer(4096, WRITABLE)
         detach = core.BufferDetach(buffer.id)
         assert refusal(lambda: call(other, detach)).error is video.Error.NO_ENTRY
@@ -243,8 +243,8 @@ def test_buffers_are_of_one_channel(backend):
         assert refusal(lambda: call(other, attach)).error is video.Error.NO_ENTRY
 
 
-def test_a_cookie_is_lent_once(backend):
-    with backend.connect() as channel:
+def test_a_cookie_is_lent_once(steady):
+    with steady.connect() as channel:
         stream = Stream(channel, pages=2)
         span = video.Span(stream.outputs.id, 4096, 4096)
         assert queue_failure(channel, stream.session, video.QueueOutput(span, 0)) is video.Error.BUSY
@@ -333,6 +333,6 @@ def test_the_status_tells_all(backend):
     assert status["sandbox"]["seccomp"]
 
 
-def test_nobody_serves(tmp_path, backend):
+def test_nobody_serves(tmp_path, steady):
     with pytest.raises(TransportError, match="no backend"):
-        backend.transport.connect(str(tmp_path / "nothing"))
+        steady.transport.connect(str(tmp_path / "nothing"))

@@ -36,6 +36,14 @@ DEFAULT_SOCKET = "/run/paracore/paracore.sock"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}\Z")
 _MEBI = 1 << 20
+_MOST = {
+    "channels": 512,  # with the sessions: a worker's filter knows the descriptors up to PASSED_MAX
+    "sessions": 512,
+    "buffers": 32768,  # half of the mappings that Linux allows a process
+    "bytes": (1 << 63) - 1,
+    "outstanding": 2048,  # what the worker's loop keeps for a domain that reads late
+    "memory": (1 << 63) - 1,
+}
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -206,8 +214,8 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
             )
     for name in Limits.__struct_fields__:
         value = getattr(domain.limits, name)
-        if not 0 < value < 1 << (63 if name in ("bytes", "memory") else 31):
-            raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give a positive number")
+        if not 0 < value <= _MOST[name]:
+            raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give 1 to {_MOST[name]}")
 
 
 def _check_identities(config: Config) -> None:

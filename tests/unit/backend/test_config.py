@@ -26,7 +26,8 @@ MISTAKES = {
     "[[domain]]\nname = 'a'\ngroup = 'no such'": ("domain.a.group", "there is no group"),
     "[[domain]]\nname = 'a'\nuser = -1": ("domain.a.user", "no valid user"),
     "[[domain]]\nname = 'a'\nuser = 1\ndevices = ['x']": ("domain.a.devices", "no [[device]]"),
-    "[[domain]]\nname = 'a'\nuser = 1\n[domain.limits]\nsessions = 0": ("domain.a.limits.sessions", "positive"),
+    "[[domain]]\nname = 'a'\nuser = 1\n[domain.limits]\nsessions = 0": ("domain.a.limits.sessions", "1 to 512"),
+    "[[domain]]\nname = 'a'\nuser = 1\n[domain.limits]\noutstanding = 9999": ("domain.a.limits.outstanding", "2048"),
     "[[domain]]\nname = 'a'\nuser = 1\n[domain.limits]\nsesions = 1": ("domain[0].limits.sesions", "no option"),
     "[[domain]]\nname = 'a'\nuser = 1\n[[domain]]\nname = 'b'\nuser = 1": ("domain.b", "already"),
 }
