@@ -140,12 +140,10 @@ class Decoding(Session):
             self._wanted = max(HEADROOM, self._series_count // 2)
         if not self._wanted or not self.form or self._fault:
             return None
-        size = aligned(self.form.size)
-        if self._series_count + self._wanted > self._span_limit:
-            self._refuse_spans(QuotaExceeded("outstanding", self._span_limit + self._depth))
-        if not self._wanted:
+        if len(self._lent) + self._wanted > self._span_limit and not self._fewer():
+            self._fault = QuotaExceeded("outstanding", self._span_limit + self._depth)
             return None
-        length = self._wanted * size
+        length = self._wanted * aligned(self.form.size)
         return MemoryRequest(length, read_only=False, accept=self._accept_spans, refuse=self._refuse_spans)
 
     def _starved(self) -> bool:
@@ -164,16 +162,22 @@ class Decoding(Session):
 
     def _refuse_spans(self, fault: Exception) -> None:
         """Makes do with as few as the device needs, or says why that is impossible."""
-        assert self.form
-        missing = self.form.buffers_min - len(self._lent)
-        if 0 < missing < self._wanted:
-            self._wanted = missing
+        if self._fewer():
             return
         self._wanted = 0
         if self._lent and isinstance(fault, QuotaExceeded):
             self.starvation = fault  # the device may still get on with what it has: the wait shows
         else:
             self._fault = fault
+
+    def _fewer(self) -> bool:
+        """Wants no more spans than the device needs; false when it wanted no more before."""
+        assert self.form
+        missing = self.form.buffers_min - len(self._lent)
+        if not 0 < missing < self._wanted:
+            return False
+        self._wanted = missing
+        return len(self._lent) + missing <= self._span_limit
 
     def _refuse(self, fault: Exception) -> None:
         self._fault = fault

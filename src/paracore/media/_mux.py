@@ -6,17 +6,19 @@ The container is chosen by the file's name. Parameter sets are taken from the st
 
 from __future__ import annotations
 
+import io
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import av
+from av.bitstream import BitStreamFilterContext
 
 from paracore._errors import MediaError
 
 if TYPE_CHECKING:
     import os
-    from fractions import Fraction
 
     from paracore.frontend._packet import EncodedPacket
 
@@ -65,6 +67,8 @@ class Muxer:
         rate: Fraction | None = None,
     ) -> None:
         self._time_base = time_base
+        self._unknown = codec == "vp9"
+        self._size = (width, height)
         name = str(target)
         suffix = Path(name).suffix.lower()
         container = (
@@ -86,12 +90,10 @@ class Muxer:
 
     def write(self, packet: EncodedPacket) -> None:
         """Writes one access unit, in decoding order."""
-        unit = av.Packet(packet.data)
-        unit.stream = self._stream
-        unit.time_base = self._time_base
-        unit.pts, unit.dts, unit.duration = packet.timestamp, packet.decode_timestamp, packet.duration
-        unit.is_keyframe = packet.key
-        self._container.mux_one(unit)
+        if self._unknown:
+            _describe(self._stream, packet, *self._size)
+            self._unknown = False
+        self._container.mux_one(_unit(packet, self._stream, self._time_base))
 
     def close(self) -> None:
         """Writes what belongs at the end. Idempotent."""
@@ -102,3 +104,26 @@ class Muxer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unit(packet: EncodedPacket, stream: av.stream.Stream, time_base: Fraction) -> av.Packet[av.stream.Stream]:
+    unit: av.Packet[av.stream.Stream] = av.Packet(packet.data)
+    unit.stream = stream
+    unit.time_base = time_base
+    unit.pts, unit.dts, unit.duration = packet.timestamp, packet.decode_timestamp, packet.duration
+    unit.is_keyframe = packet.key
+    return unit
+
+
+def _describe(stream: av.stream.Stream, packet: EncodedPacket, width: int, height: int) -> None:
+    """Completes a stream's parameters by what libav finds in its first packet.
+
+    VP9 has no parameter sets, yet mp4 wants profile, level and pixel format in its header.
+    """
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="matroska") as container:
+        probe = container.add_mux_stream("vp9", width=width, height=height)
+        container.mux_one(_unit(packet, probe, Fraction(1, 1000)))
+    memory.seek(0)
+    with av.open(memory, "r") as found:
+        BitStreamFilterContext("null", found.streams.video[0], stream)

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: Apache-2.0
+import gc
+
+import numpy as np
+import pytest
+
+from paracore import DriverError, Packet, QuotaExceeded, RemoteProtocolError, StateError
+from paracore.classes import video
+from paracore.frontend._decoding import BATCH, HEADROOM, INPUT_DEPTH, Decoding
+from tests.unit.frontend.device import LUMA, Device, picture_format
+
+FLAG = video.OutputFlag
+
+
+@pytest.fixture
+def state():
+    return Decoding()
+
+
+@pytest.fixture
+def device(state):
+    return Device(state)
+
+
+@pytest.fixture
+def running(device):
+    """A device that has met a format and was given spans for it."""
+    device.change(picture_format())
+    device.serve()
+    return device
+
+
+def submit(state, device, packet=Packet(b"unit", 7, 2)):  # noqa: B008 - immutable
+    while (request := state.arena_request(len(packet.data))) is not None:
+        request.answer(lambda: device.grant(request.length))
+    region = state.reserve(len(packet.data))
+    assert region is not None
+    state.submit(region, packet)
+
+
+def take(state):
+    return state.pictures.popleft()
+
+
+# --- inputs ---------------------------------------------------------------------------------------------
+
+
+def test_an_access_unit_is_queued_with_its_time(state, device):
+    submit(state, device)
+    device.serve()
+    (queued,) = device.inputs
+    assert (queued.timestamp, queued.duration, queued.span.length, queued.flags) == (7, 2, 4, 0)
+
+
+def test_no_timestamp_is_the_least_number(state, device):
+    submit(state, device, Packet(b"unit"))
+    device.serve()
+    assert device.inputs[0].timestamp == -(1 << 63)
+
+
+def test_it_is_full_until_a_batch_has_come_back(state, device):
+    for _ in range(INPUT_DEPTH):
+        assert not state.full
+        submit(state, device)
+    assert state.full
+    device.serve()
+    for _ in range(BATCH - 1):
+        device.done()
+        assert state.full
+    device.done()
+    assert not state.full
+
+
+def test_a_large_access_unit_gets_a_larger_arena(state, device):
+    submit(state, device)
+    first = state.reserve(1).memory
+    submit(state, device, Packet(bytes(8 << 20)))
+    assert state.reserve(1).memory is not first
+    device.serve()
+    device.done()
+    device.done()
+    assert state.busy == 0
+
+
+def test_what_the_codec_refuses_is_counted(state, device):
+    submit(state, device)
+    device.serve()
+    device.done(video.Error.INVALID)
+    assert state.refused == 1
+
+
+def test_an_input_that_was_not_given_is_the_peers_fault(device):
+    with pytest.raises(RemoteProtocolError, match="was not given"):
+        device.event(video.InputDone(99, 0))
+
+
+# --- spans and pictures -----------------------------------------------------------------------------------
+
+
+def test_a_new_format_gets_its_spans_at_once(running):
+    assert len(running.outputs) == 3 + HEADROOM
+    assert {output.span.length for output in running.outputs} == {LUMA * 3 // 2}
+    assert all(output.span.offset % 64 == 0 for output in running.outputs)
+
+
+def test_a_picture_shows_what_was_written(state, running):
+    running.ready(bytes(range(64)) * 48, timestamp=9)
+    picture = take(state)
+    luma, *chroma = picture.planes
+    assert luma.shape == (48, 64)
+    assert [plane.shape for plane in chroma] == [(24, 32), (24, 32)]
+    assert (luma[17] == np.arange(64)).all()
+    assert (picture.timestamp, picture.duration, picture.pixel_format) == (9, 1, "yuv420p")
+
+
+def test_views_are_read_only(state, running):
+    running.ready()
+    plane = take(state).planes[0]
+    with pytest.raises(ValueError, match="read-only"):
+        plane[0, 0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        plane.flags.writeable = True
+
+
+def test_a_released_picture_has_no_planes(state, running):
+    running.ready()
+    picture = take(state)
+    picture.release()
+    picture.release()
+    with pytest.raises(StateError, match="released"):
+        _ = picture.planes
+
+
+def test_a_span_comes_back_when_the_last_view_has_gone(state, running):
+    running.ready()
+    picture = take(state)
+    row = picture.planes[0][3, 5:9]
+    picture.release()
+    del picture
+    assert not state.returns
+    del row
+    assert len(state.returns) == 1
+
+
+def test_spans_are_lent_again_in_batches(state, running):
+    for _ in range(BATCH - 1):
+        running.ready()
+        take(state)
+    running.serve()
+    assert len(state.returns) == BATCH - 1
+    running.ready()
+    take(state)
+    running.serve()
+    assert not state.returns
+    assert len(running.outputs) == 3 + HEADROOM
+
+
+def test_the_last_spans_are_lent_again_at_once(state, running):
+    kept = []
+    for _ in range(HEADROOM - 1):
+        running.ready()
+        kept.append(take(state))
+    running.serve()
+    assert len(running.outputs) == 4
+    kept.pop().release()
+    running.serve()
+    assert len(running.outputs) == 5
+
+
+def test_hoarding_makes_more_spans(state, running):
+    kept = []
+    for _ in range(50):
+        running.ready()
+        kept.append(take(state))
+        running.serve(waiting=True)
+        assert len(running.outputs) >= 3
+    assert len({id(picture.planes[0].base) for picture in kept}) == 50
+
+
+def test_hoarding_beyond_a_limit_is_told():
+    state = Decoding()
+    device = Device(state, octets=70_000)
+    device.change(picture_format())
+    device.serve()
+    kept = []
+    while device.outputs:
+        device.ready()
+        kept.append(take(state))
+        device.serve(waiting=True)
+        if state.starvation:
+            break
+    with pytest.raises(QuotaExceeded, match="70000 on bytes"):
+        state.starve()
+    kept.clear()
+    device.serve(waiting=True)
+    assert state.starvation is None
+    assert len(device.outputs) >= 3
+
+
+def test_what_came_back_meanwhile_ends_the_starvation():
+    state = Decoding()
+    device = Device(state, octets=70_000)
+    device.change(picture_format())
+    device.serve()
+    kept = []
+    while not state.starvation:
+        device.ready()
+        kept.append(take(state))
+        device.serve(waiting=True)
+    kept.clear()
+    state.starve()
+
+
+def test_too_little_for_a_format_is_told(state):
+    device = Device(state, octets=1000)
+    device.change(picture_format())
+    request = state.memory_request(waiting=False)
+    while request is not None:
+        request.answer(lambda request=request: device.grant(request.length))
+        request = state.memory_request(waiting=False)
+    with pytest.raises(QuotaExceeded, match="bytes"):
+        state.check()
+
+
+def test_the_limit_on_outstanding_spans_is_kept():
+    state = Decoding(40)
+    device = Device(state)
+    device.change(picture_format(buffers_min=26))
+    device.serve()
+    assert len(device.outputs) == 26
+
+
+def test_a_limit_on_outstanding_spans_below_the_devices_need_is_told():
+    state = Decoding(40)
+    device = Device(state)
+    device.change(picture_format(buffers_min=35))
+    device.serve()
+    assert not device.outputs
+    with pytest.raises(QuotaExceeded, match="40 on outstanding"):
+        state.check()
+
+
+def test_pictures_that_nobody_takes_block(state, running):
+    assert not state.blocked
+    for _ in range(HEADROOM + 1):
+        running.ready()
+    running.serve(waiting=True)
+    assert state.blocked
+    assert len(running.granted) == 1, "pictures that wait are no reason for more spans"
+
+
+def test_an_output_that_was_not_lent_is_the_peers_fault(running):
+    fields = (0, 0, 0, 1, 0, video.PictureType.INTRA, 0, 0, 64, 48)
+    with pytest.raises(RemoteProtocolError, match="was not given"):
+        running.event(video.OutputReady(999, FLAG(0), *fields))
+
+
+def test_a_picture_of_an_unknown_format_is_the_peers_fault(running):
+    with pytest.raises(RemoteProtocolError, match="generation 5"):
+        running.ready(generation=5)
+
+
+def test_a_picture_outside_of_its_frame_is_the_peers_fault(state, running):
+    running.ready(width=65)
+    with pytest.raises(RemoteProtocolError, match="visible part"):
+        _ = take(state).planes
+
+
+@pytest.mark.parametrize("flags", [FLAG.CANCELLED, FLAG.EMPTY | FLAG.LAST])
+def test_spans_without_a_picture_are_no_pictures(state, running, flags):
+    running.ready(flags=flags)
+    assert not state.pictures
+    assert len(state.returns) == 1
+
+
+def test_flags_of_a_picture(state, running):
+    running.ready(flags=FLAG.KEY | FLAG.ERROR | FLAG.INTERLACED | FLAG.TOP_FIRST)
+    picture = take(state)
+    assert picture.key
+    assert picture.damaged
+    assert picture.interlaced
+    assert picture.top_field_first
+    assert picture.picture_type == "intra"
+    assert picture.color.chroma_location == 1
+    assert str(picture.format.aspect) == "4/3"
+
+
+def test_what_shall_not_be_shown_is_not(state, running):
+    submit(state, running, Packet(b"unit", 5, discard=True))
+    running.serve()
+    running.ready(timestamp=5)
+    assert not state.pictures
+    running.ready(timestamp=6)
+    assert len(state.pictures) == 1
+
+
+# --- a new format -----------------------------------------------------------------------------------------
+
+
+def test_a_new_format_brings_a_new_series(state, running):
+    kept_view = None
+    running.ready(b"old")
+    kept_view = take(state).planes[0]
+    running.change(picture_format(width=128, height=96), generation=2)
+    running.serve()
+    while running.outputs[0].span.length < LUMA:
+        running.ready()
+    old = [output for output in running.outputs if output.span.length == LUMA * 3 // 2]
+    for _ in old:
+        running.ready(flags=FLAG.CANCELLED)
+    running.serve(waiting=True)
+    gc.collect()
+    assert {output.span.length for output in running.outputs} == {128 * 96 * 3 // 2}
+    assert running.retired == []
+    assert bytes(kept_view[0, :3]) == b"old"
+    state.pictures.clear()
+    del kept_view
+    running.serve(waiting=True)
+    for _ in range(BATCH):  # flushes the returns
+        running.ready(generation=2, width=128, height=96)
+        take(state)
+    running.serve(waiting=True)
+    assert running.retired == [1]
+
+
+def test_a_change_of_colour_needs_no_spans(state, running):
+    running.change(picture_format(color_range=2), generation=2, changes=video.ChangeFlag.COLOR)
+    running.serve()
+    assert len(running.granted) == 1
+    running.ready(generation=2)
+    assert take(state).color.range == 2
+
+
+def test_more_spans_when_the_count_changes(running):
+    running.change(picture_format(buffers_min=9), generation=2, changes=video.ChangeFlag.COUNT)
+    running.serve()
+    assert len(running.outputs) == 9 + HEADROOM
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"plane_count": 2},
+        {"plane_offset": (0, 64 * 48, 64 * 60 + 1, 0)},
+        {"plane_stride": (63, 32, 32, 0)},
+        {"plane_stride": (64, 32, 1 << 31, 0)},
+        {"width": 65},
+        {"width": 0},
+        {"crop_top": 1},
+        {"pixel_format": video.PixelFormat.NONE},
+        {"pixel_format": video.PixelFormat.YUV420P10LE},
+        {"size": 100},
+    ],
+)
+def test_an_impossible_format_is_the_peers_fault(device, changes):
+    with pytest.raises(RemoteProtocolError):
+        device.change(picture_format(**changes))
+
+
+# --- order, ends and failures -----------------------------------------------------------------------------
+
+
+def test_a_drain_is_complete_when_the_backend_says_so(state, running):
+    state.drain()
+    running.serve()
+    assert len(running.drains) == 1
+    assert not state.drained
+    running.event(video.Drained())
+    assert state.drained
+    submit(state, running)
+    assert not state.drained
+
+
+def test_only_one_drain_at_a_time(state, running):
+    state.drain()
+    with pytest.raises(StateError, match="draining"):
+        state.drain()
+
+
+def test_a_drain_that_nobody_asked_for_is_the_peers_fault(running):
+    with pytest.raises(RemoteProtocolError):
+        running.event(video.Drained())
+
+
+def test_a_flush_forgets_pictures(state, running):
+    running.ready()
+    state.drain()
+    state.flushed()
+    assert not state.pictures
+    assert len(state.returns) == 1
+    state.drain()
+
+
+def test_a_failed_session_stays_failed(state, running):
+    running.event(video.SessionFailed(video.Error.IO))
+    for _ in range(2):
+        with pytest.raises(DriverError, match="the device failed"):
+            state.check()
+
+
+def test_a_failed_post_gives_its_span_back(state, running):
+    lent = len(state._lent)
+    running.fail(1, video.Error.NO_SPACE, video.Limit.OUTSTANDING)
+    assert len(state._lent) == lent - 1
+    with pytest.raises(QuotaExceeded, match="outstanding"):
+        state.check()
+    state.check()
+
+
+def test_a_failed_input_is_free_again(state, running):
+    submit(state, running)
+    running.serve()
+    running.fail(running.serial, opcode=video.QueueInput.OPCODE)
+    assert state.busy == 0
+    with pytest.raises(StateError):
+        state.check()
+
+
+def test_a_failed_drain_is_told(state, running):
+    state.drain()
+    running.serve()
+    running.fail(running.drains[0], opcode=video.Drain.OPCODE)
+    with pytest.raises(StateError):
+        state.check()
+
+
+def test_a_failed_post_of_another_session_is_not_ours(state, running):
+    running.fail(12345)
+    state.check()
+
+
+def test_unknown_events_are_the_peers_fault(state):
+    with pytest.raises(RemoteProtocolError, match="unknown opcode"):
+        state.receive(0x01FF, b"")
+
+
+def test_nothing_is_held_after_the_end(state, running):
+    submit(state, running)
+    running.ready(b"kept")
+    view = take(state).planes[0]
+    state.dispose()
+    with pytest.raises(StateError, match="closed"):
+        state.check()
+    gc.collect()
+    assert sorted(running.retired) == [2], "the arena goes, the pictures' memory stays"
+    assert bytes(view[0, :4]) == b"kept"
+    del view
+    state.returns.clear()
+    assert sorted(running.retired) == [1, 2]

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+import ctypes
+import gc
+
+import numpy as np
+import pytest
+
+from paracore import LocalProtocolError, QuotaExceeded, RemoteProtocolError, StateError
+from paracore.classes import video
+from paracore.frontend._encoder import copy_planes
+from paracore.frontend._encoding import HEADROOM, OUTPUT_COUNT, Encoding
+from tests.unit.frontend.device import Device, picture_format
+
+FLAG = video.OutputFlag
+
+
+@pytest.fixture
+def state():
+    return Encoding(picture_format(buffers_min=2), ctypes.string_at)
+
+
+@pytest.fixture
+def device(state):
+    device = Device(state)
+    device.serve(waiting=True)
+    return device
+
+
+def send(state, device, **attributes):
+    picture = state.picture()
+    for name, value in attributes.items():
+        setattr(picture, name, value)
+    state.submit(picture)
+    device.serve()
+
+
+def test_it_begins_with_outputs_and_empty_pictures(state, device):
+    assert len(device.outputs) == OUTPUT_COUNT
+    assert len(state.returns) == 2 + HEADROOM
+
+
+def test_a_picture_is_drawn_where_the_device_reads(state, device):
+    picture = state.picture()
+    picture.planes[0][...] = 7
+    state.submit(picture)
+    device.serve()
+    span = device.inputs[0].span
+    memory = ctypes.string_at(ctypes.addressof(device._keep[span.buffer - 1]) + span.offset, 64 * 48)
+    assert memory == b"\7" * (64 * 48)
+
+
+def test_pictures_are_counted_unless_told(state, device):
+    send(state, device)
+    send(state, device, timestamp=10, duration=3)
+    send(state, device)
+    assert [queued.timestamp for queued in device.inputs] == [0, 10, 13]
+
+
+def test_a_key_frame_can_be_forced(state, device):
+    send(state, device, key=True)
+    send(state, device)
+    assert [queued.flags for queued in device.inputs] == [video.InputFlag.KEY, 0]
+
+
+def test_a_picture_is_sent_once(state, device):
+    picture = state.picture()
+    state.submit(picture)
+    with pytest.raises(StateError, match="sent"):
+        state.submit(picture)
+    with pytest.raises(StateError, match="sent"):
+        _ = picture.planes
+
+
+def test_a_picture_comes_back_when_the_device_and_the_user_are_done(state, device):
+    while (picture := state.picture()) is not None:
+        last, view = picture, picture.planes[0]
+        state.submit(picture)
+    device.serve()
+    for _ in range(len(device.inputs)):
+        device.done()
+    assert len(state.returns) == 1 + HEADROOM, "one is still looked at"
+    del last, view, picture
+    gc.collect()
+    assert len(state.returns) == 2 + HEADROOM
+
+
+def test_a_picture_that_is_never_sent_comes_back(state, device):
+    picture = state.picture()
+    assert len(state.returns) == 1 + HEADROOM
+    del picture
+    assert len(state.returns) == 2 + HEADROOM
+
+
+def test_packets_are_copied_and_their_spans_lent_again(state, device):
+    device.ready(b"access unit", flags=FLAG.KEY, timestamp=4)
+    device.ready(b"x" * 11, timestamp=5)
+    first, second = state.packets
+    assert (first.data, first.key, first.timestamp, first.decode_timestamp) == (b"access unit", True, 4, 4)
+    assert not second.key
+    device.serve()
+    assert len(device.outputs) == OUTPUT_COUNT
+
+
+def test_an_end_without_data_is_no_packet(state, device):
+    state.drain()
+    device.ready(flags=FLAG.LAST | FLAG.EMPTY)
+    device.event(video.Drained())
+    assert not state.packets
+    assert state.drained
+
+
+def test_more_than_a_span_holds_is_the_peers_fault(device):
+    with pytest.raises(RemoteProtocolError, match="octets in a span"):
+        device.ready(b"", used=1 << 30)
+
+
+def test_larger_access_units_get_larger_spans(state, device):
+    for _ in range(OUTPUT_COUNT):
+        device.ready(flags=FLAG.CANCELLED, used=80_000)
+    assert state.changed
+    device.serve()
+    assert {output.span.length for output in device.outputs} == {80_000}
+    assert len(device.outputs) == OUTPUT_COUNT
+
+
+def test_absurdly_large_access_units_are_the_peers_fault(device):
+    with pytest.raises(RemoteProtocolError, match="access unit"):
+        device.ready(flags=FLAG.CANCELLED, used=1 << 30)
+
+
+def test_more_pictures_when_the_user_fills_many_at_once(state, device):
+    filling = []
+    for _ in range(12):
+        picture = state.picture()
+        if picture is None:
+            device.serve(waiting=True)
+            picture = state.picture()
+        filling.append(picture)
+    assert len({id(picture) for picture in filling}) == 12
+
+
+def test_it_makes_do_with_little_memory():
+    state = Encoding(picture_format(buffers_min=2), ctypes.string_at)
+    device = Device(state, octets=150_000)
+    device.serve(waiting=True)
+    assert 0 < len(device.outputs) < OUTPUT_COUNT
+    assert len(state.returns) >= 2
+
+
+def test_too_little_memory_is_told():
+    state = Encoding(picture_format(buffers_min=2), ctypes.string_at)
+    Device(state, octets=1000).serve(waiting=True)
+    with pytest.raises(QuotaExceeded):
+        state.check()
+
+
+def test_an_impossible_layout_is_the_peers_fault():
+    with pytest.raises(RemoteProtocolError):
+        Encoding(picture_format(size=10), ctypes.string_at)
+
+
+def test_a_source_change_of_an_encoder_is_the_peers_fault(device):
+    with pytest.raises(RemoteProtocolError):
+        device.change(picture_format())
+
+
+def test_a_picture_that_the_device_refuses_is_told(state, device):
+    send(state, device)
+    device.done(video.Error.INVALID)
+    with pytest.raises((RemoteProtocolError, LocalProtocolError), match="picture"):
+        state.check()
+
+
+def test_a_flush_forgets_packets(state, device):
+    send(state, device)
+    device.ready(b"unit")
+    state.flushed()
+    assert not state.packets
+
+
+def test_planes_that_do_not_fit_are_refused(state, device):
+    target = state.picture()
+    with pytest.raises(ValueError, match="yuv420p planes of"):
+        copy_planes([np.zeros((10, 10), np.uint8)], target)
+    shapes = [plane.shape for plane in target.planes]
+    with pytest.raises(ValueError, match="planes"):
+        copy_planes([np.zeros(shape, np.uint16) for shape in shapes], target)
+
+
+def test_planes_that_fit_are_copied(state, device):
+    target = state.picture()
+    copy_planes([np.full(plane.shape, 9, np.uint8) for plane in target.planes], target)
+    assert all((plane == 9).all() for plane in target.planes)
+
+
+def test_nothing_is_held_after_the_end(state, device):
+    state.dispose()
+    gc.collect()
+    assert sorted(device.retired) == [1, 2]
