@@ -2,6 +2,9 @@
 /*
  * The engine of AV1: dav1d itself. It is set up as libavcodec's wrapper of it does by default (one layer, film
  * grain applied), so that the pictures are the same, but it writes into the domain's spans.
+ *
+ * A flush closes dav1d and opens another: dav1d 1.0 may hang for ever when it is flushed after a picture
+ * that got no memory, which is how a flush ends its waiting for a span.
  */
 #include "engine.h"
 
@@ -166,6 +169,8 @@ static int wrap(struct dav1d *dav1d, AVFrame *frame, Dav1dPicture *picture)
 
 static int to_av(int error)
 {
+    if (!error)
+        return 0;
     return error == DAV1D_ERR(EAGAIN) ? AVERROR(EAGAIN) : error == DAV1D_ERR(ENOMEM) ? AVERROR(ENOMEM) : AVERROR_INVALIDDATA;
 }
 
@@ -186,21 +191,25 @@ static void settings(Dav1dSettings *settings, struct dav1d *dav1d)
     settings->allocator = (Dav1dPicAllocator){dav1d, allocate, release};
 }
 
-static int dav1d_engine_open(struct paracore_codec *codec, void **state)
+static int open_context(struct dav1d *dav1d)
 {
     Dav1dSettings wanted;
+    settings(&wanted, dav1d);
+    return to_av(dav1d_open(&dav1d->context, &wanted));
+}
+
+static int dav1d_engine_open(struct paracore_codec *codec, void **state)
+{
     struct dav1d *dav1d = calloc(1, sizeof *dav1d);
     if (!dav1d)
         return AVERROR(ENOMEM);
     dav1d->codec = codec;
-    settings(&wanted, dav1d);
-    int error = dav1d_open(&dav1d->context, &wanted);
-    if (error) {
+    int error = open_context(dav1d);
+    if (error)
         free(dav1d);
-        return to_av(error);
-    }
-    *state = dav1d;
-    return 0;
+    else
+        *state = dav1d;
+    return error;
 }
 
 static int dav1d_engine_send(void *state, AVPacket *packet)
@@ -209,6 +218,9 @@ static int dav1d_engine_send(void *state, AVPacket *packet)
     dav1d->draining = !packet;
     if (!packet)
         return 0;
+    int error = dav1d->context ? 0 : open_context(dav1d);
+    if (error)
+        return error;
     dav1d_data_unref(&dav1d->data);
     uint8_t *copy = dav1d_data_create(&dav1d->data, (size_t)packet->size);
     if (!copy)
@@ -248,6 +260,8 @@ static int dav1d_engine_receive(void *state, AVFrame *frame)
     struct dav1d *dav1d = state;
     Dav1dPicture picture = {0};
     int error;
+    if (!dav1d->context)
+        return AVERROR_EOF;
     do {
         if ((error = feed(dav1d)))
             return to_av(error);
@@ -274,8 +288,8 @@ static void dav1d_engine_flush(void *state)
 {
     struct dav1d *dav1d = state;
     dav1d_data_unref(&dav1d->data);
-    dav1d_flush(dav1d->context);
-    dav1d->draining = false;
+    dav1d_close(&dav1d->context);
+    dav1d->draining = dav1d->fresh = false;
 }
 
 static void dav1d_engine_close(void *state)
