@@ -207,8 +207,11 @@ class Guest:
             said = {"returned": step(self)}
         except BaseException as error:  # noqa: BLE001 - told to the test
             said = {"raised": f"{type(error).__name__}: {error}"}
-        os.write(write, json.dumps(said).encode() + b"\n")
-        os._exit(0)
+        finally:
+            try:
+                os.write(write, json.dumps(said).encode() + b"\n")
+            finally:
+                os._exit(0)
 
     def say(self, word):
         """From within: one word to the test, before the end."""

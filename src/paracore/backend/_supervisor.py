@@ -84,6 +84,7 @@ class Supervisor:
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
         self._strangers = BoundedLog(_log)
+        self._wanted: list[Status] = []
         self._stopping = asyncio.Event()
         self._fatal: Error | None = None
         self._loop = asyncio.get_running_loop()
@@ -200,7 +201,11 @@ class Supervisor:
         self._domain(port).hear()
 
     def status(self, port: Port, answer: Callable[[bytes], None]) -> None:  # noqa: ARG002 - everybody gets the same
-        Status(self, answer).gather()
+        wanted = Status(self, answer)
+        if self.sandbox:
+            wanted.gather()
+        else:
+            self._wanted.append(wanted)  # the warm parent is about to say what devices there are
 
     def _domain(self, port: Port) -> Domain:
         domain = self._connections[port].domain
@@ -270,16 +275,21 @@ class Supervisor:
     def _heard(self, said: dict[str, Any], descriptors: tuple[int, ...]) -> None:
         """What the warm parent says."""
         if "ready" in said:
-            self.devices = said.pop("ready")
-            self.sandbox = said
-            for lack in said["missing"]:
-                _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
+            self._ready(said)
         elif "spawned" in said:
             self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
         elif "ended" in said:
             self._workers.pop(said["ended"]).exited()
         elif "failed" in said:
             self._give_up(ConfigError(*said["failed"]))
+
+    def _ready(self, said: dict[str, Any]) -> None:
+        self.devices = said.pop("ready")
+        self.sandbox = said
+        for lack in said["missing"]:
+            _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
+        while self._wanted:
+            self._wanted.pop().gather()
 
     def _warm_lost(self) -> None:
         """Its workers die with it. Another one is started, unless it would not live either."""

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import ConfigError
@@ -132,6 +133,15 @@ class Zygote:
         Worker(control, loop, self._transport.pages, books).run()
 
 
+def _check_alone() -> None:
+    """A fork takes one thread along; what others were doing at that moment would stay undone for ever."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1:
+        raise ConfigError(
+            "device", f"their drivers have started {threads - 1} threads, and may do so only in a session"
+        )
+
+
 def _forget_standard_streams() -> None:
     """Standard input and output become nothing."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -172,6 +182,7 @@ def main(descriptor: int, parent: int) -> None:
     wire = SocketWire(sock, descriptors_max=2, size_max=ORDER_MAX)
     try:
         zygote = Zygote(wire, start)
+        _check_alone()
     except ConfigError as error:
         _send(wire, {"failed": [error.option, error.hint]})
         return
