@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "NAME", "SUMMARY", "add_arguments", "run"]
 
 NAME = "bench"
-SUMMARY = "measures the promises of SPECIFICATION.md beside plain libav (in a source tree)"
+SUMMARY = "measure the promises of SPECIFICATION.md beside plain libav (in a source tree)"
 EXAMPLES = """
   make bench                            all of it; report and plots in build/bench
   paracore bench --quick                fewer and shorter measurements

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "NAME", "SUMMARY", "add_arguments", "run"]
 
 NAME = "demo"
-SUMMARY = "shows two sandboxed domains decode real clips on one device (needs root)"
+SUMMARY = "show two sandboxed domains decode real clips on one device (needs root)"
 EXAMPLES = """
   sudo paracore demo                    report and pictures in build/demo
   sudo paracore demo --rounds 1         shorter
