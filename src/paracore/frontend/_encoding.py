@@ -94,15 +94,15 @@ class Encoding(Session):
         """Spans for access units and pictures; more pictures when the user fills so many at once."""
         if self._fault:
             return None
-        if self._outputs_wanted:
+        if self._picture_count and self._outputs_wanted:
             length = self._outputs_wanted * aligned(self._output_size)
-            return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse)
+            return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse_outputs)
         if not self._wanted and waiting and not self.returns and not self._inputs:
             self._wanted = HEADROOM
         if not self._wanted:
             return None
         length = self._wanted * aligned(self.form.size)
-        return MemoryRequest(length, read_only=True, accept=self._accept_pictures, refuse=self._refuse)
+        return MemoryRequest(length, read_only=True, accept=self._accept_pictures, refuse=self._refuse_pictures)
 
     def _accept_outputs(self, memory: Memory) -> None:
         for span in spans_of(memory, self._outputs_wanted, self._output_size, self._output_cookie, 0):
@@ -115,11 +115,16 @@ class Encoding(Session):
         self._picture_count += self._wanted
         self._wanted = 0
 
-    def _refuse(self, fault: Exception) -> None:
-        """Makes do with one picture less, and with half the outputs, while that is possible."""
-        if self._outputs_wanted > 1:
-            self._outputs_wanted //= 2
-        elif not self._outputs_wanted and self._wanted > (1 if self._picture_count else self.form.buffers_min):
+    def _refuse_outputs(self, fault: Exception) -> None:
+        """Makes do with half as many, while that is possible."""
+        self._outputs_wanted //= 2
+        if not self._outputs_wanted:
+            self._fault = fault
+            self._outputs_wanted = 1
+
+    def _refuse_pictures(self, fault: Exception) -> None:
+        """Makes do with one less, while that is possible."""
+        if self._wanted > (1 if self._picture_count else self.form.buffers_min):
             self._wanted -= 1
         else:
             self._fault = fault
