@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paracore._errors import ConfigError
 from paracore.cli._exit import ExitCode, complain
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 when every picture was right and every domain confined."""
     from paracore.demo import DomainFailed, ProgramFailed  # noqa: PLC0415 - not for the help
+
+    if find_spec("PIL") is None:
+        raise ConfigError("demo", "what it draws with is not installed: pip install 'paracore[demo]'")
     from paracore.demo.show import Options, run  # noqa: PLC0415
 
     try:
