@@ -208,6 +208,7 @@ def test_a_worker_is_confined(backend):
             assert status["Groups"] == ""
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
         assert re.search(r"Max core file size\s+0\s", (worker / "limits").read_text())
+        assert re.search(rf"Max data size\s+{4096 << 20}\s", (worker / "limits").read_text())
         opened = [(int(entry.name), str(entry.readlink())) for entry in (worker / "fd").iterdir()]
         for number, what in opened:
             # What it has beside what it was passed: nothing at all, its socket, its standard error.

@@ -126,9 +126,12 @@ def test_a_killed_warm_parent_is_replaced(backend):
 def test_a_killed_application_leaves_nothing(backend):
     with backend.connect() as channel:
         limits_of(channel)  # the worker is there and stays
+    wait_until(lambda: backend.domain()["worker"]["report"]["channels"] == [], "only the worker is left of that")
+    wait_until(lambda: backend.statistics()["connections"] == 1, "and the question itself")
     before = backend.statistics()
     pids = backend.processes()
     worker = backend.worker()
+    time.sleep(0.1)  # the last question's connection is closed
     held = [(descriptors(pid), shared_mappings(pid)) for pid in pids]
 
     def hoard(guest):

@@ -191,8 +191,8 @@ def _check(config: Config) -> None:
         )
     if config.backend.worker_linger < 0:
         raise ConfigError("backend.worker_linger", "must not be negative")
-    if os.geteuid() == 0:
-        _uid(config.backend.worker_user, "backend.worker_user")
+    if os.geteuid() == 0 and _uid(config.backend.worker_user, "backend.worker_user") == 0:
+        raise ConfigError("backend.worker_user", "must not be root; give a user that is for nothing else")
 
 
 def _check_names(kind: str, names: list[str]) -> None:

@@ -61,6 +61,12 @@ def test_the_example_is_right():
     assert uncommented.device[0].options == {"threads": 2}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives workers another user")
+def test_workers_are_not_root():
+    with pytest.raises(ConfigError, match="must not be root"):
+        config_parse("[backend]\nworker_user = 'root'")
+
+
 def test_names_become_numbers():
     config = config_parse("[[domain]]\nname = 'a'\nuser = 'root'\ngroup = '7'")
     assert config.domain[0].identities() == ("uid:0", "gid:7")
