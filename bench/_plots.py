@@ -67,7 +67,7 @@ def _calls(results: Sequence[Result], path: Path) -> Path:
     axes.set_yticks(rows, [result.name for result in ordered])
     axes.set_xscale("log")
     axes.margins(x=0.2)
-    axes.set_xlabel("a small call and its reply, µs (median); orange: what it is compared with")
+    axes.set_xlabel("a small call and its reply, µs (median); blue: paracore, orange: what that is compared with")
     return _save(figure, path)
 
 

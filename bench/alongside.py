@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A round trip of 64 octets by what else one might have used, from Python, in the same run.
 
-Each peer is a program in ``clients/`` that echoes; the caller measures here. None of them works over
-grants, so they are company, not competition.
+Each peer is a program in ``peers/`` that echoes; the caller measures here. Both sides are on one processor, as those
+of ``call-from-python`` are: what is measured is the work, not what a wake-up costs that crosses processors. None of
+the peers works over grants, so they are company, not competition.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,7 @@ def _alongside(name: str) -> Callable[[Setting], Iterator[Result]]:
     def measure(setting: Setting) -> Iterator[Result]:
         peer = import_module(f"bench.peers.{_PEERS[name]}")
         with (
+            _one_processor(),
             tempfile.TemporaryDirectory(prefix="paracore-bench-") as folder,
             _server(_PEERS[name], folder),
             peer.caller(folder) as call,
@@ -39,6 +42,17 @@ def _alongside(name: str) -> Callable[[Setting], Iterator[Result]]:
         yield of_value(f"call-{name}", "µs", median(times) * 1e6, p99=times[len(times) * 99 // 100] * 1e6)
 
     return measure
+
+
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """Keeps this process, and what it starts meanwhile, on one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager

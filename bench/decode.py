@@ -63,7 +63,8 @@ def decode_8_domains(setting: Setting) -> Iterator[Result]:
     with setting.backend(_DOMAINS) as backend:
         words = setting.client("decode", backend.socket, path, 1)
         ours = [Job(words, setting.gid(number)) for number in range(_DOMAINS)]
-        pairs = in_turns(lambda: run_rate(run_jobs(plain)), lambda: run_rate(run_jobs(ours)), setting.pairs)
+        count = max(5, setting.pairs // 2)  # sixteen decodes each
+        pairs = in_turns(lambda: run_rate(run_jobs(plain)), lambda: run_rate(run_jobs(ours)), count)
     yield of_pairs("decode-8-domains", "frames/s", pairs, "eight plain decoders", threads=1)
 
 
