@@ -39,6 +39,8 @@ const AVCodec *paracore_decoder_find(uint32_t codec);
 const struct engine *paracore_engine_find(uint32_t codec);
 /* What encodes it here, or NULL. */
 const struct encoder_kind *paracore_encoder_kind(uint32_t codec);
+/* Tells a codec that can change it the bit rate. */
+void paracore_encoder_bitrate(AVCodecContext *context, int64_t bitrate);
 
 /* encoders.c: at most 8, ended by one without a name. */
 extern const struct encoder_kind PARACORE_ENCODERS[];

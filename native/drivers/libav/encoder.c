@@ -370,7 +370,7 @@ static void remember(struct encoder *encoder, const struct slip *slip)
 static void follow_bitrate(struct paracore_codec *codec)
 {
     pthread_mutex_lock(&codec->lock);
-    encoder_of(codec)->context->bit_rate = codec->control[PARACORE_CONTROL_BITRATE];
+    paracore_encoder_bitrate(encoder_of(codec)->context, codec->control[PARACORE_CONTROL_BITRATE]);
     pthread_mutex_unlock(&codec->lock);
 }
 

@@ -6,14 +6,27 @@
  */
 #include "codecs.h"
 
+#include <limits.h>
+
 #define GOP BIT(PARACORE_CONTROL_GOP)
 #define B_FRAMES BIT(PARACORE_CONTROL_B_FRAMES)
 #define PRESET BIT(PARACORE_CONTROL_PRESET)
 #define PROFILE BIT(PARACORE_CONTROL_PROFILE)
 
+/* Of the buffer model, in seconds of the bit rate: wide enough to leave a scene its peaks, and to follow a new rate soon. */
+enum { BUFFER_SECONDS = 2 };
+
 static const char *const X26X_PRESETS[] = {
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
 };
+
+void paracore_encoder_bitrate(AVCodecContext *context, int64_t bitrate)
+{
+    const int64_t most = INT_MAX / BUFFER_SECONDS;
+    context->bit_rate = bitrate;
+    context->rc_max_rate = bitrate > most ? 0 : bitrate * BUFFER_SECONDS;
+    context->rc_buffer_size = (int)context->rc_max_rate;
+}
 
 /* What a bit rate leaves open; quality in the codec's own scale. */
 static void set_crf(AVDictionary **options, const int64_t *control)
@@ -31,9 +44,10 @@ static void configure_x26x(AVDictionary **options, const int64_t *control)
     set_crf(options, control);
 }
 
+/* x264 takes a new bit rate only while its buffer model is on: so it is, and wide enough to change nothing. */
 static void configure_x264(AVCodecContext *context, AVDictionary **options, const int64_t *control)
 {
-    (void)context;
+    paracore_encoder_bitrate(context, control[PARACORE_CONTROL_BITRATE]);
     configure_x26x(options, control);
 }
 
