@@ -78,10 +78,13 @@ def test_what_is_left_of_a_killed_one_is_removed():
     assert not folder.exists()
 
 
-def test_one_that_cannot_start(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/no such program"])
+def test_one_that_cannot_start(monkeypatch, program):
+    monkeypatch.setattr(sys, "executable", program)
+    backend = PrivateBackend("null")
     with pytest.raises(DeviceLost):
-        PrivateBackend("null").start()
+        backend.start()
+    assert not Path(backend.address).parent.exists()
 
 
 @needs_root

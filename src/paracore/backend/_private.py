@@ -71,6 +71,16 @@ class PrivateBackend:
         """
         self._folder = tempfile.mkdtemp(prefix="paracore-")
         self.address = str(Path(self._folder, "paracore.sock"))
+        try:
+            ready = self._wait_ready(self._launch())
+        except OSError as error:
+            self.close()
+            raise DeviceLost("paracore", error.errno or 0, "the private backend did not start") from error
+        if not ready:
+            self.close()
+            raise DeviceLost("paracore", 0, "the private backend did not start")
+
+    def _launch(self) -> socket.socket:
         self._lifeline, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._process = subprocess.Popen(
@@ -79,13 +89,7 @@ class PrivateBackend:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # an interrupt at the terminal is for the program, which ends this one
             )
-        try:
-            ready = self._wait_ready(self._lifeline)
-        except OSError:
-            ready = False
-        if not ready:
-            self.close()
-            raise DeviceLost("paracore", 0, "the private backend did not start")
+        return self._lifeline
 
     def _wait_ready(self, lifeline: socket.socket) -> bool:
         lifeline.settimeout(_READY)
@@ -104,7 +108,7 @@ class PrivateBackend:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-            shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def main(lifeline: int) -> None:
