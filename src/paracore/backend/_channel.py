@@ -108,6 +108,7 @@ class Channel:
         while self.buffers:
             _, buffer = self.buffers.popitem()
             self._unmap(buffer)
+        self._books.buffers -= self._attaching  # nobody will hear of those that are on their way
 
     # --- answering ------------------------------------------------------------------------------
 

@@ -29,12 +29,12 @@ class Place:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = SocketWire(ours)
         driver = NullDriver("vpu0")
-        books = Books(
+        self.books = Books(
             (Device("vpu0", "null", driver, tuple(driver.capabilities())),), WorkerLimits(4, 4, 4, 1 << 20, 8)
         )
         self.loop = LocalTransport().loop()
         self.worker_wire = SocketWire(theirs, descriptors_max=3)
-        self.worker = Worker(self.worker_wire, self.loop, self.pages, books)
+        self.worker = Worker(self.worker_wire, self.loop, self.pages, self.books)
         self.rings = {}
         self.made = []
 
@@ -159,6 +159,7 @@ def test_a_grant_that_comes_too_late(place, refused):
     place.worker.turn(1000)
     maps = Path("/proc/self/maps").read_text()
     assert maps.count("memfd:paracore") == 1, "only the domain's end of the ring"
+    assert place.books.buffers == 0, "no domain loses buffers by leaving in the middle of a call"
 
 
 def test_a_violation_ends_one_channel(place):
