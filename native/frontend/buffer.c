@@ -84,24 +84,38 @@ static int detach(struct paracore_channel *channel, uint32_t id)
                          ADMIN_NS);
 }
 
-static void remember(struct paracore_channel *channel, struct mapped *mapped)
+static struct mapped *find(const struct paracore_channel *channel, uint32_t id)
+{
+    struct mapped *mapped;
+
+    LIST_FOREACH(mapped, &channel->buffers, entry)
+        if (mapped->buffer.id == id)
+            break;
+    return mapped;
+}
+
+/* A number that names another buffer, or none, is the end of the channel: destroying the one would unmap the
+ * other. Returns 0 or -EPROTO. */
+static int remember(struct paracore_channel *channel, struct mapped *mapped)
 {
     pthread_mutex_lock(&channel->lock);
-    LIST_INSERT_HEAD(&channel->buffers, mapped, entry);
-    channel->statistics.buffers++;
-    channel->statistics.bytes_granted += mapped->buffer.length;
+    int error = mapped->buffer.id == 0 || find(channel, mapped->buffer.id) ? -EPROTO : 0;
+    if (error) {
+        channel_fail(channel, error);
+    } else {
+        LIST_INSERT_HEAD(&channel->buffers, mapped, entry);
+        channel->statistics.buffers++;
+        channel->statistics.bytes_granted += mapped->buffer.length;
+    }
     pthread_mutex_unlock(&channel->lock);
+    return error;
 }
 
 /* Unmaps a buffer that the backend has given back, or never will. */
 static void forget(struct paracore_channel *channel, uint32_t id)
 {
-    struct mapped *mapped;
-
     pthread_mutex_lock(&channel->lock);
-    LIST_FOREACH(mapped, &channel->buffers, entry)
-        if (mapped->buffer.id == id)
-            break;
+    struct mapped *mapped = find(channel, id);
     if (mapped) {
         LIST_REMOVE(mapped, entry);
         channel->statistics.buffers--;
@@ -142,11 +156,12 @@ static int create(struct paracore_channel *channel, uint64_t length, uint32_t fl
     mapped->buffer.length = (length + PARACORE_PAGE_SIZE - 1) & ~(uint64_t)(PARACORE_PAGE_SIZE - 1);
     mapped->buffer.flags = flags;
     int error = make(channel, &mapped->buffer);
+    if (error == 0 && (error = remember(channel, mapped)))
+        munmap(mapped->buffer.address, mapped->buffer.length);
     if (error) {
         free(mapped);
         return error;
     }
-    remember(channel, mapped);
     *buffer = mapped->buffer;
     return 0;
 }

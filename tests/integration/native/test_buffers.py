@@ -101,3 +101,20 @@ def test_a_grant_smaller_than_asked_for_ends_the_channel_at_most(tmp_path, size)
     ):
         channel.buffer(8192)
         assert channel.status == -errno.EPROTO
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_buffer_named_as_no_buffer_or_as_another_one_ends_the_channel(tmp_path, number):
+    """Else the memory of one would be unmapped when the other is destroyed."""
+    numbers = [1, number]
+
+    def attach(connection, header, _payload):
+        connection.send(reply(header, core.BufferAttachReply(numbers.pop(0)).pack()))
+
+    with FakeBackend(tmp_path, core_buffer_attach=attach) as backend, Channel(backend.address) as channel:
+        first = channel.buffer(4096)
+        channel.buffer(4096)
+        assert channel.status == -errno.EPROTO
+        ffi.buffer(first.address, 4096)[:] = b"x" * 4096
+        assert channel.ping() == -errno.EPROTO
+        assert channel.destroy(first) == 0
