@@ -96,14 +96,18 @@ class _Events:
         """Takes what has arrived, hands it to the sessions, and wakes whoever waits for news."""
         try:
             self._channel.pump(0.0)
-            while not self._channel.arm():
-                self._channel.pump(0.0)
+            if not self._channel.arm():
+                self._loop.call_soon(self._take_on)  # there is more already: others have their turn first
         except FATAL as fault:
             self._fault = fault
             self._loop.remove_reader(self._descriptor)
         for session in self.sessions:
             session.take()
         self._wake()
+
+    def _take_on(self) -> None:
+        if self._fault is None:
+            self.take()
 
     async def wait(self, deadline: float | None) -> bool:
         """Waits for news; False when the deadline passed first."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paracore._errors import DriverError, MediaError
+from paracore._errors import DriverError, MediaError, RemoteProtocolError
 from paracore.classes import core, video
 
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
 
 __all__ = ["Capability", "DeviceFacts", "query_capabilities", "query_devices", "query_limits", "require"]
+
+
+#: Devices, and what one of them can do: a backend that describes more would do so without end.
+_DEVICES_MAX = 256
+_CAPABILITIES_MAX = 256
 
 
 class Capability(NamedTuple):
@@ -61,6 +66,8 @@ def query_devices(channel: Channel) -> dict[str, DeviceFacts]:
     """Asks the backend for all devices of the domain."""
     devices: dict[str, DeviceFacts] = {}
     while (reply := _query_device(channel, len(devices))) is not None:
+        if reply.name in devices or len(devices) == _DEVICES_MAX:
+            raise RemoteProtocolError(f"a device after {len(devices)} others that is named {reply.name!r}")
         devices[reply.name] = DeviceFacts(len(devices), reply.name, reply.driver, reply.capability_count)
     return devices
 
@@ -76,6 +83,8 @@ def _query_device(channel: Channel, number: int) -> core.DeviceQueryReply | None
 
 def query_capabilities(channel: Channel, device: DeviceFacts) -> tuple[Capability, ...]:
     """Asks what a device can do."""
+    if device.capability_count > _CAPABILITIES_MAX:
+        raise RemoteProtocolError(f"a device of {device.capability_count} capabilities")
     queries = (video.CapabilityQuery(device.number, index) for index in range(device.capability_count))
     replies = (channel.call(query, video.CapabilityQueryReply, "asking for capabilities") for query in queries)
     return tuple(Capability.of_wire(reply) for reply in replies)

@@ -17,7 +17,7 @@ from collections import deque
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from paracore._errors import QuotaExceeded, TransportClosed
+from paracore._errors import QuotaExceeded, RemoteProtocolError, TransportClosed
 from paracore._native._frontend import ffi, lib
 from paracore.classes import core, video
 from paracore.frontend._buffers import Memory
@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from paracore.classes._payload import Payload
     from paracore.frontend._session import Post
 
-__all__ = ["Channel", "Inbox", "Line", "Statistics", "default_address"]
+__all__ = ["INBOX_MAX", "Channel", "Inbox", "Line", "Statistics", "default_address"]
 
 #: Events of one session that wait for its thread: opcode and payload.
 Inbox: TypeAlias = "deque[tuple[int, bytes]]"
 
 _EINTR, _EBUSY, _ENOSPC = -errno.EINTR, -errno.EBUSY, -errno.ENOSPC
 _HEADER_SIZE = 16
+#: Events of one session that nobody has taken yet: far beyond what the spans of one can have paid for.
+INBOX_MAX = 1 << 16
+#: Events taken at a stretch: a backend that sends without end keeps nobody from his deadline.
+_STRETCH = 1024
 _READ_ONLY = int(core.BufferFlag.READ_ONLY)
 #: A waiting call looks up this often: another thread may have closed the channel. An idle domain does not wait.
 _LOOK_UP_SECONDS = 1.0
@@ -139,7 +143,13 @@ class Channel:
     # --- events -----------------------------------------------------------------------------
 
     def line(self, session: int) -> Line:
-        """The use of this channel for one session."""
+        """The use of this channel for one session.
+
+        Raises:
+            RemoteProtocolError: the backend has named it as another one.
+        """
+        if session == 0 or session in self._inboxes:
+            raise RemoteProtocolError(f"a new session that is named {session}")
         inbox: Inbox = deque()
         self._inboxes[session] = inbox
         return Line(self, session, inbox)
@@ -182,11 +192,11 @@ class Channel:
         """Takes the events there are into their inboxes, after waiting a while for the first of them."""
         self.check_open("wait")
         wait_ns = _nanoseconds(_LOOK_UP_SECONDS if deadline is None else min(_LOOK_UP_SECONDS, _remaining(deadline)))
-        taken = 0
-        while (status := lib.paracore_next_event(self.handle, self._event, wait_ns)) > 0:
+        for taken in range(_STRETCH):
+            status = lib.paracore_next_event(self.handle, self._event, 0 if taken else wait_ns)
+            if status <= 0:
+                break
             self._deliver()
-            taken += 1
-            wait_ns = 0
         if status < 0 and status != _EINTR and not taken:
             raise self.fault(status, "wait")
 
@@ -195,10 +205,10 @@ class Channel:
         message = (header.opcode, self._payload[0 : header.size - _HEADER_SIZE])
         inbox = self._inboxes.get(header.object)
         if inbox is not None:
-            inbox.append(message)
+            _put(inbox, message)
         elif header.opcode == core.PostFailed.OPCODE:  # it names a serial, and each session knows its own
             for each in list(self._inboxes.values()):
-                each.append(message)
+                _put(each, message)
 
     def fileno(self) -> int:
         """Polls readable when there may be events, once ``arm`` has said that it is safe to wait."""
@@ -358,6 +368,12 @@ class Line:
     def wait(self, deadline: float | None) -> bool:
         """Waits until the inbox holds something; False when the deadline passed first."""
         return bool(self.inbox) or self._channel.wait(self.inbox, deadline)
+
+
+def _put(inbox: Inbox, message: tuple[int, bytes]) -> None:
+    if len(inbox) >= INBOX_MAX:
+        raise RemoteProtocolError("more events than anybody has paid for")
+    inbox.append(message)
 
 
 def _emptied(queue: deque[int]) -> Iterator[int]:

@@ -37,6 +37,8 @@ BATCH = 4
 HEADROOM = 8
 #: The first arena: sixteen access units of 128 KiB, which is 1080p at 30 Mb/s.
 ARENA_LENGTH = 2 << 20
+#: Spans lent at most, whatever a backend says of its limits.
+SPANS_MAX = 1 << 14
 #: Formats remembered: pictures of an old generation may follow those of a new one, but not of many.
 GENERATIONS = 4
 
@@ -62,7 +64,7 @@ class Decoding(Session):
         self._forms: dict[int, video.PictureFormat] = {}
         self._arena: Arena | None = None
         self._depth = max(BATCH, min(INPUT_DEPTH, outstanding_limit // 4))
-        self._span_limit = outstanding_limit - self._depth
+        self._span_limit = min(outstanding_limit, SPANS_MAX) - self._depth
         self._filled = False
         self._series = 0
         self._series_count = 0

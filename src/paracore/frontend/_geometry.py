@@ -20,6 +20,8 @@ __all__ = ["Crop", "PlaneGeometry", "check_format", "plane_geometry"]
 #: Octets in a picture's rows and planes are counted in Python's integers, but a stride beyond this
 #: cannot be meant: it is ``dimension_max`` with four samples of four octets.
 _STRIDE_MAX = 16384 * 16
+#: Spans that a device may want at least: each codec thread may hold some, and there are not that many.
+_BUFFERS_MAX = 1024
 
 
 class Crop(NamedTuple):
@@ -45,6 +47,8 @@ def check_format(form: video.PictureFormat) -> None:
     layout = PIXEL_LAYOUTS.get(form.pixel_format.name.lower())
     if layout is None or len(layout.planes) != form.plane_count:
         raise RemoteProtocolError(f"a format of {form.plane_count} planes for {form.pixel_format.name.lower()}")
+    if form.buffers_min > _BUFFERS_MAX:
+        raise RemoteProtocolError(f"a format that wants {form.buffers_min} spans")
     _check_crop(form, Crop(form.crop_left, form.crop_top, form.width, form.height))
     for plane, offset, stride in zip(layout.planes, form.plane_offset, form.plane_stride, strict=False):
         rows, columns, channels = plane.shape(form.coded_width, form.coded_height)

@@ -447,3 +447,20 @@ def test_nothing_is_held_after_the_end(state, running):
     del view
     state.returns.clear()
     assert sorted(running.retired) == [1, 2]
+
+
+# --- a backend that wants too much -----------------------------------------------------------------------------
+
+
+def test_a_format_that_asks_for_spans_without_end(device):
+    with pytest.raises(RemoteProtocolError):
+        device.change(picture_format(buffers_min=1 << 20))
+
+
+def test_formats_without_end(device, state):
+    """A backend that keeps all spans and names ever new formats: there is an end to what it is given."""
+    with pytest.raises(QuotaExceeded):  # noqa: PT012
+        for generation in range(1, 1000):
+            device.change(picture_format(buffers_min=1000), generation)
+            device.serve()
+            state.check()
