@@ -32,22 +32,28 @@ bool paracore_stopping(struct paracore_codec *codec)
     return stopped;
 }
 
-void paracore_wait(struct paracore_codec *codec)
+/* What came of one unit is told at once, so that it costs the worker one wake-up; but before anybody waits. */
+static void notify(struct paracore_codec *codec)
 {
-    pthread_cond_wait(&codec->changed, &codec->lock);
-}
-
-static void notify(const struct paracore_codec *codec)
-{
+    if (!codec->untold)
+        return;
     ssize_t written = write(codec->options.notify, &(uint64_t){1}, sizeof(uint64_t));
     (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
+    codec->untold = false;
+}
+
+void paracore_wait(struct paracore_codec *codec)
+{
+    notify(codec);
+    pthread_cond_wait(&codec->changed, &codec->lock);
 }
 
 void paracore_push(struct paracore_codec *codec, struct slip *slip)
 {
-    if (TAILQ_EMPTY(&codec->completions))
-        notify(codec);
     TAILQ_INSERT_TAIL(&codec->completions, slip, link);
+    codec->untold = true;
+    if (!codec->in_unit)
+        notify(codec);
 }
 
 static void push_done(struct paracore_codec *codec, struct slip *slip, uint32_t error)
@@ -161,14 +167,18 @@ static struct slip *next(struct paracore_codec *codec)
 {
     struct slip *slip = NULL;
     pthread_mutex_lock(&codec->lock);
+    codec->in_unit = false;
+    notify(codec);
     while (!codec->closing && !(slip = codec->flushing ? NULL : TAILQ_FIRST(&codec->inputs))) {
         if (codec->flushing)
             rest(codec);
         else
             paracore_wait(codec);
     }
-    if (slip)
+    if (slip) {
         TAILQ_REMOVE(&codec->inputs, slip, link);
+        codec->in_unit = slip->done.kind != PARACORE_COMPLETION_DRAINED;
+    }
     pthread_mutex_unlock(&codec->lock);
     return slip;
 }

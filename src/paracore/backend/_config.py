@@ -76,8 +76,8 @@ class BackendSection(_Section, frozen=True):
     """Who may connect at all; who is served is decided by ``[[domain]]``."""
     worker_user: str = "nobody"
     """Whom workers run as when the backend is started by root."""
-    worker_spin: float = 20e-6
-    """Seconds that a worker looks on for messages before it sleeps: by default about what a wake-up costs."""
+    worker_spin: float = 0.0
+    """Seconds that a worker looks on for messages before it sleeps: latency for processor time, 20e-6 is a wake-up's."""
     worker_linger: float = 10.0
     """Seconds a worker outlives the last channel of its domain, so that a busy domain keeps its own."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
