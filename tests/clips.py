@@ -40,6 +40,7 @@ RECIPES = {
     "h264": Recipe(Codec.H264, "h264", f"{X264} -bf 3 -refs 4 -g 12 -pix_fmt yuv420p"),
     "h264-baseline": Recipe(Codec.H264, "h264", f"{X264} -profile:v baseline -pix_fmt yuv420p"),
     "h264-slices": Recipe(Codec.H264, "h264", f"{X264} -slices 4 -pix_fmt yuv420p"),
+    "h264-refs": Recipe(Codec.H264, "h264", f"{X264} -refs 12 -bf 0 -pix_fmt yuv420p"),
     "h264-cropped": Recipe(Codec.H264, "h264", f"{X264} -pix_fmt yuv420p", SOURCE.replace(SIZE, "162x110")),
     "h264-10": Recipe(Codec.H264, "h264", f"{X264} -pix_fmt yuv420p10le"),
     "h264-422-10": Recipe(Codec.H264, "h264", f"{X264} -pix_fmt yuv422p10le"),
@@ -59,6 +60,7 @@ RECIPES = {
     "av1": Recipe(Codec.AV1, "ivf", f"{SVT} -pix_fmt yuv420p"),
     "av1-10": Recipe(Codec.AV1, "ivf", f"{SVT} -pix_fmt yuv420p10le"),
     "av1-grain": Recipe(Codec.AV1, "ivf", f"{SVT} -svtav1-params film-grain=20 -pix_fmt yuv420p"),
+    "av1-resized": Recipe(Codec.AV1, "ivf", "-c:v libsvtav1 -preset 8 -svtav1-params resize-mode=2:resize-denom=12"),
     "mpeg2": Recipe(Codec.MPEG2, "m2v", "-c:v mpeg2video -bf 2 -b:v 500k"),
     "mpeg2-422": Recipe(Codec.MPEG2, "m2v", "-c:v mpeg2video -pix_fmt yuv422p -b:v 900k"),
     "mpeg2-interlaced": Recipe(Codec.MPEG2, "m2v", "-c:v mpeg2video -bf 2 -flags +ildct+ilme -top 1 -b:v 500k"),
@@ -135,7 +137,20 @@ def joined(*names: str) -> Clip:
 def reference(path: Path, *options: str) -> list[tuple[int, str]]:
     """What ffmpeg decodes a file to on one thread: timestamp and MD5 of each picture, in order of output."""
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "quiet", "-threads", "1", *options, "-i", str(path)]
-    output = ["-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-copyts", "-f", "framemd5", "-"]
+    output = [
+        "-map",
+        "0:v",
+        "-autoscale",
+        "0",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "-1",
+        "-copyts",
+        "-f",
+        "framemd5",
+        "-",
+    ]
     text = subprocess.run([*command, *output], check=False, capture_output=True, text=True).stdout
     rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
     return [(int(row[2]), row[5].strip()) for row in rows]

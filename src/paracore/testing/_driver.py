@@ -116,6 +116,7 @@ def check_format_first(driver: Driver, media: DriverMedia) -> None:
         assert isinstance(first, video.SourceChange)
         assert first.changes & ChangeFlag.BUFFERS
         assert first.format.buffers_min >= 1
+        assert session.format_get() == player.formats[len(player.formats)]
 
 
 def check_order(driver: Driver, media: DriverMedia) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One session of a driver, driven as a domain would drive it, with all that can be seen written down.
 
-Spans are anonymous memory of this process, or pairs of mappings where the driver's is read-only. Whatever the
-driver does is checked as it happens: a span it gives back must be one it had, a picture must be of a format it told
+Spans are memory that is mapped twice, once for each side. Whatever the driver does is checked as it happens: a
+span it gives back must be one it had, a picture must be of a format it told of, generations do not go back.
 of, generations do not go back.
 """
 
@@ -13,7 +13,7 @@ import mmap
 import os
 import select
 import time
-from ctypes import addressof, c_char, string_at
+from ctypes import addressof, c_char
 from typing import TYPE_CHECKING, NamedTuple
 
 from paracore.classes import video
@@ -52,37 +52,37 @@ class Picture(NamedTuple):
 
 
 class Memory:
-    """Memory to lend; with ``read_only`` the driver sees it through a mapping of its own that cannot be written."""
+    """Memory to lend, mapped twice, as it is between two processes: ``map`` may be written, ``view`` may not.
+
+    Args:
+        length: in octets.
+        read_only: the driver gets the view.
+    """
 
     def __init__(self, length: int, *, read_only: bool = False) -> None:
         self.length = length
         descriptor = os.memfd_create("span", os.MFD_CLOEXEC)
         os.ftruncate(descriptor, -(-length // mmap.PAGESIZE) * mmap.PAGESIZE)
         self.map = mmap.mmap(descriptor, 0)
-        self._lent = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) if read_only else self.map
+        self.view = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
         os.close(descriptor)
-        self.span = Span(_address(self._lent, read_only=read_only), length, read_only)
-
-    def octets(self) -> bytes:
-        """All of it."""
-        return self.map[: self.length]
+        address = _address_of_view(self.view) if read_only else addressof(c_char.from_buffer(self.map))
+        self.span = Span(address, length, read_only)
 
 
-def _address(memory: mmap.mmap, *, read_only: bool) -> int:
-    if not read_only:
-        return addressof(c_char.from_buffer(memory))
+def _address_of_view(view: mmap.mmap) -> int:
     import numpy as np  # noqa: PLC0415 - ctypes has no way to the address of memory that cannot be written
 
-    return int(np.frombuffer(memory, np.uint8).ctypes.data)
+    return int(np.frombuffer(view, np.uint8).ctypes.data)
 
 
-def digest(octets: Callable[[int, int], bytes], format_: video.PictureFormat, event: video.OutputReady) -> str:
+def digest(memory: mmap.mmap, format_: video.PictureFormat, event: video.OutputReady) -> str:
     """MD5 of the visible samples, as ``ffmpeg -f framemd5`` makes it of a raw picture."""
     crop = Crop(event.crop_left, event.crop_top, event.width, event.height)
     total = hashlib.md5(usedforsecurity=False)
     for plane in plane_geometry(format_, crop):
-        for row in _rows(plane):
-            total.update(octets(*row))
+        for start, length in _rows(plane):
+            total.update(memory[start : start + length])
     return total.hexdigest()
 
 
@@ -120,6 +120,7 @@ class Player:
         self.hold = hold
         self._spare = spans
         self._owned: list[Memory] = []
+        self._retired: list[Memory] = []
         self._cookie = 0
         self._poll = select.poll()
         self._poll.register(session.fileno(), select.POLLIN)
@@ -215,8 +216,7 @@ class Player:
 
     def _on_output(self, event: video.OutputReady, memory: Memory) -> None:
         if event.flags & OutputFlag.CANCELLED:
-            if memory in self._owned:
-                self._owned.remove(memory)
+            self._retire(memory)
             return
         if not event.flags & OutputFlag.EMPTY:
             self._note(event, memory)
@@ -225,21 +225,25 @@ class Player:
         else:
             self.lend(memory)
 
+    def _retire(self, memory: Memory) -> None:
+        """What is given back unused is not lent again; a codec may still read it, so that it stays mapped."""
+        self._retired = [old for old in [*self._retired, memory] if self.session.holds(old.span)]
+        if memory in self._owned:
+            self._owned.remove(memory)
+
     def _note(self, event: video.OutputReady, memory: Memory) -> None:
         if not event.generation:
-            self.packets.append((event, memory.map[: event.bytes_used]))
+            self.packets.append((event, memory.view[: event.bytes_used]))
             return
         format_ = self.formats[event.generation]
         assert event.bytes_used == format_.size
         assert not self.pictures or self.pictures[-1].event.generation <= event.generation, "generations do not go back"
-        at = memory.span.address
-        self.pictures.append(Picture(event, format_, digest(lambda start, n: string_at(at + start, n), format_, event)))
+        self.pictures.append(Picture(event, format_, digest(memory.view, format_, event)))
 
     def _on_change(self, event: video.SourceChange) -> None:
         assert event.generation == len(self.formats) + 1, "generations count up from 1"
         check_format(event.format)
         self.formats[event.generation] = event.format
-        assert self.session.format_get() == event.format
         if event.changes & (video.ChangeFlag.BUFFERS | video.ChangeFlag.COUNT):
             self._provide(event.format)
 
