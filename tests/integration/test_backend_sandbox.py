@@ -101,6 +101,7 @@ FORBIDDEN = {
     "fork": lambda *_: os.fork(),
     "signal its parent": lambda *_: os.kill(os.getppid(), 0),
     "signal itself by number": lambda *_: os.kill(os.getpid(), 0),
+    "pin another process, if only by its number": lambda *_: os.sched_setaffinity(os.getpid(), {0}),
     "become root": lambda *_: os.setuid(0),
     "change its limits": lambda *_: system_call(NUMBERS["prlimit64"], 0, resource.RLIMIT_NOFILE, 0, 0),
     "trace": lambda *_: system_call(NUMBERS["ptrace"], 16, os.getppid(), 0, 0),
@@ -155,6 +156,7 @@ ALLOWED = {
     "have more memory": (lambda *_: len(bytearray(64 << 20)), 64 << 20),
     "map passed memory": (use_passed_memory, 7),
     "make a doorbell": (lambda *_: os.eventfd(0) >= 0, True),
+    "pin itself": (lambda *_: os.sched_setaffinity(0, os.sched_getaffinity(0)), None),
     "know the time and its cores": (lambda *_: len(os.sched_getaffinity(0)) > 0, True),
 }
 

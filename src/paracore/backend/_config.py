@@ -191,8 +191,19 @@ def _check(config: Config) -> None:
         )
     if config.backend.worker_linger < 0:
         raise ConfigError("backend.worker_linger", "must not be negative")
-    if os.geteuid() == 0 and _uid(config.backend.worker_user, "backend.worker_user") == 0:
+    if os.geteuid() == 0:
+        _check_worker_user(config, _uid(config.backend.worker_user, "backend.worker_user"))
+
+
+def _check_worker_user(config: Config, worker: int) -> None:
+    """Root could do anything to a worker, its own user end it, and with it whatever another domain plays."""
+    if worker == 0:
         raise ConfigError("backend.worker_user", "must not be root; give a user that is for nothing else")
+    for domain in config.domain:
+        if f"uid:{worker}" in domain.identities():
+            raise ConfigError(
+                "backend.worker_user", f"is the user of domain {domain.name!r}; give a user that is for nothing else"
+            )
 
 
 def _check_names(kind: str, names: list[str]) -> None:

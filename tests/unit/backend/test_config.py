@@ -65,6 +65,8 @@ def test_the_example_is_right():
 def test_workers_are_not_root():
     with pytest.raises(ConfigError, match="must not be root"):
         config_parse("[backend]\nworker_user = 'root'")
+    with pytest.raises(ConfigError, match="is the user of domain 'a'"):
+        config_parse("[backend]\nworker_user = '4711'\n[[domain]]\nname = 'a'\nuser = 4711")
 
 
 def test_names_become_numbers():
