@@ -58,17 +58,23 @@ def close(connection, header, _payload):
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("answer", [device, endless_devices])
 def test_devices_without_end(tmp_path, answer):
-    with FakeBackend(tmp_path, core_device_query=answer) as backend:
-        with pytest.raises(RemoteProtocolError), paracore.open(backend.address) as domain:
-            _ = domain.devices
+    with (
+        FakeBackend(tmp_path, core_device_query=answer) as backend,
+        pytest.raises(RemoteProtocolError),
+        paracore.open(backend.address) as domain,
+    ):
+        _ = domain.devices
 
 
 @pytest.mark.timeout(20)
 def test_capabilities_without_end(tmp_path):
     answers = {"core_device_query": one_device(0xFFFFFFFF), "video_capability_query": capability}
-    with FakeBackend(tmp_path, **answers) as backend:
-        with pytest.raises(RemoteProtocolError), paracore.open(backend.address) as domain:
-            _ = domain.devices["vpu0"].capabilities
+    with (
+        FakeBackend(tmp_path, **answers) as backend,
+        pytest.raises(RemoteProtocolError),
+        paracore.open(backend.address) as domain,
+    ):
+        _ = domain.devices["vpu0"].capabilities
 
 
 @pytest.mark.parametrize("number", [0, 7])
