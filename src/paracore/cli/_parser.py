@@ -69,7 +69,7 @@ def make_parser(modules: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         formatter_class=RawDescriptionRichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"paracore {paracore.__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command", prog="paracore")
     for module in modules:
         _add(subparsers, cast("Command", import_module(module)))
     return parser

@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from paracore._errors import DriverError, LocalProtocolError
+from paracore._errors import DriverError, LocalProtocolError, MediaError
 from paracore._native._frontend import ffi
 from paracore.classes import video
 from paracore.frontend._capability import require
@@ -53,11 +53,21 @@ def open_encoding(channel: Channel, facts: DeviceFacts, codec: str, settings: En
         QuotaExceeded: the domain has as many sessions as it may.
         ValueError: a setting has no such value.
     """
-    wish = wire_format_of(settings, require(channel, facts, codec, "encode"))
+    capability = require(channel, facts, codec, "encode")
+    wish = wire_format_of(settings, capability)
     controls = controls_of(settings)
+    lacking = sorted(set(controls) - set(capability.controls))
+    if lacking:
+        raise MediaError(f"the {codec} encoder has no {', '.join(lacking)}; it has {', '.join(capability.controls)}")
     with _opened(channel, facts, codec, "encode", low_delay=settings.get("low_delay", False)) as session:
         _set_controls(channel, session, controls)
-        reply = channel.call(video.FormatSet(wish), video.FormatSetReply, "setting the format", session)
+        try:
+            reply = channel.call(video.FormatSet(wish), video.FormatSetReply, "setting the format", session)
+        except LocalProtocolError as error:
+            size = f"{wish.width}x{wish.height}"
+            raise MediaError(
+                f"the {codec} encoder takes no {settings.get('pixel_format', 'yuv420p')} of {size}"
+            ) from error
         return session, Encoding(reply.format, _copy_out)
 
 

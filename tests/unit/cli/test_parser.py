@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+from fractions import Fraction
+from importlib import import_module
+
+import pytest
+import shtab
+
+from paracore.cli import main
+from paracore.cli._exit import ExitCode
+from paracore.cli._parser import COMMANDS, make_parser
+
+NAMES = [import_module(module).NAME for module in COMMANDS]
+
+
+def parse(*words):
+    return make_parser().parse_args([str(word) for word in words])
+
+
+def test_commands_have_distinct_names():
+    assert len(set(NAMES)) == len(NAMES)
+    assert {"serve", "list", "decode", "encode", "transcode", "demo", "bench", "doctor", "completion"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_each_command_has_a_summary_and_examples(module):
+    command = import_module(module)
+    assert command.SUMMARY
+    assert not command.SUMMARY.endswith(".")
+    assert command.EXAMPLES.count(f"paracore {command.NAME}") >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_examples(capsys, name):
+    with pytest.raises(SystemExit) as caught:
+        make_parser().parse_args([name, "--help"])
+    assert caught.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def test_help_explains_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["--help"])
+    told = capsys.readouterr().out
+    assert all(code.meaning in told for code in ExitCode)
+
+
+def test_no_command_is_a_wrong_command_line():
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("shell", shtab.SUPPORTED_SHELLS)
+def test_completion_for_each_shell(capsys, shell):
+    assert main(["completion", shell]) == 0
+    assert "transcode" in capsys.readouterr().out
+
+
+def test_bash_takes_the_completion(capsys, tmp_path):
+    main(["completion", "bash"])
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (["--bitrate", "4M"], "bitrate", 4_000_000),
+        (["--bitrate", "800k"], "bitrate", 800_000),
+        (["--bitrate", "1.5M"], "bitrate", 1_500_000),
+        (["--bitrate", "64000"], "bitrate", 64_000),
+        (["--size", "640x480"], "size", (640, 480)),
+        (["--rate", "30000/1001"], "rate", Fraction(30000, 1001)),
+        (["--rate", "23.976"], "rate", Fraction("23.976")),
+        (["--preset", "3"], "preset", 3),
+        (["--preset", "veryfast"], "preset", "veryfast"),
+        (["--threads", "0"], "threads", 0),
+        (["--gop", "12"], "gop", 12),
+    ],
+)
+def test_values(words, name, value):
+    assert getattr(parse("encode", "in", "-o", "out", *words), name) == value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--bitrate", "fast"],
+        ["--bitrate", "-1"],
+        ["--size", "640"],
+        ["--size", "0x480"],
+        ["--rate", "0"],
+        ["--rate", "1/0"],
+        ["--preset", "10"],
+        ["--preset", "quick"],
+        ["--gop", "0"],
+        ["--threads", "-1"],
+        ["--frames", "none"],
+        ["--codec", "h266"],
+    ],
+)
+def test_values_that_make_no_sense(capsys, words):
+    with pytest.raises(SystemExit) as caught:
+        parse("encode", "in", "-o", "out", *words)
+    assert caught.value.code == ExitCode.USAGE
+    assert words[0] in capsys.readouterr().err
