@@ -477,7 +477,7 @@ def test_a_user_that_the_policy_does_not_know(make_backend, tmp_path):
     if not child:
         code = 1
         try:
-            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+            sys.stderr = said.open("w")
             os.setresgid(47009, 47009, 47009)
             os.setresuid(47009, 47009, 47009)
             code = main(["list", "--address", address])
