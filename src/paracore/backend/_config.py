@@ -196,7 +196,7 @@ def _check(config: Config) -> None:
 
 
 def _check_worker_user(config: Config, worker: int) -> None:
-    """Root could do anything to a worker, its own user end it, and with it whatever another domain plays."""
+    """Whoever has the workers' user could end them, and with root's a worker that was taken over is free."""
     if worker == 0:
         raise ConfigError("backend.worker_user", "must not be root; give a user that is for nothing else")
     for domain in config.domain:

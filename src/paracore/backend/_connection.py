@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from typing import TYPE_CHECKING, Final, Protocol
 
 from paracore._errors import RemoteProtocolError
+from paracore.backend._rate import BoundedLog
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "ConnectionOwner"]
 
-_log = logging.getLogger("paracore.backend")
+_faults = BoundedLog(logging.getLogger("paracore.backend"))
+"""A fault of ours may be met again and again: no peer fills the log with it."""
 
 _HELLO: Final = 10.0
 """Seconds until a hello has to be there."""
@@ -115,7 +118,7 @@ class Connection:
         except RemoteProtocolError as error:
             self.violated(str(error))
         except Exception:  # noqa: BLE001 - a fault of ours, met by one peer: the others go on
-            _log.exception("%s", self.port.peer.text)
+            _faults.write(logging.ERROR, "%s: %s", self.port.peer.text, traceback.format_exc())
             self.close()
         else:
             self._go_on(alive=alive)

@@ -78,16 +78,25 @@ class Domain:
 
         Raises:
             QuotaExceeded: the domain has as many channels as it may have.
+            GrantError: the host has run out of what a worker needs.
         """
         self.quota.enter_channel()
+        try:
+            worker = self._present_worker()
+        except OSError as error:
+            self.quota.leave_channel()
+            raise GrantError(error.errno, "no worker can be started") from error
+        self.channels[channel] = connection
+        connection.channel = channel
+        worker.channel_add(channel, ring_order, descriptors)
+
+    def _present_worker(self) -> WorkerEnd:
         if self._dismissal:
             self._dismissal.cancel()
             self._dismissal = None
         if self.worker is None:
             self.worker = self._owner.order_worker(self)
-        self.channels[channel] = connection
-        connection.channel = channel
-        self.worker.channel_add(channel, ring_order, descriptors)
+        return self.worker
 
     def leave(self, connection: Connection) -> None:
         """A connection has ended: its channel goes with it."""
@@ -109,7 +118,7 @@ class Domain:
     def hear(self) -> None:
         """Hears what the worker has said by now."""
         if self.worker:
-            self.worker.receive()
+            self.worker.hear()
 
     # --- what the worker says -----------------------------------------------------------------------
 

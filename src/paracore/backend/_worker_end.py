@@ -176,7 +176,11 @@ class WorkerEnd:
             self._end("it has gone")
 
     def _keep(self, octets: bytes, descriptors: tuple[int, ...]) -> None:
-        self._backlog.append((octets, tuple(os.dup(descriptor) for descriptor in descriptors)))
+        try:
+            self._backlog.append((octets, tuple(os.dup(descriptor) for descriptor in descriptors)))
+        except OSError:  # the host has no descriptors for one that does not read
+            self.kill()
+            return
         self._loop.add_writer(self._wire.fileno(), self._send_on)
         if len(self._backlog) > _BACKLOG_MAX:
             self.kill()
@@ -210,6 +214,11 @@ class WorkerEnd:
         except RemoteProtocolError as error:
             self._end(f"it broke the protocol: {error}")
             self.kill()
+
+    def hear(self) -> None:
+        """The same out of turn, as often as a worker may be heard at all."""
+        if self._bucket.take():
+            self.receive()
 
     def _readable(self) -> None:
         self.receive()

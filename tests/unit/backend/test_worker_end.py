@@ -183,6 +183,20 @@ def test_one_that_never_reads_is_ended():
     run(step)
 
 
+def test_one_that_never_reads_and_no_descriptor_left(monkeypatch):
+    async def step(both):
+        def refuse(_):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(os, "dup", refuse)
+        for channel in range(_worker_end._BACKLOG_MAX):
+            both.end.channel_add(channel, 2, ChannelDescriptors(0, 0, 0))
+        monkeypatch.undo()
+        assert both.owner.ended == ["it was ended"]
+
+    run(step)
+
+
 def test_what_waits_arrives_in_order():
     async def step(both):
         for channel in range(600):
@@ -235,6 +249,21 @@ def test_a_flood_of_words_is_paused(monkeypatch):
         assert not both.owner.ended
         bursts = _worker_end._RATE_BURST + _worker_end._RATE * (clock() - since)
         assert len(both.owner.heard) <= bursts * _worker_end._BURST
+
+    run(step)
+
+
+def test_revoking_is_no_way_around_that(monkeypatch):
+    """A domain that has taken its worker over lets the supervisor hear it by each ``revoke`` of a mapped grant."""
+    monkeypatch.setattr(_worker_end, "_RATE_BURST", 3.0)
+    monkeypatch.setattr(_worker_end, "_RATE", 0.001)
+
+    async def step(both):
+        for _round in range(10):
+            for _message in range(_worker_end._BURST):
+                both.say(worker.Unmap, worker.Unmap(3, 4).pack())
+            both.end.hear()
+        assert len(both.owner.heard) == 3 * _worker_end._BURST
 
     run(step)
 
