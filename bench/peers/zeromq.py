@@ -21,7 +21,7 @@ def caller(folder: str) -> Iterator[Callable[[bytes], object]]:
 
         def call(payload: bytes) -> bytes:
             peer.send(payload)
-            return peer.recv()
+            return bytes(peer.recv())
 
         yield call
 
