@@ -114,7 +114,7 @@ static void configure(AVCodecContext *context, struct paracore_codec *codec)
     pthread_mutex_lock(&codec->lock);
     context->thread_count = (int)codec->control[PARACORE_CONTROL_THREADS];
     if (codec->control[PARACORE_CONTROL_LOW_DELAY])
-        context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+        context->thread_type = FF_THREAD_SLICE; /* libavcodec's own flag would give up the order as well */
     pthread_mutex_unlock(&codec->lock);
 }
 

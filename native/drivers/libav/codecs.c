@@ -6,6 +6,7 @@
 
 #include <libavutil/pixdesc.h>
 
+#include "compat.h"
 #include "formats.h"
 
 #define FORMAT(name) BIT(PARACORE_PIXEL_FORMAT_##name)
@@ -75,7 +76,7 @@ static void decoder_capability(uint32_t codec, uint64_t *pixel_formats, uint64_t
 static uint64_t encoder_pixel_formats(const AVCodec *encoder)
 {
     uint64_t mask = 0;
-    const enum AVPixelFormat *each = encoder->pix_fmts;
+    const enum AVPixelFormat *each = compat_pixel_formats(encoder);
     for (; each && *each != AV_PIX_FMT_NONE; each++)
         mask |= BIT(paracore_pixel_format_of_av(*each));
     return mask & ~BIT(PARACORE_PIXEL_FORMAT_NONE);

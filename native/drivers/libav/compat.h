@@ -11,6 +11,17 @@
 #define FRAME_FLAGS (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100))
 #define FRAME_DURATION (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100))
 
+/* The pixel formats of an encoder, ended by AV_PIX_FMT_NONE; NULL when it does not say. */
+static inline const enum AVPixelFormat *compat_pixel_formats(const AVCodec *codec)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+    const void *formats = NULL;
+    return avcodec_get_supported_config(NULL, codec, AV_CODEC_CONFIG_PIX_FORMAT, 0, &formats, NULL) < 0 ? NULL : formats;
+#else
+    return codec->pix_fmts;
+#endif
+}
+
 /* Frame threads call back from their own threads only if told that they may; since 6.0 they always do. */
 static inline void compat_allow_threads(AVCodecContext *context)
 {

@@ -3,7 +3,6 @@
 
 Spans are memory that is mapped twice, once for each side. Whatever the driver does is checked as it happens: a
 span it gives back must be one it had, a picture must be of a format it told of, generations do not go back.
-of, generations do not go back.
 """
 
 from __future__ import annotations

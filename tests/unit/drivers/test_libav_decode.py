@@ -261,6 +261,13 @@ def test_low_delay_with_threads_holds_nothing_back(start):
         player.wait(lambda number=number: len(player.pictures) == number + 1)
 
 
+@pytest.mark.parametrize("name", ["h264", "hevc", "mpeg2", "mpeg4"])
+def test_low_delay_keeps_the_order(start, name):
+    clip = clips.clip(name)
+    pictures = start(clip.codec, threads=2, flags=OpenFlag.LOW_DELAY).play(clip.units)
+    assert digests(pictures) == [digest for _, digest in clips.reference(clip.path)]
+
+
 def test_parameter_sets_may_come_by_themselves(start):
     clip = clips.clip("h264")
     first = clip.units[0].octets
