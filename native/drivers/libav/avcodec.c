@@ -2,8 +2,8 @@
 /*
  * The engine of libavcodec's decoders: they write straight into the domain's spans (get_buffer2).
  *
- * SAFETY: the domain may rewrite pictures while the codec reads them as references. The codecs take samples
- * from them and nothing else, so that it spoils its own pictures at worst.
+ * SAFETY: the domain may rewrite pictures while the codec reads them as references. Samples decide neither lengths nor
+ * addresses, but a table indexed by one of more than 8 bits may be read beyond its end: SECURITY.md, "What remains".
  */
 #include "engine.h"
 
