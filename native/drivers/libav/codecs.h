@@ -49,5 +49,7 @@ extern const struct encoder_kind PARACORE_ENCODERS[];
 int paracore_control_check(const struct paracore_codec *codec, uint32_t control, int64_t *value);
 /* Fills in the layout of an encoder's pictures. -EINVAL, -EOPNOTSUPP. */
 int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_picture_format *format);
+/* Threads to open an encoder with; 0 leaves it to the codec, but one that keeps a picture per thread has to say. */
+int paracore_encoder_threads(const struct paracore_codec *codec, const struct encoder_kind *kind);
 
 #endif

@@ -89,8 +89,12 @@ struct paracore_codec {
     bool unmarked; /* pictures came out since the last one marked with LAST */
 };
 
-/* --- codec.c ---------------------------------------------------------------------------------- */
+/* --- session.c -------------------------------------------------------------------------------- */
 
+/* Starts the session's thread. -ENOMEM. */
+int paracore_start(struct paracore_codec *codec);
+
+/* The wire's word for an AVERROR. */
 uint32_t paracore_error(int averror);
 /* An input is the domain's again. Takes the lock, as does the next; the others need it. */
 void paracore_done(struct slip *slip, uint32_t error);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session has to say, and the thread on which it works: one thing after the other, as they were queued. */
+#include "session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <libavutil/error.h>
+
+/* --- completions ---------------------------------------------------------------------------- */
+
+bool paracore_stopped(const struct paracore_codec *codec)
+{
+    return codec->flushing || codec->closing;
+}
+
+bool paracore_stopping(struct paracore_codec *codec)
+{
+    pthread_mutex_lock(&codec->lock);
+    bool stopped = paracore_stopped(codec);
+    pthread_mutex_unlock(&codec->lock);
+    return stopped;
+}
+
+/* What came of one unit is told at once, so that it costs the worker one wake-up; but before anybody waits. */
+static void notify(struct paracore_codec *codec)
+{
+    if (!codec->untold)
+        return;
+    ssize_t written = write(codec->options.notify, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
+    codec->untold = false;
+}
+
+void paracore_wait(struct paracore_codec *codec)
+{
+    notify(codec);
+    pthread_cond_wait(&codec->changed, &codec->lock);
+}
+
+void paracore_push(struct paracore_codec *codec, struct slip *slip)
+{
+    TAILQ_INSERT_TAIL(&codec->completions, slip, link);
+    codec->untold = true;
+    if (!codec->in_unit)
+        notify(codec);
+}
+
+static void push_done(struct paracore_codec *codec, struct slip *slip, uint32_t error)
+{
+    slip->done.kind = PARACORE_COMPLETION_INPUT_DONE;
+    slip->done.error = paracore_stopped(codec) ? PARACORE_ERROR_CANCELLED : error;
+    paracore_push(codec, slip);
+}
+
+void paracore_done(struct slip *slip, uint32_t error)
+{
+    struct paracore_codec *codec = slip->codec;
+    pthread_mutex_lock(&codec->lock);
+    push_done(codec, slip, error);
+    pthread_mutex_unlock(&codec->lock);
+}
+
+uint32_t paracore_error(int averror)
+{
+    switch (averror) {
+    case 0:
+        return 0;
+    case AVERROR(ENOMEM):
+        return PARACORE_ERROR_NO_MEMORY;
+    case AVERROR(ENOSYS):
+    case AVERROR_PATCHWELCOME:
+        return PARACORE_ERROR_NOT_SUPPORTED;
+    default:
+        return PARACORE_ERROR_INVALID;
+    }
+}
+
+void paracore_fail(struct paracore_codec *codec, uint32_t error)
+{
+    codec->over = true;
+    if (!codec->failed)
+        return;
+    codec->failed->done = (struct paracore_completion){.kind = PARACORE_COMPLETION_FAILED, .error = error};
+    paracore_push(codec, codec->failed);
+    codec->failed = NULL;
+}
+
+void paracore_tell(struct paracore_codec *codec, const struct paracore_picture_format *format, uint32_t changes)
+{
+    struct slip *slip = codec->change;
+    codec->change = NULL;
+    codec->told = *format;
+    slip->done = (struct paracore_completion){
+        .kind = PARACORE_COMPLETION_SOURCE_CHANGE,
+        .flags = changes,
+        .generation = ++codec->generation,
+        .format = *format,
+    };
+    paracore_push(codec, slip);
+    paracore_span_cancel(codec, format->size);
+}
+
+/* --- the session's thread --------------------------------------------------------------------- */
+
+static void cancel_inputs(struct paracore_codec *codec)
+{
+    struct slip *slip;
+    while ((slip = TAILQ_FIRST(&codec->inputs))) {
+        TAILQ_REMOVE(&codec->inputs, slip, link);
+        if (slip->done.kind == PARACORE_COMPLETION_DRAINED)
+            codec->drained = slip;
+        else
+            push_done(codec, slip, PARACORE_ERROR_CANCELLED);
+    }
+}
+
+static void rest(struct paracore_codec *codec)
+{
+    pthread_mutex_unlock(&codec->lock);
+    codec->role->flush(codec);
+    pthread_mutex_lock(&codec->lock);
+    cancel_inputs(codec);
+    codec->unmarked = false;
+    codec->flushing = false;
+    pthread_cond_broadcast(&codec->changed);
+}
+
+/* What to do next, or NULL when the session is being closed. */
+static struct slip *next(struct paracore_codec *codec)
+{
+    struct slip *slip = NULL;
+    pthread_mutex_lock(&codec->lock);
+    codec->in_unit = false;
+    notify(codec);
+    while (!codec->closing && !(slip = codec->flushing ? NULL : TAILQ_FIRST(&codec->inputs))) {
+        if (codec->flushing)
+            rest(codec);
+        else
+            paracore_wait(codec);
+    }
+    if (slip) {
+        TAILQ_REMOVE(&codec->inputs, slip, link);
+        codec->in_unit = slip->done.kind != PARACORE_COMPLETION_DRAINED;
+    }
+    pthread_mutex_unlock(&codec->lock);
+    return slip;
+}
+
+static void drain(struct paracore_codec *codec, struct slip *slip)
+{
+    codec->role->drain(codec);
+    pthread_mutex_lock(&codec->lock);
+    if (paracore_stopped(codec))
+        codec->drained = slip; /* a flush ends a drain without a word */
+    else
+        paracore_push(codec, slip);
+    codec->unmarked = false;
+    pthread_mutex_unlock(&codec->lock);
+}
+
+static void *run(void *argument)
+{
+    struct paracore_codec *codec = argument;
+    struct slip *slip;
+    while ((slip = next(codec)))
+        if (slip->done.kind == PARACORE_COMPLETION_DRAINED)
+            drain(codec, slip);
+        else
+            codec->role->unit(codec, slip);
+    codec->role->close(codec);
+    return NULL;
+}
+
+int paracore_start(struct paracore_codec *codec)
+{
+    sigset_t all, before; /* signals are the worker's business, not its codecs' */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&codec->thread, NULL, run, codec);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -ENOMEM : 0;
+}
