@@ -18,7 +18,6 @@ from paracore._errors import StateError
 from paracore.classes import video
 from paracore.frontend._capability import query_capabilities, query_devices, query_limits
 from paracore.frontend._channel import Channel
-from paracore.frontend._decoder import fill
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._encoder import copy_planes
 from paracore.frontend._encoding import Encoding
@@ -300,13 +299,13 @@ class AsyncDecoder(AsyncRunning[Decoding]):
         state.check()
         length = memoryview(packet.data).nbytes
         async with self._serving:
-            while (request := state.arena_request(length)) is not None:
+            while (region := state.reserve(length)) is None:
+                request = state.arena_request(length)
+                if request is None:
+                    return False
                 await self._grant(request)
                 state.check()
-        region = state.reserve(length)
-        if region is None:
-            return False
-        fill(region, packet)
+        region.fill(packet.data)
         state.submit(region, packet)
         await self._serve()
         return True

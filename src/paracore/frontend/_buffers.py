@@ -23,6 +23,8 @@ from paracore.protocol import SPAN_ALIGNMENT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Buffer
+
 __all__ = ["Arena", "Lease", "Memory", "Region", "Span", "spans_of"]
 
 
@@ -32,16 +34,17 @@ class Memory:
     Args:
         identity: names it in spans.
         address: where it is mapped in this process.
-        length: octets.
+        view: its octets.
         retire: is told when nothing refers to it any more.
     """
 
-    __slots__ = ("_retire", "address", "identity", "length")
+    __slots__ = ("_retire", "address", "identity", "length", "view")
 
-    def __init__(self, identity: int, address: int, length: int, retire: Callable[[int], None]) -> None:
+    def __init__(self, identity: int, address: int, view: memoryview, retire: Callable[[int], None]) -> None:
         self.identity = identity
         self.address = address
-        self.length = length
+        self.view = view
+        self.length = len(view)
         self._retire = retire
 
     def __del__(self) -> None:
@@ -91,15 +94,18 @@ class Lease:
 class Region:
     """A piece of an arena that holds one input."""
 
-    __slots__ = ("end", "free", "length", "memory", "offset", "serial")
+    __slots__ = ("free", "length", "memory", "offset", "serial")
 
-    def __init__(self, memory: Memory, offset: int, length: int, end: int) -> None:
+    def __init__(self, memory: Memory, offset: int, length: int) -> None:
         self.memory = memory
         self.offset = offset
         self.length = length
-        self.end = end
         self.free = False
         self.serial = 0
+
+    def fill(self, data: Buffer) -> None:
+        """Copies an input into it."""
+        self.memory.view[self.offset : self.offset + self.length] = memoryview(data).cast("B")
 
 
 class Arena:
@@ -116,23 +122,21 @@ class Arena:
     def allocate(self, length: int) -> Region | None:
         """A region, or None while there is no room."""
         size = (length + SPAN_ALIGNMENT) & -SPAN_ALIGNMENT  # never nothing
-        offset = self._place(size)
-        if offset is None:
+        offset, end = self._head, self.memory.length
+        if not self._regions:
+            offset = 0
+        else:
+            tail = self._regions[0].offset
+            if offset <= tail:
+                end = tail
+            elif offset + size > end:  # round again
+                offset, end = 0, tail
+        if offset + size > end:
             return None
         self._head = offset + size
-        region = Region(self.memory, offset, length, self._head)
+        region = Region(self.memory, offset, length)
         self._regions.append(region)
         return region
-
-    def _place(self, size: int) -> int | None:
-        if not self._regions:
-            return 0 if size <= self.memory.length else None
-        tail = self._regions[0].offset
-        if self._head > tail:
-            if self._head + size <= self.memory.length:
-                return self._head
-            return 0 if size < tail else None
-        return self._head if self._head + size < tail else None
 
     def release(self, region: Region) -> None:
         """Takes a region back."""

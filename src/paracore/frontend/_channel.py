@@ -43,7 +43,7 @@ INBOX_MAX = 1 << 16
 _STRETCH = 1024
 _READ_ONLY = int(core.BufferFlag.READ_ONLY)
 #: A waiting call looks up this often: another thread may have closed the channel. An idle domain does not wait.
-_LOOK_UP_SECONDS = 1.0
+_LOOK_UP_NS = 1_000_000_000
 #: How long one call may take before the backend counts as gone. Generous: a loaded machine is no fault.
 _CALL_SECONDS = 30.0
 _CALL_NS = int(_CALL_SECONDS * 1e9)
@@ -107,6 +107,7 @@ class Channel:
         self._inboxes: dict[int, Inbox] = {}
         self._turn = Condition()
         self._pumping = False
+        self._followers = 0
         self._buffers: dict[int, Any] = {}
         self._retired: deque[int] = deque()
         self._busy: list[int] = []
@@ -170,9 +171,7 @@ class Channel:
             try:
                 self.pump(deadline)
             finally:
-                with self._turn:
-                    self._pumping = False
-                    self._turn.notify_all()
+                self._give_turn()
             if deadline is not None and time.monotonic() >= deadline:
                 break
         return bool(inbox)
@@ -181,17 +180,27 @@ class Channel:
         """True when it is for this thread to wait for all; False when there is news, or the time is over."""
         with self._turn:
             while self._pumping and not inbox:
-                if not self._turn.wait(None if deadline is None else _remaining(deadline)):
-                    return False
+                self._followers += 1
+                try:
+                    if not self._turn.wait(None if deadline is None else _remaining(deadline)):
+                        return False
+                finally:
+                    self._followers -= 1
             if inbox:
                 return False
             self._pumping = True
             return True
 
+    def _give_turn(self) -> None:
+        with self._turn:
+            self._pumping = False
+            if self._followers:
+                self._turn.notify_all()
+
     def pump(self, deadline: float | None) -> None:
         """Takes the events there are into their inboxes, after waiting a while for the first of them."""
         self.check_open("wait")
-        wait_ns = _nanoseconds(_LOOK_UP_SECONDS if deadline is None else min(_LOOK_UP_SECONDS, _remaining(deadline)))
+        wait_ns = _LOOK_UP_NS if deadline is None else min(_LOOK_UP_NS, _nanoseconds(_remaining(deadline)))
         for taken in range(_STRETCH):
             status = lib.paracore_next_event(self.handle, self._event, 0 if taken else wait_ns)
             if status <= 0:
@@ -238,7 +247,8 @@ class Channel:
             raise self.fault(status, "granting memory")
         self._buffers[buffer.id] = buffer
         address = int(ffi.cast("uintptr_t", buffer.address))
-        return Memory(buffer.id, address, buffer.length, self._retire)
+        view = memoryview(ffi.buffer(buffer.address, buffer.length)).cast("B")
+        return Memory(buffer.id, address, view, self._retire)
 
     def _limit_in_the_way(self) -> QuotaExceeded:
         """Which of the domain's limits forbids one more buffer."""

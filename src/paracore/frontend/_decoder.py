@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paracore._errors import StateError
-from paracore._native._frontend import ffi
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._picture import Format
 from paracore.frontend._running import Running, deadline_of
@@ -14,16 +13,10 @@ from paracore.frontend._running import Running, deadline_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from paracore.frontend._buffers import Region
     from paracore.frontend._packet import Packet
     from paracore.frontend._picture import Picture
 
-__all__ = ["Decoder", "fill"]
-
-
-def fill(region: Region, packet: Packet) -> None:
-    """Copies an access unit into its region."""
-    ffi.memmove(ffi.cast("uint8_t *", region.memory.address + region.offset), packet.data, region.length)
+__all__ = ["Decoder"]
 
 
 class Decoder(Running[Decoding]):
@@ -76,13 +69,14 @@ class Decoder(Running[Decoding]):
         state = self._state
         state.check()
         length = memoryview(packet.data).nbytes
-        while (request := state.arena_request(length)) is not None:
-            self._grant(request)
-            state.check()
         region = state.reserve(length)
         if region is None:
-            return False
-        fill(region, packet)
+            request = state.arena_request(length)
+            if request is None:
+                return False
+            self._grant(request)
+            return self._accept(packet)
+        region.fill(packet.data)
         state.submit(region, packet)
         return True
 

@@ -65,7 +65,8 @@ class Decoding(Session):
         self._arena: Arena | None = None
         self._depth = max(BATCH, min(INPUT_DEPTH, outstanding_limit // 4))
         self._span_limit = min(outstanding_limit, SPANS_MAX) - self._depth
-        self._filled = False
+        self._mark = self._depth
+        self._enough = SPANS_MAX
         self._series = 0
         self._series_count = 0
         self._wanted = 0
@@ -85,8 +86,7 @@ class Decoding(Session):
 
         They are given in batches, so that not each of them wakes the backend.
         """
-        self._filled = len(self._inputs) > (self._depth - BATCH if self._filled else self._depth - 1)
-        return self._filled
+        return len(self._inputs) >= self._mark
 
     @property
     def blocked(self) -> bool:
@@ -95,14 +95,18 @@ class Decoding(Session):
 
     def reserve(self, length: int) -> Region | None:
         """Room for one access unit; None while there is none."""
-        return self._arena.allocate(length) if self._arena and not self.full else None
+        if len(self._inputs) >= self._mark:
+            self._mark = self._depth - BATCH + 1
+            return None
+        self._mark = self._depth
+        return self._arena.allocate(length) if self._arena else None
 
     def arena_request(self, length: int) -> MemoryRequest | None:
         """The arena for access units of this size, when there is none large enough."""
-        if self._arena and length * 2 <= self._arena.memory.length:
+        if self.full or (self._arena and length * 2 <= self._arena.memory.length):
             return None
-        length = max(ARENA_LENGTH, aligned(length) * 4)
-        return MemoryRequest(length, read_only=True, accept=self._accept_arena, refuse=self._refuse)
+        size = max(ARENA_LENGTH, aligned(length) * 4)
+        return MemoryRequest(size, read_only=True, accept=self._accept_arena, refuse=self._refuse)
 
     def _accept_arena(self, memory: Memory) -> None:
         self._arena = Arena(memory)  # the old one lives on while regions of it are with the device
@@ -129,16 +133,12 @@ class Decoding(Session):
     @property
     def needy(self) -> bool:
         """The device has little to decode, or few spans to decode into."""
-        return len(self._inputs) <= self._depth // 2 or self._short
-
-    @property
-    def _short(self) -> bool:
-        return self.form is None or len(self._lent) < self.form.buffers_min + 2
+        return len(self._inputs) <= self._depth // 2 or len(self._lent) < self._enough
 
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
         """The spans that are missing: for a new series, or because the user holds so many."""
-        self.recycle()
-        if waiting and self._starved():
+        self._recycle()
+        if waiting and len(self._lent) < self._enough and self._starved():
             self._wanted = max(HEADROOM, self._series_count // 2)
         if not self._wanted or not self.form or self._fault:
             return None
@@ -184,10 +184,10 @@ class Decoding(Session):
     def _refuse(self, fault: Exception) -> None:
         self._fault = fault
 
-    def recycle(self) -> None:
+    def _recycle(self) -> None:
         """Lends what the user has given back, if it is of the current series."""
         returns = self.returns
-        if len(returns) < BATCH and not self._short:
+        if len(returns) < BATCH and len(self._lent) >= self._enough:
             return
         while returns:
             span = returns.popleft()
@@ -200,6 +200,7 @@ class Decoding(Session):
     def _on_source_change(self, event: video.SourceChange) -> None:
         check_format(event.format)
         self._forms[event.generation] = self.form = event.format
+        self._enough = event.format.buffers_min + 2
         while len(self._forms) > GENERATIONS:
             del self._forms[next(iter(self._forms))]
         if event.changes & video.ChangeFlag.BUFFERS or not self._series:

@@ -92,6 +92,7 @@ class Encoding(Session):
 
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
         """Spans for access units and pictures; more pictures when the user fills so many at once."""
+        self._recycle()
         if self._fault:
             return None
         if self._picture_count and self._outputs_wanted:
@@ -129,7 +130,7 @@ class Encoding(Session):
         else:
             self._fault = fault
 
-    def recycle(self) -> None:
+    def _recycle(self) -> None:
         """Lends the outputs that have been copied out of."""
         while self._returned_outputs:
             self._lend(self._returned_outputs.popleft())

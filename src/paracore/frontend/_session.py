@@ -93,7 +93,6 @@ class Session:
 
     def take_posts(self) -> list[Post]:
         """What is to be sent now, in order."""
-        self.recycle()
         posts, self._posts = self._posts, []
         return posts
 
@@ -103,11 +102,10 @@ class Session:
         return False
 
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
-        """Memory that is needed now; ``waiting`` says that without it nothing will happen."""
-        raise NotImplementedError
+        """Memory that is needed now; ``waiting`` says that without it nothing will happen.
 
-    def recycle(self) -> None:
-        """Lends the spans that have come back to the device again."""
+        First lends the spans that have come back to the device again: there may be enough of them.
+        """
         raise NotImplementedError
 
     def drain(self) -> None:

@@ -74,7 +74,8 @@ class Device:
         self.granted.append(length)
         block = ctypes.create_string_buffer(length)
         self._keep.append(block)
-        return Memory(len(self.granted), ctypes.addressof(block), length, self.retired.append)
+        view = memoryview(block).cast("B")
+        return Memory(len(self.granted), ctypes.addressof(block), view, self.retired.append)
 
     def write(self, span, octets):
         ctypes.memmove(ctypes.addressof(self._keep[span.buffer - 1]) + span.offset, octets, len(octets))

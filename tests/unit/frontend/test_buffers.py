@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from paracore.frontend._buffers import Arena, Memory, spans_of
 
 
 def make_memory(length, retired=None):
-    return Memory(1, 1 << 20, length, (retired if retired is not None else []).append)
+    return Memory(1, 1 << 20, memoryview(bytearray(length)), (retired if retired is not None else []).append)
 
 
 def test_spans_lie_aligned_one_after_another():
@@ -78,3 +80,12 @@ def test_regions_never_overlap(steps):
 def test_a_region_is_never_empty(length):
     arena = Arena(make_memory(1024))
     assert arena.allocate(length).offset < arena.allocate(1).offset
+
+
+@pytest.mark.parametrize("data", [b"abc", bytearray(b"abc"), memoryview(b"xabcx")[1:4], array("h", b"abc".ljust(4))])
+def test_a_region_is_filled(data):
+    arena = Arena(make_memory(1024))
+    arena.allocate(10)
+    region = arena.allocate(memoryview(data).nbytes)
+    region.fill(data)
+    assert bytes(arena.memory.view[64:67]) == b"abc"

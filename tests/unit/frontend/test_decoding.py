@@ -31,10 +31,9 @@ def running(device):
 
 
 def submit(state, device, packet=Packet(b"unit", 7, 2)):  # noqa: B008 - immutable
-    while (request := state.arena_request(len(packet.data))) is not None:
-        request.answer(lambda: device.grant(request.length))
-    region = state.reserve(len(packet.data))
-    assert region is not None
+    while (region := state.reserve(len(packet.data))) is None:
+        request = state.arena_request(len(packet.data))
+        request.answer(lambda request=request: device.grant(request.length))
     state.submit(region, packet)
 
 
@@ -62,12 +61,11 @@ def test_it_is_full_until_a_batch_has_come_back(state, device):
     for _ in range(INPUT_DEPTH):
         assert not state.full
         submit(state, device)
-    assert state.full
     device.serve()
-    for _ in range(BATCH - 1):
-        device.done()
+    for _ in range(BATCH):
         assert state.full
-    device.done()
+        assert state.reserve(1) is None
+        device.done()
     assert not state.full
 
 
