@@ -1185,7 +1185,9 @@ class _InputDoneFields(NamedTuple):
     cookie: int
     """As queued."""
     error: int
-    """0, or an `error` number: `invalid` when the codec could make nothing of it, `cancelled` after a flush."""
+    """0, or an `error` number: `invalid` when the codec could make nothing of it (with several codec threads: or
+    of one shortly before it), `cancelled` after a flush.
+    """
 
 
 _INPUT_DONE = Struct("<II")

@@ -702,8 +702,8 @@ struct paracore_video_input_done {
     /* As queued. */
     uint32_t cookie;
     /*
-     * 0, or an `error` number: `invalid` when the codec could make nothing of it, `cancelled` after
-     * a flush.
+     * 0, or an `error` number: `invalid` when the codec could make nothing of it (with several
+     * codec threads: or of one shortly before it), `cancelled` after a flush.
      */
     uint32_t error;
 };
