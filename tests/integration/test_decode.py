@@ -363,6 +363,12 @@ def test_a_forgotten_decoder_is_closed(domain, device):
         pass
 
 
+def test_a_forgotten_domain_is_closed(address):
+    domain = paracore.open(address)
+    with pytest.warns(ResourceWarning, match="Domain private"):
+        del domain
+
+
 @needs_root
 def test_a_killed_worker_is_told_within_a_second(make_backend):
     backend = make_backend(driver="libav")
@@ -387,8 +393,12 @@ def test_a_killed_worker_is_told_within_a_second(make_backend):
 
 def test_a_killed_backend_is_told_within_a_second(make_backend):
     backend = make_backend(driver="libav")
-    with paracore.open(backend.address) as domain, demux(clips.natural("carphone_pristine").path) as stream:
-        pictures = domain.devices["vpu0"].decoder(stream.codec).decode(stream)
+    with (
+        paracore.open(backend.address) as domain,
+        demux(clips.natural("carphone_pristine").path) as stream,
+        domain.devices["vpu0"].decoder(stream.codec) as decoder,
+    ):
+        pictures = decoder.decode(stream)
         view = next(pictures).planes[0]
         backend.kill()
         since = time.monotonic()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
@@ -75,6 +76,10 @@ class Domain:
         for session in list(self._sessions):
             session.close()
         self._channel.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_channel") and not self._channel.closed:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
 
     def __enter__(self) -> Self:
         return self

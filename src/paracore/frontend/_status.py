@@ -46,8 +46,11 @@ def backend_status(address: str | os.PathLike[str], *, timeout: float = 10.0) ->
 
 def _ask(wire: socket.socket, request: Payload) -> tuple[memoryview, list[int]]:
     """Makes one call of the link class."""
-    wire.sendall(message(request.OPCODE, REQUEST, 0, 1, request.pack()))
-    octets, descriptors, _, _ = socket.recv_fds(wire, MESSAGE_MAX, 1)
+    try:
+        wire.sendall(message(request.OPCODE, REQUEST, 0, 1, request.pack()))
+        octets, descriptors, _, _ = socket.recv_fds(wire, MESSAGE_MAX, 1)
+    except OSError as error:
+        raise departure(link.Refusal.NONE) from error
     if not octets:
         raise departure(link.Refusal.NONE)
     header, payload = split(octets)

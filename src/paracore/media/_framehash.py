@@ -3,7 +3,8 @@
 
 The lines equal those of ``ffmpeg -i IN -map 0:v -fps_mode passthrough -f framemd5 -``: one line for each
 picture, timestamps counted in pictures at the stream's rate from the container's start, and the MD5
-sum of the visible samples without padding. Without ``-fps_mode passthrough`` ffmpeg drops pictures that
+sum of the visible samples without padding. ffmpeg is to be told ``-noautorotate`` for a stream that was filmed
+sideways: pictures are hashed as they were decoded. Without ``-fps_mode passthrough`` ffmpeg drops pictures that
 are closer together than the stream's rate; the lines are the same for all others. Of the header
 only ``#software`` differs.
 """
