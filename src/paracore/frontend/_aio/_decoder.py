@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A decoder in an event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paracore.frontend._aio._running import AsyncRunning, each
+from paracore.frontend._decoding import Decoding
+from paracore.frontend._picture import Format
+from paracore.frontend._running import deadline_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+    from paracore.frontend._packet import Packet
+    from paracore.frontend._picture import Picture
+
+__all__ = ["AsyncDecoder"]
+
+
+class AsyncDecoder(AsyncRunning[Decoding]):
+    """A decoding session; see ``paracore.Decoder``."""
+
+    async def decode(self, packets: Iterable[Packet] | AsyncIterable[Packet]) -> AsyncIterator[Picture]:
+        """Decodes a whole stream, up to its last picture; may be used again for the next."""
+        pictures = self._state.pictures
+        async for packet in each(packets):
+            while not await self._try_send(packet):
+                if not pictures:
+                    await self._wait(None)
+                while pictures:
+                    yield pictures.popleft()
+            while pictures:
+                yield pictures.popleft()
+        await self.drain()
+        while (picture := await self.receive()) is not None:
+            yield picture
+
+    async def send(self, packet: Packet) -> None:
+        """Gives the device one access unit; waits while it has enough of them.
+
+        When the device lacks room for pictures, this waits for another task to receive some.
+        """
+        while not await self._try_send(packet):
+            await self._wait(None)
+
+    async def _try_send(self, packet: Packet) -> bool:
+        self._check_open()
+        state = self._state
+        state.check()
+        length = memoryview(packet.data).nbytes
+        async with self._serving:
+            while (region := state.reserve(length)) is None:
+                request = state.arena_request(length)
+                if request is None:
+                    return False
+                await self._grant(request)
+                state.check()
+        region.fill(packet.data)
+        state.submit(region, packet)
+        await self._serve()
+        return True
+
+    async def receive(self, timeout: float | None = None) -> Picture | None:  # noqa: ASYNC109 - as the synchronous one
+        """The next picture in the order of showing; None when the time is over, or ``drained``."""
+        state, deadline = self._state, deadline_of(timeout)
+        self._check_open()
+        while not state.pictures:
+            if state.drained:
+                return None
+            try:
+                await self._wait(deadline)
+            except TimeoutError:
+                break
+        return state.pictures.popleft() if state.pictures else None
+
+    @property
+    def format(self) -> Format | None:
+        """What the stream looks like at its head; None before the decoder has met its first format."""
+        return Format.of_wire(self._state.form) if self._state.form else None
+
+    @property
+    def refused(self) -> int:
+        """Access units of which the codec could make nothing."""
+        return self._state.refused
