@@ -37,7 +37,7 @@ def main() -> int:
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     setting = Setting(arguments.pairs or (5 if arguments.quick else 9), arguments.quick, ROOT / "build" / "clips")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 100)
     noise = Noise()
     names = arguments.only or list(_BENCHMARKS)
     run = _Run(setting, console, len(names))
