@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Backend", "Member"]
 
 _PROGRAM = Path(sys.executable).with_name("paracore")
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 _START_SECONDS = 20.0
 
 
@@ -66,7 +67,10 @@ class Backend:
         configuration.write_text(_configuration(self.socket, device, members, options or {}), encoding="utf-8")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [_PROGRAM, "serve", "--config", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*_DIES_WITH_US, _PROGRAM, "serve", "--config", configuration],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self._wait()
 
