@@ -8,6 +8,8 @@
 
 #include <libavutil/error.h>
 
+#include "clock.h"
+
 /* --- completions ---------------------------------------------------------------------------- */
 
 bool paracore_stopped(const struct paracore_codec *codec)
@@ -23,11 +25,17 @@ bool paracore_stopping(struct paracore_codec *codec)
     return stopped;
 }
 
-/* What came of one unit is told at once, so that it costs the worker one wake-up; but before anybody waits. */
+/*
+ * What came of one unit is told together, and while further units wait what came of several: a wake-up of the worker
+ * costs as much as a small picture. But all is told before anybody waits, and no later than TELL_NS and a unit after.
+ */
+#define TELL_NS (5 * PARACORE_NS_PER_MS)
+
 static void notify(struct paracore_codec *codec)
 {
     if (!codec->untold)
         return;
+    codec->told_at = paracore_now();
     ssize_t written = write(codec->options.notify, &(uint64_t){1}, sizeof(uint64_t));
     (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
     codec->untold = false;
@@ -133,7 +141,8 @@ static struct slip *next(struct paracore_codec *codec)
     struct slip *slip = NULL;
     pthread_mutex_lock(&codec->lock);
     codec->in_unit = false;
-    notify(codec);
+    if (paracore_now() - codec->told_at >= TELL_NS)
+        notify(codec);
     while (!codec->closing && !(slip = codec->flushing ? NULL : TAILQ_FIRST(&codec->inputs))) {
         if (codec->flushing)
             rest(codec);

@@ -82,6 +82,7 @@ struct paracore_codec {
     bool flushing, closing;
     bool in_unit; /* the session's thread is at one unit, and tells of what comes of it when it is done */
     bool untold;  /* completions wait that the worker was not told of */
+    uint64_t told_at; /* when it was told last, of the monotonic clock */
     struct paracore_picture_format told; /* the newest format that the domain was told of */
     uint32_t generation;                 /* of it; 0: none yet */
     struct paracore_picture_format shown; /* of the pictures now coming out */
