@@ -74,7 +74,10 @@ check: setup ## style, types, layers, generated files, spelling
 	@$(VENV)/bin/codespell
 
 test: setup $(STAMPS)/debian-test ## all tests, in C under the sanitizers too
-	@$(PYTHON) -m pytest $(ARGS)
+	$(SAY) 'protocol: every branch'
+	@$(PYTHON) -m pytest -q tests/unit/protocol --cov paracore.protocol --cov-branch --cov-fail-under 100 --cov-report=
+	$(SAY) 'everything else'
+	@$(PYTHON) -m pytest --ignore tests/unit/protocol $(ARGS)
 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
