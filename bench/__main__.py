@@ -36,7 +36,7 @@ def main() -> int:
     arguments = _parse()
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    setting = Setting(arguments.pairs or (5 if arguments.quick else 9), arguments.quick, ROOT / "build" / "clips")
+    setting = Setting(arguments.pairs or (5 if arguments.quick else 7), arguments.quick, ROOT / "build" / "clips")
     console = Console(width=None if sys.stdout.isatty() else 100)
     noise = Noise()
     names = arguments.only or list(_BENCHMARKS)

@@ -20,10 +20,10 @@ _DOMAINS = 8
 
 def _decode(setting: Setting, name: str, height: int, threads: int, *, client: str = "python") -> Result:
     """One domain and one plain decoder in turns."""
-    path = setting.clip(height).path
-    plain = Job(setting.program("plain-decode", path, threads))
+    path, wanted = setting.clip(height).path, 100 if setting.quick else 0
+    plain = Job(setting.program("plain-decode", path, threads, wanted))
     with setting.backend() as backend:
-        arguments = (backend.socket, path, threads)
+        arguments = (backend.socket, path, threads, wanted)
         words = (
             setting.client("decode", *arguments)
             if client == "python"
@@ -58,7 +58,7 @@ def decode_8_domains(setting: Setting) -> Iterator[Result]:
     """Eight domains together beside eight plain decoders together, one codec thread each."""
     if setting.domains_max < _DOMAINS:
         return
-    path, wanted = setting.clip(1080).path, 60 if setting.quick else 0
+    path, wanted = setting.clip(1080).path, 60 if setting.quick else 250
     plain = [Job(setting.program("plain-decode", path, 1, wanted))] * _DOMAINS
     with setting.backend(_DOMAINS) as backend:
         words = setting.client("decode", backend.socket, path, 1, wanted)

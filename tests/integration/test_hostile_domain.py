@@ -4,6 +4,7 @@
 import array
 import os
 import socket
+from contextlib import ExitStack
 
 from paracore import TransportBroken
 from paracore.classes import core, link
@@ -26,21 +27,19 @@ def test_descriptors_that_nobody_asked_for(backend):
     with backend.connect() as channel:
         limits_of(channel)
         before = descriptors(supervisor)
-        gifts = [os.dup(2) for _ in range(GIFTS)]
-        kept = []
-        for octets in (HELLO, b"x", b"x" * 5000, HELLO):
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            sock.connect(backend.address)
-            give(sock, octets, gifts)
-            kept.append(sock)
-        limits_of(channel)
-        assert backend.domain()["held"]["connections"] >= 1
-        assert descriptors(supervisor) <= before + len(kept)
-        for sock in kept:
-            sock.close()
-        for gift in gifts:
-            os.close(gift)
-        wait_until(lambda: descriptors(supervisor) == before, "nothing of it is left")
+        with ExitStack() as held:
+            gifts = [os.dup(2) for _ in range(GIFTS)]
+            for gift in gifts:
+                held.callback(os.close, gift)
+            senders = [held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) for _ in range(4)]
+            for sock, octets in zip(senders, (HELLO, b"x", b"x" * 5000, HELLO), strict=True):
+                sock.connect(backend.address)
+                give(sock, octets, gifts)
+            limits_of(channel)
+            assert backend.domain()["held"]["connections"] >= 1
+            # The connection that has just asked for the state may still be one of them.
+            wait_until(lambda: descriptors(supervisor) <= before + len(senders), "a descriptor for each connection")
+        wait_until(lambda: descriptors(supervisor) <= before, "nothing of it is left")
         Stream(channel).play(5)
 
 

@@ -22,7 +22,6 @@ __all__ = ["REAL", "Clip", "natural_clip", "prepare_clips", "zoomed_clip"]
 
 REAL = ("bigbuckbunny", "bikes")
 
-_SECONDS = 10
 _FPS = 25
 
 
@@ -44,14 +43,14 @@ def natural_clip(name: str) -> Clip:
     return Clip(name, path)
 
 
-def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str) -> Clip:
+def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str, *, seconds: int = 10) -> Clip:
     """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept."""
-    name = f"{source}-{height}"
+    name = f"{source}-{height}" if seconds == 10 else f"{source}-{height}-{seconds}s"
     path = folder.resolve() / f"{name}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
-        _ffmpeg(_zoom(natural_clip(source).path, unfinished, width, height, bitrate))
+        _ffmpeg(_zoom(natural_clip(source).path, unfinished, width, height, bitrate, seconds))
         unfinished.rename(path)
     return Clip(name, path)
 
@@ -65,12 +64,12 @@ def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None
     return clips
 
 
-def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str) -> list[str]:
-    # Large enough to fill the picture, then growing by a twentieth per second: every block moves all the time.
-    fill = f"max({width},{height}*iw/ih)*(1+t/20)/2"
+def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str, seconds: int) -> list[str]:
+    # Large enough to fill the picture, then growing by half until the end: every block moves all the time.
+    fill = f"max({width},{height}*iw/ih)*(1+t/{2 * seconds})/2"
     grow = f"scale=w='trunc({fill})*2':h='trunc(({fill})*ih/iw+1)*2':eval=frame:flags=bicubic,crop={width}:{height}"
     return [
-        *("-stream_loop", "-1", "-i", str(source), "-t", str(_SECONDS)),
+        *("-stream_loop", "-1", "-i", str(source), "-t", str(seconds)),
         *("-an", "-vf", f"{grow},setsar=1", "-r", str(_FPS), "-pix_fmt", "yuv420p"),
         *("-c:v", "libx264", "-preset", "faster", "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate),
         *("-g", "50", "-bf", "2", "-f", "mp4", str(target)),
