@@ -23,7 +23,9 @@ _BITRATE, _GOP = 2_000_000, 50
 def encode_720p(setting: Setting) -> Iterator[Result]:
     """720p by libx264, preset veryfast, one codec thread. Each program reads its pictures from a raw file."""
     raw = _raw_pictures(setting)
-    options = ["preset=veryfast", f"b={_BITRATE}", f"g={_GOP}", "threads=1", "forced-idr=1"]
+    # The driver keeps x264's buffer model on, two seconds wide: only then does a new bit rate take effect in mid-stream.
+    model = [f"maxrate={2 * _BITRATE}", f"bufsize={2 * _BITRATE}"]
+    options = ["preset=veryfast", f"b={_BITRATE}", *model, f"g={_GOP}", "threads=1", "forced-idr=1"]
     plain = Job(setting.program("plain-encode", raw, _WIDTH, _HEIGHT, *options))
     with setting.backend() as backend:
         ours = Job(setting.client("encode", backend.socket, raw, _WIDTH, _HEIGHT, _BITRATE, _GOP), setting.gid())
