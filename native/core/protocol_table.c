@@ -131,6 +131,10 @@ static const struct paracore_rule rules_link_channel_open[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_link_channel_open_reply[] = {
+    {PARACORE_RULE_ZERO, 12, 4, NULL},
+};
+
 static const struct paracore_rule rules_link_grant[] = {
     {PARACORE_RULE_FLAGS, 8, 4, set_buffer_flag},
     {PARACORE_RULE_ZERO, 12, 4, NULL},
@@ -149,6 +153,10 @@ static const struct paracore_rule rules_link_goodbye[] = {
     {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
+static const struct paracore_rule rules_worker_channel_add[] = {
+    {PARACORE_RULE_ZERO, 12, 4, NULL},
+};
+
 static const struct paracore_rule rules_worker_channel_remove[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
@@ -160,6 +168,33 @@ static const struct paracore_rule rules_worker_map[] = {
 
 static const struct paracore_rule rules_worker_channel_removed[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_bridge_connect_reply[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+    {PARACORE_RULE_TEXT, 8, 32, NULL},
+};
+
+static const struct paracore_rule rules_bridge_channel_open[] = {
+    {PARACORE_RULE_ZERO, 12, 4, NULL},
+};
+
+static const struct paracore_rule rules_bridge_channel_open_reply[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_bridge_grant[] = {
+    {PARACORE_RULE_FLAGS, 4, 4, set_buffer_flag},
+    {PARACORE_RULE_ZERO, 20, 4, NULL},
+};
+
+static const struct paracore_rule rules_bridge_revoke[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_bridge_goodbye[] = {
+    {PARACORE_RULE_ENUM, 0, 4, set_refusal},
+    {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
 static const struct paracore_rule rules_failure[] = {
@@ -241,7 +276,7 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {40, false, 0, 2, rules_link_hello_reply}},
     {PARACORE_OP_LINK_CHANNEL_OPEN, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.channel_open",
      {8, false, 0, 1, rules_link_channel_open},
-     {8, false, 0, 0, NULL}},
+     {16, false, 0, 1, rules_link_channel_open_reply}},
     {PARACORE_OP_LINK_GRANT, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.grant",
      {16, false, 0, 2, rules_link_grant},
      {8, false, 0, 1, rules_link_grant_reply}},
@@ -255,7 +290,7 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {8, false, 0, 2, rules_link_goodbye},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_CHANNEL_ADD, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_add",
-     {8, false, 0, 0, NULL},
+     {16, false, 0, 1, rules_worker_channel_add},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_CHANNEL_REMOVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_remove",
      {8, false, 0, 1, rules_worker_channel_remove},
@@ -274,5 +309,23 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {8, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_CHANNEL_REMOVED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_removed",
      {8, false, 0, 1, rules_worker_channel_removed},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
+     {16, false, 0, 0, NULL},
+     {40, false, 0, 2, rules_bridge_connect_reply}},
+    {PARACORE_OP_BRIDGE_CHANNEL_OPEN, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.channel_open",
+     {16, false, 0, 1, rules_bridge_channel_open},
+     {8, false, 0, 1, rules_bridge_channel_open_reply}},
+    {PARACORE_OP_BRIDGE_GRANT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.grant",
+     {24, false, 0, 2, rules_bridge_grant},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_BRIDGE_REVOKE, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.revoke",
+     {8, false, 0, 1, rules_bridge_revoke},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_BRIDGE_DISCONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.disconnect",
+     {0, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_BRIDGE_GOODBYE, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_EVENT, false, "bridge.goodbye",
+     {8, false, 0, 2, rules_bridge_goodbye},
      {0, false, 0, 0, NULL}},
 };

@@ -144,7 +144,7 @@ class WorkerEnd:
 
     def channel_add(self, channel: int, ring_order: int, descriptors: ChannelDescriptors) -> None:
         """Passes a channel; the descriptors stay the caller's."""
-        self._send_event(worker.ChannelAdd(channel, ring_order), descriptors)
+        self._send_event(worker.ChannelAdd(channel, ring_order, 0), descriptors)
 
     def channel_remove(self, channel: int) -> None:
         """Takes a channel away, and ends a worker that does not let go of it."""

@@ -24,6 +24,7 @@ __all__ = [
     "Error",
     "Failure",
     "Limit",
+    "Refusal",
 ]
 
 
@@ -73,6 +74,27 @@ class Limit(IntEnum):
     """Octets granted by the domain."""
     OUTSTANDING = 5
     """Calls and queued buffers of a channel that are not yet answered."""
+
+
+class Refusal(IntEnum):
+    """Why the backend ends or refuses a connection."""
+
+    NONE = 0
+    """Not refused."""
+    UNKNOWN_PEER = 1
+    """The peer's credentials match no domain of the configuration."""
+    VERSION = 2
+    """No protocol version in common."""
+    LIMIT = 3
+    """A limit of the domain."""
+    PROTOCOL = 4
+    """The peer broke the protocol."""
+    WORKER_LOST = 5
+    """The domain's worker died."""
+    SHUTDOWN = 6
+    """The backend is stopping."""
+    DETACHED = 7
+    """The administrator detached the domain."""
 
 
 class BufferFlag(IntFlag, boundary=STRICT):

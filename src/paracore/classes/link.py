@@ -10,12 +10,11 @@ To make it again: make gen
 
 from __future__ import annotations
 
-from enum import IntEnum
 from struct import Struct
 from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
-from paracore.classes._common import BufferFlag, Error, Failure, Limit
+from paracore.classes._common import BufferFlag, Error, Failure, Limit, Refusal
 from paracore.classes._payload import Kind, MessageType, malformed, name_octets, name_text, unsendable, zero
 
 if TYPE_CHECKING:
@@ -43,27 +42,6 @@ __all__ = [
     "Status",
     "StatusReply",
 ]
-
-
-class Refusal(IntEnum):
-    """Why the backend ends or refuses a connection."""
-
-    NONE = 0
-    """Not refused."""
-    UNKNOWN_PEER = 1
-    """The peer's credentials match no domain of the configuration."""
-    VERSION = 2
-    """No protocol version in common."""
-    LIMIT = 3
-    """A limit of the domain."""
-    PROTOCOL = 4
-    """The peer broke the protocol."""
-    WORKER_LOST = 5
-    """The domain's worker died."""
-    SHUTDOWN = 6
-    """The backend is stopping."""
-    DETACHED = 7
-    """The administrator detached the domain."""
 
 
 class _HelloFields(NamedTuple):
@@ -190,9 +168,11 @@ class _ChannelOpenReplyFields(NamedTuple):
     """For logs."""
     ring_order: int
     """log2 of the ring pages given."""
+    port: int
+    """The event channel's port, for both doorbells; 0 when they are eventfds."""
 
 
-_CHANNEL_OPEN_REPLY = Struct("<II")
+_CHANNEL_OPEN_REPLY = Struct("<IIII")
 
 
 class ChannelOpenReply(_ChannelOpenReplyFields):
@@ -202,12 +182,12 @@ class ChannelOpenReply(_ChannelOpenReplyFields):
     OPCODE: ClassVar[int] = 0x7002
     NAME: ClassVar[str] = "channel_open_reply"
     KIND: ClassVar[Kind] = Kind.REPLY
-    SIZE: ClassVar[int] = 8
+    SIZE: ClassVar[int] = 16
 
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _CHANNEL_OPEN_REPLY.pack(self.channel, self.ring_order)
+            return _CHANNEL_OPEN_REPLY.pack(self.channel, self.ring_order, self.port, 0)
         except (StructError, ValueError) as error:
             raise unsendable("link.channel_open_reply", error) from None
 
@@ -215,8 +195,9 @@ class ChannelOpenReply(_ChannelOpenReplyFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            channel, ring_order = _CHANNEL_OPEN_REPLY.unpack(payload)
-            return cls(channel, ring_order)
+            channel, ring_order, port, reserved0 = _CHANNEL_OPEN_REPLY.unpack(payload)
+            zero(reserved0)
+            return cls(channel, ring_order, port)
         except (StructError, ValueError) as error:
             raise malformed("link.channel_open_reply", error) from None
 

@@ -48,9 +48,11 @@ class _ChannelAddFields(NamedTuple):
     """Its number."""
     ring_order: int
     """log2 of the ring pages."""
+    port: int
+    """The event channel's port, for both doorbells; 0 when they are eventfds."""
 
 
-_CHANNEL_ADD = Struct("<II")
+_CHANNEL_ADD = Struct("<IIII")
 
 
 class ChannelAdd(_ChannelAddFields):
@@ -62,12 +64,12 @@ class ChannelAdd(_ChannelAddFields):
     OPCODE: ClassVar[int] = 0x7101
     NAME: ClassVar[str] = "channel_add"
     KIND: ClassVar[Kind] = Kind.EVENT
-    SIZE: ClassVar[int] = 8
+    SIZE: ClassVar[int] = 16
 
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _CHANNEL_ADD.pack(self.channel, self.ring_order)
+            return _CHANNEL_ADD.pack(self.channel, self.ring_order, self.port, 0)
         except (StructError, ValueError) as error:
             raise unsendable("worker.channel_add", error) from None
 
@@ -75,8 +77,9 @@ class ChannelAdd(_ChannelAddFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            channel, ring_order = _CHANNEL_ADD.unpack(payload)
-            return cls(channel, ring_order)
+            channel, ring_order, port, reserved0 = _CHANNEL_ADD.unpack(payload)
+            zero(reserved0)
+            return cls(channel, ring_order, port)
         except (StructError, ValueError) as error:
             raise malformed("worker.channel_add", error) from None
 

@@ -132,7 +132,7 @@ def hello(connection: Connection, header: Header, _payload: bytes) -> None:
 def channel_open(connection: Connection, header: Header, _payload: bytes) -> None:
     pages = connection.open_rings()
     fds = [pages, connection.doorbell_in, connection.doorbell_out]
-    socket.send_fds(connection.socket, [reply(header, link.ChannelOpenReply(1, RING_ORDER).pack())], fds)
+    socket.send_fds(connection.socket, [reply(header, link.ChannelOpenReply(1, RING_ORDER, 0).pack())], fds)
     os.close(pages)
     connection.backend.connected.put(connection)
 

@@ -106,7 +106,7 @@ def wrong_opens() -> dict[str, object]:
 
     def with_fds(*fds: int, order: int = RING_ORDER):
         def answer(connection, header, _payload):
-            socket.send_fds(connection.socket, [reply(header, link.ChannelOpenReply(1, order).pack())], list(fds))
+            socket.send_fds(connection.socket, [reply(header, link.ChannelOpenReply(1, order, 0).pack())], list(fds))
             for fd in set(fds):
                 os.close(fd)
 

@@ -63,7 +63,7 @@ class Place:
         mapping = self.pages.map(made.pages, mapping_size(ORDER), read_only=False)
         view = mapping.view()
         format_page(view, ORDER)
-        self.tell(worker.ChannelAdd(number, ORDER), made)
+        self.tell(worker.ChannelAdd(number, ORDER, 0), made)
         self.rings[number] = Ring(view, ORDER, Role.FRONTEND), os.dup(made.doorbell_in)
         self.made.append((mapping, view))
         for descriptor in made:

@@ -58,6 +58,7 @@ enum paracore_class {
     PARACORE_CLASS_VIDEO = 1,
     PARACORE_CLASS_LINK = 112,
     PARACORE_CLASS_WORKER = 113,
+    PARACORE_CLASS_BRIDGE = 114,
 };
 
 enum paracore_opcode {
@@ -96,6 +97,12 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_VIOLATION = 0x7105,
     PARACORE_OP_WORKER_REPORT = 0x7106,
     PARACORE_OP_WORKER_CHANNEL_REMOVED = 0x7107,
+    PARACORE_OP_BRIDGE_CONNECT = 0x7201,
+    PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
+    PARACORE_OP_BRIDGE_GRANT = 0x7203,
+    PARACORE_OP_BRIDGE_REVOKE = 0x7204,
+    PARACORE_OP_BRIDGE_DISCONNECT = 0x7205,
+    PARACORE_OP_BRIDGE_GOODBYE = 0x7206,
 };
 
 /* --- enumerations ----------------------------------------------------------------------------- */
@@ -799,6 +806,9 @@ struct paracore_link_channel_open_reply {
     uint32_t channel;
     /* log2 of the ring pages given. */
     uint32_t ring_order;
+    /* The event channel's port, for both doorbells; 0 when they are eventfds. */
+    uint32_t port;
+    uint32_t reserved0;
 };
 
 /*
@@ -850,6 +860,9 @@ struct paracore_worker_channel_add {
     uint32_t channel;
     /* log2 of the ring pages. */
     uint32_t ring_order;
+    /* The event channel's port, for both doorbells; 0 when they are eventfds. */
+    uint32_t port;
+    uint32_t reserved0;
 };
 
 /*
@@ -910,6 +923,81 @@ struct paracore_worker_channel_removed {
     /* Its number. */
     uint32_t channel;
     uint32_t reserved0;
+};
+
+/* bridge.connect, a call: A process has come. The connection's number must not be in use. */
+struct paracore_bridge_connect {
+    /* Oldest protocol version that it speaks. */
+    uint32_t version_min;
+    /* Newest. */
+    uint32_t version_max;
+    /* Its number in the guest, for logs. */
+    uint32_t process;
+    /* Its user in the guest, for logs. */
+    uint32_t user;
+};
+
+/* Reply to bridge.connect. */
+struct paracore_bridge_connect_reply {
+    /* The newest both speak. */
+    uint32_t version;
+    uint32_t reserved0;
+    /* The name the backend knows the domain by. */
+    char domain[32];
+};
+
+/*
+ * bridge.channel_open, a call: Opens the connection's channel on pages that the guest has
+ * formatted.
+ */
+struct paracore_bridge_channel_open {
+    /* log2 of the ring pages. */
+    uint32_t ring_order;
+    /* Names the interface page and the ring pages. */
+    uint32_t directory;
+    /* The guest's event-channel port, unbound until now. */
+    uint32_t port;
+    uint32_t reserved0;
+};
+
+/* Reply to bridge.channel_open. */
+struct paracore_bridge_channel_open_reply {
+    /* For logs. */
+    uint32_t channel;
+    uint32_t reserved0;
+};
+
+/* bridge.grant, a call: Tells of granted pages, so that the worker can have them mapped. */
+struct paracore_bridge_grant {
+    /*
+     * Names the pages in `core.buffer_attach`; chosen by the daemon, not used twice in a
+     * connection. Never 0.
+     */
+    uint32_t grant;
+    /* What the backend may do with them. */
+    uint32_t flags;
+    /* Octets; a multiple of `page_size`. */
+    uint64_t length;
+    /* Names the pages. */
+    uint32_t directory;
+    uint32_t reserved0;
+};
+
+/* bridge.revoke, a call: Takes a grant back; `busy` while the backend has it mapped. */
+struct paracore_bridge_revoke {
+    /* From `grant`. */
+    uint32_t grant;
+    uint32_t reserved0;
+};
+
+/*
+ * bridge.goodbye, a event: The connection is over, and why. Only `disconnect` is served after it.
+ */
+struct paracore_bridge_goodbye {
+    /* Why. */
+    uint32_t reason;
+    /* With `limit`: which. */
+    uint32_t limit;
 };
 
 /* --- proof that nothing is padded ------------------------------------------------------------- */
@@ -1087,9 +1175,11 @@ PARACORE_PROVE(offsetof(struct paracore_link_hello_reply, domain) == 8);
 PARACORE_PROVE(sizeof(struct paracore_link_channel_open) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_channel_open, ring_order) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_channel_open, reserved0) == 4);
-PARACORE_PROVE(sizeof(struct paracore_link_channel_open_reply) == 8);
+PARACORE_PROVE(sizeof(struct paracore_link_channel_open_reply) == 16);
 PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, ring_order) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, port) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_channel_open_reply, reserved0) == 12);
 PARACORE_PROVE(sizeof(struct paracore_link_grant) == 16);
 PARACORE_PROVE(offsetof(struct paracore_link_grant, length) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_grant, flags) == 8);
@@ -1105,9 +1195,11 @@ PARACORE_PROVE(offsetof(struct paracore_link_status_reply, length) == 0);
 PARACORE_PROVE(sizeof(struct paracore_link_goodbye) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, reason) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, limit) == 4);
-PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, ring_order) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, port) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, reserved0) == 12);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_remove) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_remove, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_remove, reserved0) == 4);
@@ -1129,6 +1221,35 @@ PARACORE_PROVE(offsetof(struct paracore_worker_report_reply, length) == 0);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_removed) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect, process) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect, user) == 12);
+PARACORE_PROVE(sizeof(struct paracore_bridge_connect_reply) == 40);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect_reply, version) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect_reply, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_bridge_connect_reply, domain) == 8);
+PARACORE_PROVE(sizeof(struct paracore_bridge_channel_open) == 16);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open, ring_order) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open, directory) == 4);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open, port) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_bridge_channel_open_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open_reply, channel) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_channel_open_reply, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_bridge_grant) == 24);
+PARACORE_PROVE(offsetof(struct paracore_bridge_grant, grant) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_grant, flags) == 4);
+PARACORE_PROVE(offsetof(struct paracore_bridge_grant, length) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_grant, directory) == 16);
+PARACORE_PROVE(offsetof(struct paracore_bridge_grant, reserved0) == 20);
+PARACORE_PROVE(sizeof(struct paracore_bridge_revoke) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_revoke, grant) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_revoke, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_bridge_goodbye) == 8);
+PARACORE_PROVE(offsetof(struct paracore_bridge_goodbye, reason) == 0);
+PARACORE_PROVE(offsetof(struct paracore_bridge_goodbye, limit) == 4);
 
 #undef PARACORE_PROVE
 
