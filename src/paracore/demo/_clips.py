@@ -50,7 +50,7 @@ def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
-        _ffmpeg(_zoom(natural_clip(source).path, unfinished, width, height, bitrate, seconds))
+        _ffmpeg(_zoom(natural_clip(source).path, unfinished, (width, height), bitrate, seconds))
         unfinished.rename(path)
     return Clip(name, path)
 
@@ -64,7 +64,8 @@ def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None
     return clips
 
 
-def _zoom(source: Path, target: Path, width: int, height: int, bitrate: str, seconds: int) -> list[str]:
+def _zoom(source: Path, target: Path, size: tuple[int, int], bitrate: str, seconds: int) -> list[str]:
+    width, height = size
     # Large enough to fill the picture, then growing by half until the end: every block moves all the time.
     fill = f"max({width},{height}*iw/ih)*(1+t/{2 * seconds})/2"
     grow = f"scale=w='trunc({fill})*2':h='trunc(({fill})*ih/iw+1)*2':eval=frame:flags=bicubic,crop={width}:{height}"

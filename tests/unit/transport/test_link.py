@@ -152,7 +152,7 @@ def test_a_wide_range_of_versions_is_met(pair):
 def test_a_channel_is_handed_out(pair):
     flags, payload, descriptors = pair.open()
     assert flags == REPLY
-    assert link.ChannelOpenReply.unpack(payload) == (17, 2)
+    assert link.ChannelOpenReply.unpack(payload) == (17, 2, 0)
     assert len(descriptors) == 3
     pair.pages.map(descriptors[0], mapping_size(2), read_only=False)
     for descriptor in descriptors:
