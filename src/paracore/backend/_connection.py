@@ -14,9 +14,9 @@ import traceback
 from typing import TYPE_CHECKING, Final, Protocol
 
 from paracore._errors import RemoteProtocolError
-from paracore.backend._rate import BoundedLog
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
+from paracore.transport._rate import BoundedLog
 
 if TYPE_CHECKING:
     from paracore.backend._domain import Domain

@@ -13,10 +13,10 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
-from paracore.backend._quota import Quota
-from paracore.backend._rate import BoundedLog, Bucket
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
+from paracore.transport._quota import Quota
+from paracore.transport._rate import BoundedLog, Bucket
 
 if TYPE_CHECKING:
     from paracore.backend._config import DomainSection

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
-from paracore.backend._rate import BoundedLog
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes.link import Refusal
 from paracore.transport import Refused
+from paracore.transport._rate import BoundedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable

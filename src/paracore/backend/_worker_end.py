@@ -17,12 +17,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
-from paracore.backend._rate import Bucket, printable
 from paracore.backend._report_reader import ReportReader
 from paracore.backend._worker_log import WorkerLog
 from paracore.classes import worker
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
 from paracore.transport import SocketWire, WireFull, failure_of
+from paracore.transport._rate import Bucket, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 
-from paracore.backend._rate import BoundedLog, printable
+from paracore.transport._rate import BoundedLog, printable
 
 __all__ = ["WorkerLog"]
 

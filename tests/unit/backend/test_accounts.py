@@ -7,8 +7,8 @@ import pytest
 
 from paracore import QuotaExceeded
 from paracore.backend._config import Limits
-from paracore.backend._quota import Quota
-from paracore.backend._rate import BoundedLog, Bucket, printable
+from paracore.transport._quota import Quota
+from paracore.transport._rate import BoundedLog, Bucket, printable
 
 
 def test_a_quota_counts_both_ways():

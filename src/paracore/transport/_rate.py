@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounded rates: a peer can make the supervisor work, or write to its log, only so often."""
+"""Bounded rates: a peer can make the other end work, or write to its log, only so often."""
 
 from __future__ import annotations
 

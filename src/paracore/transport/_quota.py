@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one domain holds of the supervisor, against its limits: channels, grants and their octets.
+"""What one domain holds, against its limits: channels, grants and their octets.
 
-Sessions and outstanding calls are counted where they are, in the worker (``_books``).
+Counted by whoever hands them out: the supervisor, and in a Xen guest the frontend daemon for all its
+processes. Sessions and outstanding calls are counted where they are, in the worker (``backend._books``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from paracore._errors import QuotaExceeded
 
-if TYPE_CHECKING:
-    from paracore.backend._config import Limits
+__all__ = ["Limits", "Quota"]
 
-__all__ = ["Quota"]
+
+class Limits(Protocol):
+    """What one domain may hold at most."""
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def buffers(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
 
 
 @dataclass(slots=True)
