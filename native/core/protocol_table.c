@@ -8,7 +8,7 @@
 #include "protocol_table.h"
 
 static const uint64_t set_error[] = {UINT64_C(0x10491826), UINT64_C(0x2000400080000080)};
-static const uint64_t set_limit[] = {UINT64_C(0x3f), UINT64_C(0x0)};
+static const uint64_t set_limit[] = {UINT64_C(0x7f), UINT64_C(0x0)};
 static const uint64_t set_device_class[] = {UINT64_C(0x2), UINT64_C(0x0)};
 static const uint64_t set_codec[] = {UINT64_C(0x1fe), UINT64_C(0x0)};
 static const uint64_t set_direction[] = {UINT64_C(0x6), UINT64_C(0x0)};
@@ -16,7 +16,7 @@ static const uint64_t set_pixel_format[] = {UINT64_C(0x3ffff), UINT64_C(0x0)};
 static const uint64_t set_field_order[] = {UINT64_C(0xf), UINT64_C(0x0)};
 static const uint64_t set_picture_type[] = {UINT64_C(0xf), UINT64_C(0x0)};
 static const uint64_t set_control[] = {UINT64_C(0x1fe), UINT64_C(0x0)};
-static const uint64_t set_refusal[] = {UINT64_C(0xff), UINT64_C(0x0)};
+static const uint64_t set_refusal[] = {UINT64_C(0x1ff), UINT64_C(0x0)};
 static const uint64_t set_open_flag[] = {UINT64_C(0x1)};
 static const uint64_t set_buffer_flag[] = {UINT64_C(0x1)};
 static const uint64_t set_input_flag[] = {UINT64_C(0x3)};
@@ -327,5 +327,8 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_GOODBYE, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_EVENT, false, "bridge.goodbye",
      {8, false, 0, 2, rules_bridge_goodbye},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_BRIDGE_PING, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.ping",
+     {0, false, 0, 0, NULL},
      {0, false, 0, 0, NULL}},
 };

@@ -10,6 +10,7 @@ static const char *const refusal_texts[] = {
     [PARACORE_REFUSAL_WORKER_LOST] = "the domain's worker died",
     [PARACORE_REFUSAL_SHUTDOWN] = "the backend is stopping",
     [PARACORE_REFUSAL_DETACHED] = "the administrator detached the domain",
+    [PARACORE_REFUSAL_NO_BACKEND] = "the guest's frontend daemon has no backend",
 };
 
 const char *paracore_refusal_text(uint32_t reason)

@@ -161,11 +161,16 @@ class QuotaExceeded(Error):  # noqa: N818 - the field's word
 
     def __init__(self, limit: str, allowed: int = 0) -> None:
         of = f" of {allowed}" if allowed else ""
-        super().__init__(
-            f"the domain's limit{of} on {limit} is reached; raise limits.{limit} in the backend's configuration"
-        )
+        remedy = _REMEDIES.get(limit, f"limits.{limit} in the backend's configuration")
+        super().__init__(f"the domain's limit{of} on {limit} is reached; raise {remedy}")
         self.limit = limit
         self.allowed = allowed
+
+
+_REMEDIES = {
+    "grants": "/sys/module/xen_gntalloc/parameters/limit in the guest, or gnttab_max_frames= of Xen",
+}
+"""What is to be raised where a limit is not one of the backend."""
 
 
 class PermissionRefused(Error):  # noqa: N818 - the field's word

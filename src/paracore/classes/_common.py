@@ -74,6 +74,8 @@ class Limit(IntEnum):
     """Octets granted by the domain."""
     OUTSTANDING = 5
     """Calls and queued buffers of a channel that are not yet answered."""
+    GRANTS = 6
+    """Pages that a Xen guest may grant: a setting of the guest's kernel or of Xen, not of the backend."""
 
 
 class Refusal(IntEnum):
@@ -95,6 +97,8 @@ class Refusal(IntEnum):
     """The backend is stopping."""
     DETACHED = 7
     """The administrator detached the domain."""
+    NO_BACKEND = 8
+    """The guest's frontend daemon has no backend at the moment."""
 
 
 class BufferFlag(IntFlag, boundary=STRICT):

@@ -41,6 +41,8 @@ __all__ = [
     "Grant",
     "GrantReply",
     "Limit",
+    "Ping",
+    "PingReply",
     "Refusal",
     "Revoke",
     "RevokeReply",
@@ -458,6 +460,75 @@ class Goodbye(_GoodbyeFields):
             raise malformed("bridge.goodbye", error) from None
 
 
+class _PingFields(NamedTuple):
+    """No field of ``Ping``."""
+
+
+_PING = Struct("<")
+
+
+class Ping(_PingFields):
+    """``bridge.ping``: Asks whether the backend lives, and is answered at once; `object` is 0. A supervisor that
+    was killed tells nobody, so the daemon asks when it has heard nothing for a while. At most one is
+    outstanding.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7207
+    NAME: ClassVar[str] = "ping"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _PING.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("bridge.ping", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _PING.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("bridge.ping", error) from None
+
+
+class _PingReplyFields(NamedTuple):
+    """No field of ``PingReply``."""
+
+
+_PING_REPLY = Struct("<")
+
+
+class PingReply(_PingReplyFields):
+    """Reply to ``bridge.ping``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7207
+    NAME: ClassVar[str] = "ping_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _PING_REPLY.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("bridge.ping_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _PING_REPLY.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("bridge.ping_reply", error) from None
+
+
 Event: TypeAlias = Goodbye
 """What is said unasked."""
 
@@ -468,5 +539,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7204: MessageType(0x7204, "revoke", Kind.CALL, False, Revoke, RevokeReply),
     0x7205: MessageType(0x7205, "disconnect", Kind.CALL, False, Disconnect, DisconnectReply),
     0x7206: MessageType(0x7206, "goodbye", Kind.EVENT, False, Goodbye, None),
+    0x7207: MessageType(0x7207, "ping", Kind.CALL, False, Ping, PingReply),
 }
 """Every message of the class by opcode."""

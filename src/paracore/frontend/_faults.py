@@ -60,6 +60,9 @@ _BY_REFUSAL: dict[link.Refusal, Callable[[str], Error]] = {
     link.Refusal.WORKER_LOST: lambda _: DeviceLost(_API, errno.ENODEV, "the domain's worker died; open a new channel"),
     link.Refusal.SHUTDOWN: lambda _: TransportBroken("the backend is stopping"),
     link.Refusal.DETACHED: lambda _: TransportBroken("the administrator has detached this domain"),
+    link.Refusal.NO_BACKEND: lambda _: TransportBroken(
+        "this guest has no backend at the moment; attach it in the driver domain with: paracore attach DOMAIN DEVICE"
+    ),
 }
 
 

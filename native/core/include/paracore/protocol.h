@@ -103,6 +103,7 @@ enum paracore_opcode {
     PARACORE_OP_BRIDGE_REVOKE = 0x7204,
     PARACORE_OP_BRIDGE_DISCONNECT = 0x7205,
     PARACORE_OP_BRIDGE_GOODBYE = 0x7206,
+    PARACORE_OP_BRIDGE_PING = 0x7207,
 };
 
 /* --- enumerations ----------------------------------------------------------------------------- */
@@ -151,6 +152,11 @@ enum paracore_limit {
     PARACORE_LIMIT_BYTES = 4,
     /* Calls and queued buffers of a channel that are not yet answered. */
     PARACORE_LIMIT_OUTSTANDING = 5,
+    /*
+     * Pages that a Xen guest may grant: a setting of the guest's kernel or of Xen, not of the
+     * backend.
+     */
+    PARACORE_LIMIT_GRANTS = 6,
 };
 
 /* What a device does. */
@@ -291,6 +297,8 @@ enum paracore_refusal {
     PARACORE_REFUSAL_SHUTDOWN = 6,
     /* The administrator detached the domain. */
     PARACORE_REFUSAL_DETACHED = 7,
+    /* The guest's frontend daemon has no backend at the moment. */
+    PARACORE_REFUSAL_NO_BACKEND = 8,
 };
 
 /* Flags of a message header (16 bits). */
