@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The descriptor protocol (class ``link``), the side that answers: hands a process its channel and grants.
 
-Rules: one table says which call is allowed when; what is not in it is the peer's fault and ends the
-connection. Each call gets one reply, so that a peer which does not read is found out by a full socket.
-After a goodbye only the end of the connection is waited for: a socket closed with calls unread in it
-would lose the goodbye.
+Each call gets one reply, so that a peer which does not read is found out by a full socket. After a goodbye
+only the end of the connection is waited for: a socket closed with calls unread in it would lose the goodbye.
 
-It runs on any transport whose wire carries descriptors: the backend's own socket here, in a Xen guest the
-frontend daemon's.
+It runs on any transport whose wire carries descriptors and whose backend allocates the pages.
 """
 
 from __future__ import annotations
 
 import errno
 from contextlib import ExitStack, suppress
-from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from paracore._errors import (
     EventChannelError,
@@ -28,21 +24,15 @@ from paracore._errors import (
 )
 from paracore.classes import link
 from paracore.protocol import (
-    EVENT,
-    FAILURE,
     PROTOCOL_VERSION,
-    REPLY,
-    REQUEST,
     RING_ORDER_MAX,
     RING_ORDER_MIN,
-    MessageFlag,
     format_page,
     mapping_size,
-    message,
-    split,
 )
 from paracore.transport._failure import failure_of
 from paracore.transport._grants import GrantTable
+from paracore.transport._link_rules import LinkRules
 from paracore.transport._transport import ChannelDescriptors, Port, Refused
 
 if TYPE_CHECKING:
@@ -52,35 +42,10 @@ if TYPE_CHECKING:
     from paracore.transport._transport import Host, Pages, Peer
     from paracore.transport._wire import Packet, Wire
 
-__all__ = ["TABLE", "LinkPort", "LinkState"]
+__all__ = ["LinkPort"]
 
 _BURST = 4
 """Calls of one connection that are served at a stretch, so that a flood does not keep others waiting."""
-
-
-class LinkState(Enum):
-    """How far a connection is."""
-
-    START = "before its hello"
-    GREETED = "greeted"
-    OPEN = "open"
-    ENDING = "ending"
-
-
-TABLE: Final[dict[LinkState, dict[int, LinkState]]] = {
-    LinkState.START: {link.Hello.OPCODE: LinkState.GREETED},
-    LinkState.GREETED: {
-        link.ChannelOpen.OPCODE: LinkState.OPEN,
-        link.Status.OPCODE: LinkState.GREETED,
-    },
-    LinkState.OPEN: {
-        link.Grant.OPCODE: LinkState.OPEN,
-        link.Revoke.OPCODE: LinkState.OPEN,
-        link.Status.OPCODE: LinkState.OPEN,
-    },
-    LinkState.ENDING: {},
-}
-"""{state: {call: next state}}. A call that fails leaves the state as it is."""
 
 
 class LinkPort(Port):
@@ -88,7 +53,7 @@ class LinkPort(Port):
 
     def __init__(self, wire: Wire, pages: Pages, host: Host, peer: Peer) -> None:
         self.peer = peer
-        self.state = LinkState.START
+        self.rules = LinkRules()
         self._wire = wire
         self._pages = pages
         self._host = host
@@ -105,15 +70,14 @@ class LinkPort(Port):
                 return True
             if not packet.message:
                 return False
-            if self.state is not LinkState.ENDING:
+            if not self.rules.ending:
                 self._serve(packet)
         return True
 
     def goodbye(self, reason: link.Refusal, limit: link.Limit | None = None) -> None:
-        self.state = LinkState.ENDING
-        payload = link.Goodbye(reason, limit or link.Limit.NONE).pack()
+        farewell = self.rules.goodbye(reason, limit)
         with suppress(TransportBroken):  # it does not read or has gone: the end of the connection tells it as well
-            self._wire.send(message(link.Goodbye.OPCODE, EVENT, 0, 0, payload))
+            self._wire.send(farewell)
         self._wire.finish()
         self._take_back()
 
@@ -124,7 +88,7 @@ class LinkPort(Port):
         self._grants.unmap(grant)
 
     def close(self) -> None:
-        self.state = LinkState.ENDING
+        self.rules.end()
         self._wire.close()
         self._take_back()
 
@@ -134,31 +98,25 @@ class LinkPort(Port):
         self._grants.close()
 
     def _serve(self, packet: Packet) -> None:
-        header, payload = split(packet.message)
-        following = TABLE[self.state].get(header.opcode)
-        if following is None or header.flags != REQUEST or header.object:
-            raise RemoteProtocolError(f"link message {header.opcode:#06x} while {self.state.value}")
-        request = link.MESSAGES[header.opcode].request.unpack(payload)
+        header, request = self.rules.accept(packet.message)
         try:
             self.HANDLERS[header.opcode](self, request, header)
         except Refused:
             raise
         except (QuotaExceeded, PermissionRefused, GrantError, EventChannelError) as error:
-            self._reply(header, failure_of(error).pack(), flags=FAILURE)
-        else:
-            self.state = following
+            self._send(self.rules.failure(header, failure_of(error)))
 
-    def _reply(
-        self, call: Header, payload: bytes, descriptors: tuple[int, ...] = (), flags: MessageFlag = REPLY
-    ) -> None:
+    def _reply(self, call: Header, payload: bytes, descriptors: tuple[int, ...] = ()) -> None:
+        self._send(self.rules.reply(call, payload), descriptors)
+
+    def _send(self, octets: bytes, descriptors: tuple[int, ...] = ()) -> None:
         try:
-            self._wire.send(message(call.opcode, flags, 0, call.serial, payload), descriptors)
+            self._wire.send(octets, descriptors)
         except TransportBroken as error:
             raise RemoteProtocolError("it does not read its replies") from error
 
     def _hello(self, request: link.Hello, header: Header) -> None:
-        if not request.version_min <= PROTOCOL_VERSION <= request.version_max:
-            raise Refused(link.Refusal.VERSION)
+        self.rules.check_version(request)
         self._reply(header, link.HelloReply(PROTOCOL_VERSION, self._host.admit(self)).pack())
 
     def _channel_open(self, request: link.ChannelOpen, header: Header) -> None:
@@ -213,7 +171,7 @@ class LinkPort(Port):
     def _tell(self, header: Header, text: bytes) -> None:
         """The status is there; by now the asker may have gone."""
         self._asked = False
-        if self.state is LinkState.ENDING:
+        if self.rules.ending:
             return
         with (
             ExitStack() as made,
@@ -238,4 +196,4 @@ class LinkPort(Port):
         link.Revoke.OPCODE: _revoke,
         link.Status.OPCODE: _status,
     }
-    """What is served, when ``TABLE`` lets it."""
+    """What is served, when ``LinkRules`` let it."""

@@ -21,7 +21,8 @@ from paracore.protocol import (
     split,
 )
 from paracore.transport import Peer, Refused
-from paracore.transport._link import TABLE, LinkPort, LinkState
+from paracore.transport._link import LinkPort
+from paracore.transport._link_rules import TABLE, LinkState
 from paracore.transport.memory._listener import MemoryWire
 from paracore.transport.memory._pages import MemoryPages
 
@@ -113,7 +114,7 @@ def test_the_table_is_total():
 @pytest.mark.parametrize("state", LinkState)
 @pytest.mark.parametrize("row", link.MESSAGES.values(), ids=lambda row: row.name)
 def test_what_the_table_lacks_is_the_peers_fault(pair, state, row):
-    pair.port.state = state
+    pair.port.rules.state = state
     if row.opcode in TABLE[state] or state is LinkState.ENDING:
         return
     with pytest.raises(RemoteProtocolError):
@@ -172,7 +173,7 @@ def test_what_the_host_refuses_is_told(pair):
     pair.host.refusal = QuotaExceeded("channels", 3)
     assert pair.refused(link.ChannelOpen(2)) == (link.Error.NO_SPACE, link.Limit.CHANNELS, 3)
     pair.host.refusal = None
-    assert pair.port.state is LinkState.GREETED
+    assert pair.port.rules.state is LinkState.GREETED
     pair.call(link.ChannelOpen(2))
     pair.host.refusal = QuotaExceeded("bytes", 7)
     assert pair.refused(link.Grant(PAGE_SIZE, WRITABLE)) == (link.Error.NO_SPACE, link.Limit.BYTES, 7)

@@ -14,7 +14,7 @@ from paracore import GrantError, RemoteProtocolError, TransportBroken, Transport
 from paracore.classes import link
 from paracore.transport import SocketWire, WireFull, failure_of
 from paracore.transport.local import LocalTransport
-from paracore.transport.local._listener import peer_of
+from paracore.transport.local._socket import peer_of
 
 
 @pytest.fixture
