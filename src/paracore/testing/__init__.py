@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from paracore.testing._driver import DRIVER_CHECKS, DriverMedia, check_driver
 from paracore.testing._hostile import ATTACKS, HostileDomain, attack
+from paracore.testing._hypervisor import FakeHypervisor, FakeXen
 from paracore.testing._player import Memory, Picture, Player, Unit
 from paracore.testing._transport import TRANSPORT_CHECKS, check_transport, transport_channel
 
@@ -13,6 +14,8 @@ __all__ = [
     "DRIVER_CHECKS",
     "TRANSPORT_CHECKS",
     "DriverMedia",
+    "FakeHypervisor",
+    "FakeXen",
     "HostileDomain",
     "Memory",
     "Picture",

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this transport wants of a hypervisor: pages that one domain grants to another, and event channels.
+
+One ``Hypervisor`` is one domain's view. A guest allocates and offers (``allocate``, ``unbound``), the backend
+maps and binds (``map``, ``interdomain``). Everything comes as descriptors that can be handed to another
+process, which maps the pages at offset 0 and needs no right but that.
+
+SAFETY: the references and ports that a backend is given were written by a hostile guest. Wrong ones end in
+``GrantError`` or ``EventChannelError``, here or when the descriptor is mapped, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+__all__ = ["Allocation", "EventChannel", "Hypervisor", "HypervisorStatistics"]
+
+
+class HypervisorStatistics(NamedTuple):
+    """Counts of pages and ports since the view was made; what was taken less what was given back is held."""
+
+    granted: int = 0
+    revoked: int = 0
+    mapped: int = 0
+    unmapped: int = 0
+    bound: int = 0
+    unbound: int = 0
+
+
+class _Closing(ABC):
+    """What is held until it is closed; also as a context."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Allocation(_Closing):
+    """Zeroed pages of this domain, granted to another.
+
+    Attributes:
+        descriptor: mmapped from offset 0 it gives the pages, writable here whatever the other may do.
+        references: one per page, in order; never 0.
+        length: octets.
+    """
+
+    descriptor: int
+    references: tuple[int, ...]
+    length: int
+
+    @abstractmethod
+    def close(self) -> None:
+        """Takes the grant back and closes the descriptor. Idempotent.
+
+        No new mapping can be made from then on by those who have not got the descriptor. Pages that the
+        other domain still has mapped, or a process of this one, stay theirs and are given to nobody else.
+        """
+
+
+class EventChannel(_Closing):
+    """One end of an event channel.
+
+    Attributes:
+        descriptor_in: polls readable once the other end has notified.
+        descriptor_out: for whoever notifies; may be the same descriptor.
+        port: what the wire says of both descriptors: this end's port, 0 when they are eventfds.
+        remote_port: what the other domain binds; for the guest to publish.
+    """
+
+    descriptor_in: int
+    descriptor_out: int
+    port: int
+    remote_port: int
+
+    @abstractmethod
+    def notify(self) -> None:
+        """Wakes the other end. That it has gone is no error: other signs tell it."""
+
+    @abstractmethod
+    def drain(self) -> None:
+        """Takes what has arrived and lets more arrive. Look at the rings after it, not before."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Unbinds, unless somebody else has the descriptors too. Idempotent."""
+
+
+class Hypervisor(ABC):
+    """One domain's view of the hypervisor."""
+
+    @abstractmethod
+    def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:
+        """Pages granted to domain `remote`; with `read_only` it can only read them.
+
+        Raises:
+            GrantError: ENOSPC when a limit is reached, and the text names the setting to raise; the
+                kernel's errno otherwise.
+        """
+
+    @abstractmethod
+    def map(self, remote: int, references: Sequence[int], *, read_only: bool = False) -> int:
+        """A descriptor through which pages of domain `remote` are mmapped: once, from offset 0, all of them.
+
+        Whether there are such pages may show only in that mmap. To be given back to ``unmap``.
+
+        Raises:
+            GrantError: they cannot be mapped.
+        """
+
+    @abstractmethod
+    def unmap(self, descriptor: int) -> None:
+        """Closes a descriptor of ``map`` and counts its pages as unmapped.
+
+        They are unmapped for good once nobody else has the descriptor or the mapping.
+        """
+
+    @abstractmethod
+    def unbound(self, remote: int) -> EventChannel:
+        """A port that domain `remote` may bind.
+
+        Raises:
+            EventChannelError: there is none left.
+        """
+
+    @abstractmethod
+    def interdomain(self, remote: int, port: int) -> EventChannel:
+        """Binds a port that domain `remote` has offered. The descriptor can reach no other domain.
+
+        Raises:
+            EventChannelError: it offers no such port to this domain.
+        """
+
+    @abstractmethod
+    def statistics(self) -> HypervisorStatistics: ...
