@@ -10,7 +10,7 @@
 static const uint64_t set_error[] = {UINT64_C(0x10491826), UINT64_C(0x2000400080000080)};
 static const uint64_t set_limit[] = {UINT64_C(0x7f), UINT64_C(0x0)};
 static const uint64_t set_device_class[] = {UINT64_C(0x2), UINT64_C(0x0)};
-static const uint64_t set_codec[] = {UINT64_C(0x1fe), UINT64_C(0x0)};
+static const uint64_t set_codec[] = {UINT64_C(0x3fe), UINT64_C(0x0)};
 static const uint64_t set_direction[] = {UINT64_C(0x6), UINT64_C(0x0)};
 static const uint64_t set_pixel_format[] = {UINT64_C(0x3ffff), UINT64_C(0x0)};
 static const uint64_t set_field_order[] = {UINT64_C(0xf), UINT64_C(0x0)};

@@ -88,6 +88,10 @@ class Codec(IntEnum):
     """ISO/IEC 14496-2, configuration in band."""
     MJPEG = 8
     """One JPEG per picture."""
+    FWHT = 9
+    """Linux's Fast Walsh Hadamard Transform (V4L2_PIX_FMT_FWHT), one frame with its header: the codec of the
+    kernel's own test device.
+    """
 
 
 class Direction(IntEnum):

@@ -183,6 +183,11 @@ enum paracore_codec_id {
     PARACORE_CODEC_MPEG4 = 7,
     /* One JPEG per picture. */
     PARACORE_CODEC_MJPEG = 8,
+    /*
+     * Linux's Fast Walsh Hadamard Transform (V4L2_PIX_FMT_FWHT), one frame with its header: the
+     * codec of the kernel's own test device.
+     */
+    PARACORE_CODEC_FWHT = 9,
 };
 
 /* What a session does with its codec. */
