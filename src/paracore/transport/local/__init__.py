@@ -6,6 +6,8 @@ Pages are sealed memfds, doorbells are eventfds, and a Unix socket hands them ou
 
 from __future__ import annotations
 
+from paracore.transport.local._pages import LocalPages
+from paracore.transport.local._socket import Credentials, UnixSocket, credentials_of
 from paracore.transport.local._transport import LocalTransport
 
-__all__ = ["LocalTransport"]
+__all__ = ["Credentials", "LocalPages", "LocalTransport", "UnixSocket", "credentials_of"]

@@ -15,11 +15,12 @@ import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from paracore._errors import TransportError
 from paracore.transport._transport import Peer
 
-__all__ = ["UnixSocket", "peer_of"]
+__all__ = ["Credentials", "UnixSocket", "credentials_of", "peer_of"]
 
 _BACKLOG = 256
 _SO_PEERGROUPS = 59
@@ -63,9 +64,23 @@ class UnixSocket:
         os.close(self._lock)
 
 
+class Credentials(NamedTuple):
+    """A peer as the kernel knew it when it connected."""
+
+    process: int
+    user: int
+    group: int
+
+
+def credentials_of(sock: socket.socket) -> Credentials:
+    """Who connected."""
+    octets = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return Credentials(*_CREDENTIALS.unpack(octets))
+
+
 def peer_of(sock: socket.socket) -> Peer:
-    """The peer as the kernel knew it when it connected."""
-    pid, uid, gid = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    """Who connected, as policy knows it."""
+    pid, uid, gid = credentials_of(sock)
     groups = dict.fromkeys([gid, *_supplementary(sock)])
     return Peer(
         identities=(f"uid:{uid}", *(f"gid:{group}" for group in groups)),
