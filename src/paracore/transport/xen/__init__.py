@@ -5,6 +5,7 @@
 ``_hypervisor``  what is wanted of a hypervisor; ``paracore.testing`` has one without
 ``_directory``   granted pages that name granted pages
 ``_control``     the ring between a guest's frontend daemon and the supervisor
+``_xenstore``    xenstore for asyncio, over ``_store_line`` and ``_store_wire``
 ===============  ====================================================================
 """
 
@@ -13,15 +14,23 @@ from __future__ import annotations
 from paracore.transport.xen._control import CONTROL_RING_ORDER, ControlRing
 from paracore.transport.xen._directory import Directory, read_directory, write_directory
 from paracore.transport.xen._hypervisor import Allocation, EventChannel, Hypervisor, HypervisorStatistics
+from paracore.transport.xen._store_line import store_address
+from paracore.transport.xen._xenstore import Conflict, StoreNodes, Transaction, Watch, Xenstore
 
 __all__ = [
     "CONTROL_RING_ORDER",
     "Allocation",
+    "Conflict",
     "ControlRing",
     "Directory",
     "EventChannel",
     "Hypervisor",
     "HypervisorStatistics",
+    "StoreNodes",
+    "Transaction",
+    "Watch",
+    "Xenstore",
     "read_directory",
+    "store_address",
     "write_directory",
 ]
