@@ -13,11 +13,14 @@ import pwd
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from paracore._errors import ConfigError
+
+if TYPE_CHECKING:
+    from paracore.protocol import Attachment
 
 __all__ = [
     "DEFAULT_SOCKET",
@@ -26,9 +29,11 @@ __all__ = [
     "DeviceSection",
     "DomainSection",
     "Limits",
+    "XenSection",
     "config_load",
     "config_parse",
     "config_private",
+    "section_attached",
     "worker_identity",
 ]
 
@@ -113,10 +118,18 @@ class DomainSection(_Section, frozen=True):
         return tuple(found)
 
 
+class XenSection(_Section, frozen=True):
+    """``[xen]``: guests of this machine's hypervisor. Which of them are served is the toolstack's say, not the file's."""
+
+    enabled: bool = False
+    """Serves the guests that ``paracore attach`` names; ``paracore serve --xen`` says the same."""
+
+
 class Config(_Section, frozen=True):
     """A whole configuration."""
 
     backend: BackendSection = BackendSection()
+    xen: XenSection = XenSection()
     device: tuple[DeviceSection, ...] = ()
     domain: tuple[DomainSection, ...] = ()
 
@@ -155,6 +168,28 @@ def config_private(
         device=(DeviceSection(name="vpu0", driver=driver, options=options or {}),),
         domain=(DomainSection(name="private", user=os.geteuid()),),
     )
+
+
+def section_attached(attachment: Attachment, config: Config) -> DomainSection:
+    """The section of a domain that a toolstack attached.
+
+    Raises:
+        ConfigError: it may use a device that there is not.
+    """
+    section = DomainSection(
+        name=attachment.name or f"domid-{attachment.frontend_id}",
+        devices=attachment.devices,
+        limits=Limits(
+            channels=attachment.max_channels,
+            sessions=attachment.max_sessions,
+            buffers=attachment.max_buffers,
+            bytes=attachment.max_bytes,
+            outstanding=attachment.max_outstanding,
+            memory=attachment.max_memory,
+        ),
+    )
+    _check_devices(section, {device.name for device in config.device})
+    return section
 
 
 def worker_identity(user: str) -> tuple[int, int]:
@@ -218,15 +253,18 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     option = f"domain.{domain.name}"
     if not domain.identities():
         raise ConfigError(f"{option}.user", "is missing; give `user` or `group`, a name or a number")
-    for device in domain.devices or ():
-        if device not in devices:
-            raise ConfigError(
-                f"{option}.devices", f"{device!r} is no [[device]]; there are: {', '.join(sorted(devices)) or 'none'}"
-            )
+    _check_devices(domain, devices)
     for name in Limits.__struct_fields__:
         value = getattr(domain.limits, name)
         if not 0 < value <= _MOST[name]:
             raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give 1 to {_MOST[name]}")
+
+
+def _check_devices(domain: DomainSection, devices: set[str]) -> None:
+    for device in domain.devices or ():
+        if device not in devices:
+            there = ", ".join(sorted(devices)) or "none"
+            raise ConfigError(f"domain.{domain.name}.devices", f"{device!r} is no [[device]]; there are: {there}")
 
 
 def _check_identities(config: Config) -> None:

@@ -20,6 +20,7 @@ from paracore.transport._rate import BoundedLog
 
 if TYPE_CHECKING:
     from paracore.backend._domain import Domain
+    from paracore.backend._worker_end import WorkerEnd
     from paracore.transport import Port
 
 __all__ = ["Connection", "ConnectionOwner"]
@@ -57,6 +58,7 @@ class Connection:
         port: the transport's.
         domain: whose it is, None before its hello and for administrators without a domain.
         channel: its channel's number, 0 while it has none.
+        worker: who has that channel.
     """
 
     def __init__(self, owner: ConnectionOwner, port: Port) -> None:
@@ -64,6 +66,7 @@ class Connection:
         self.domain: Domain | None = None
         self.greeted = False
         self.channel = 0
+        self.worker: WorkerEnd | None = None
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._ended = self._closed = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One domain of the configuration in the supervisor: its connections, what they hold, its worker.
+"""One domain in the supervisor, of the configuration or attached: its connections, what they hold, its worker.
 
 A domain has at most one worker. It is ordered with the first channel and lingers a while after the last;
 when it dies, the domain's channels end, and the next channel gets a new one at once.
@@ -47,9 +47,10 @@ class DomainOwner(Protocol):
 class Domain:
     """See the module. A ``WorkerOwner``."""
 
-    def __init__(self, section: DomainSection, owner: DomainOwner, linger: float) -> None:
+    def __init__(self, section: DomainSection, identities: tuple[str, ...], owner: DomainOwner, linger: float) -> None:
         self.name = section.name
         self.section = section
+        self.identities = identities
         self.quota = Quota(section.limits)
         self.bucket = Bucket(_RATE, _RATE_BURST)
         self.log = BoundedLog(logging.getLogger("paracore.backend"))
@@ -88,6 +89,7 @@ class Domain:
             raise GrantError(error.errno, "no worker can be started") from error
         self.channels[channel] = connection
         connection.channel = channel
+        connection.worker = worker
         worker.channel_add(channel, ring_order, descriptors)
 
     def _present_worker(self) -> WorkerEnd:
@@ -104,13 +106,24 @@ class Domain:
         if self.channels.pop(connection.channel, None) is None:
             return
         self.quota.leave_channel()
-        if self.worker:
-            self.worker.channel_remove(connection.channel)
-            if not self.channels:
-                self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
+        assert connection.worker is not None  # it has a channel
+        connection.worker.channel_remove(connection.channel, connection.port.released)
+        if self.worker and not self.channels:
+            self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
+
+    def detach(self, *, destroyed: bool) -> None:
+        """The toolstack took it away, or it is no more: then its worker is not given the time to end by itself."""
+        for connection in list(self.connections):
+            connection.end(Refusal.DETACHED)
+        if destroyed and self.worker:
+            self.worker.kill()
+        self.dismiss()
 
     def dismiss(self) -> None:
         """Ends the worker, since nobody needs it."""
+        if self._dismissal:
+            self._dismissal.cancel()
+            self._dismissal = None
         if self.worker:
             leaving, self.worker = self.worker, None
             leaving.dismiss()

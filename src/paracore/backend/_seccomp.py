@@ -4,7 +4,8 @@
 Everything that is not listed fails with EPERM; nothing is killed, so that a codec which only probes for
 something (a CPU list, huge pages) takes its other way. Each group says what needs it. On the way to the
 kernel stand, in this order: no file can be opened, no descriptor made or moved; memory is anonymous or
-comes from a descriptor that the supervisor passed; none of it is ever executable.
+comes from a descriptor that the supervisor passed; none of it is ever executable; no device is spoken to,
+but for an event channel that is to be rung.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _CLONE_THREAD = 0x10000
 _PR_SET_NAME = 15
 _PR_SET_VMA = 0x53564D41
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
+_EVTCHN_NOTIFY = 0x0004_4504
+"""xen/evtchn.h: IOCTL_EVTCHN_NOTIFY. Not among it: binding a channel, mapping a grant."""
 _OPTIMIZE, _BINARY_TREE = 8, 2
 """SCMP_FLTATR_CTL_OPTIMIZE: a search tree in place of a list of comparisons."""
 
@@ -64,6 +67,7 @@ def program() -> bytes:
         allow("mmap", no_execution, (4, seccomp.MASKED_EQ, _WORD & ~(first - 1), first))
     allow("mprotect", no_execution)
     allow("clone", (0, seccomp.MASKED_EQ, _CLONE_VM | _CLONE_THREAD, _CLONE_VM | _CLONE_THREAD))
+    allow("ioctl", (1, seccomp.EQ, _EVTCHN_NOTIFY, 0))
     # Its flags lie in memory, where a filter cannot look: the C library falls back on clone.
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     allow("sched_setaffinity", (0, seccomp.EQ, 0, 0))  # by number it would reach other workers, which are the same user

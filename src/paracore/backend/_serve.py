@@ -55,7 +55,8 @@ def _run(config: Config, launched: Launched, ready: Callable[[], None], lifeline
     from paracore.transport.local import LocalTransport  # noqa: PLC0415 - as above
 
     async def run() -> None:
-        supervisor = Supervisor(config, LocalTransport(), launched)
+        supervisor = Supervisor(config, launched)
+        supervisor.listen(LocalTransport().listen(config.backend.socket, config.backend.socket_mode))
         _obey(supervisor, asyncio.get_running_loop(), lifeline)
         _log.info("serving %d domains at %s", len(config.domain), config.backend.socket)
         ready()

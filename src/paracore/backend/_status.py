@@ -27,7 +27,7 @@ class Status:
     def __init__(self, supervisor: Supervisor, answer: Callable[[bytes], None]) -> None:
         self._supervisor = supervisor
         self._answer = answer
-        self._reports: dict[str, dict[str, Any] | None] = {}
+        self._reports: dict[Domain, dict[str, Any] | None] = {}
         self._pending = 1
 
     def gather(self) -> None:
@@ -35,12 +35,12 @@ class Status:
         for domain in self._supervisor.domains:
             if domain.worker:
                 self._pending += 1
-                domain.worker.report(self._reporter(domain.name))
+                domain.worker.report(self._reporter(domain))
         self._one_less()
 
-    def _reporter(self, name: str) -> Callable[[dict[str, Any] | None], None]:
+    def _reporter(self, domain: Domain) -> Callable[[dict[str, Any] | None], None]:
         def reported(report: dict[str, Any] | None) -> None:
-            self._reports[name] = report
+            self._reports[domain] = report
             self._one_less()
 
         return reported
@@ -66,7 +66,7 @@ class Status:
         devices = domain.section.devices
         return {
             "name": domain.name,
-            "identities": domain.section.identities(),
+            "identities": domain.identities,
             "devices": [device.name for device in self._supervisor.config.device] if devices is None else devices,
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
@@ -77,5 +77,5 @@ class Status:
             },
             "violations": domain.violations,
             "workers_lost": domain.workers_lost,
-            "worker": {"pid": domain.worker.pid, "report": self._reports.get(domain.name)} if domain.worker else None,
+            "worker": {"pid": domain.worker.pid, "report": self._reports.get(domain)} if domain.worker else None,
         }

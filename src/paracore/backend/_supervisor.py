@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
+from paracore.backend._config import section_attached
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
     from paracore.backend._config import Config, DomainSection
     from paracore.backend._warm import Launched
-    from paracore.transport import ChannelDescriptors, Port, Transport
+    from paracore.protocol import Attachment
+    from paracore.transport import ChannelDescriptors, Listener, Port
 
 __all__ = ["Statistics", "Supervisor"]
 
@@ -71,13 +73,15 @@ class Statistics:
 class Supervisor:
     """See the module. The ``Host`` of its ports, the owner of connections and domains."""
 
-    def __init__(self, config: Config, transport: Transport, launched: Launched) -> None:
+    def __init__(self, config: Config, launched: Launched) -> None:
         self.config = config
         self.devices: list[dict[str, Any]] = []
         self.sandbox: dict[str, Any] = {}
-        self.domains = [Domain(section, self, config.backend.worker_linger) for section in config.domain]
-        self._identities = {identity: domain for domain in self.domains for identity in domain.section.identities()}
-        self._listener = transport.listen(config.backend.socket, config.backend.socket_mode)
+        self.domains: list[Domain] = []
+        self._identities: dict[str, Domain] = {}
+        for section in config.domain:
+            self._enter(section, section.identities())
+        self._listeners: list[Listener] = []
         self._connections: dict[Port, Connection] = {}
         self._ungreeted: Counter[str] = Counter()
         self._workers: dict[int, WorkerEnd] = {}
@@ -90,7 +94,6 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._warm_since = time.monotonic()
         self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)
-        self._listen()
 
     def statistics(self) -> Statistics:
         """The accounts."""
@@ -117,13 +120,16 @@ class Supervisor:
             DeviceLost: workers cannot be started any more.
         """
         await self._stopping.wait()
-        self._loop.remove_reader(self._listener.fileno())
-        self._listener.close()
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
         for connection in list(self._connections.values()):
             connection.end(Refusal.SHUTDOWN)
         for domain in self.domains:
             domain.dismiss()
         await self._wait_farewell()
+        for listener in self._listeners:
+            await listener.wait_closed()
         self._warm.close()
         if self._fatal:
             raise self._fatal
@@ -136,18 +142,23 @@ class Supervisor:
 
     # --- arrivals -----------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        if not self._stopping.is_set():
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+    def listen(self, listener: Listener) -> None:
+        """Serves whoever arrives there, from now on; the listener becomes the supervisor's to close."""
+        self._listeners.append(listener)
+        self._resume(listener)
 
-    def _accept(self) -> None:
+    def _resume(self, listener: Listener) -> None:
+        if not self._stopping.is_set():
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept(self, listener: Listener) -> None:
         for _ in range(_ACCEPTS):
             try:
-                port = self._listener.accept(self)
+                port = listener.accept(self)
             except OSError as error:
                 self._strangers.write(logging.ERROR, "no connection can be accepted: %s", error.strerror)
-                self._loop.remove_reader(self._listener.fileno())
-                self._loop.call_later(_NO_DESCRIPTORS, self._listen)
+                self._loop.remove_reader(listener.fileno())
+                self._loop.call_later(_NO_DESCRIPTORS, self._resume, listener)
                 return
             if port is None:
                 return
@@ -168,6 +179,27 @@ class Supervisor:
         self._ungreeted[identity] -= 1
         if not self._ungreeted[identity]:
             del self._ungreeted[identity]
+
+    # --- domains that come and go -------------------------------------------------------------------
+
+    def _enter(self, section: DomainSection, identities: tuple[str, ...]) -> None:
+        domain = Domain(section, identities, self, self.config.backend.worker_linger)
+        self.domains.append(domain)
+        self._identities.update(dict.fromkeys(identities, domain))
+
+    def attach(self, identity: str, attachment: Attachment) -> None:
+        section = section_attached(attachment, self.config)
+        self._enter(section, (identity,))
+        _log.info("domain %s (%s) is attached", section.name, identity)
+
+    def detach(self, identity: str, *, destroyed: bool) -> None:
+        domain = self._identities.pop(identity)
+        self.domains.remove(domain)
+        domain.detach(destroyed=destroyed)
+        _log.info("domain %s (%s) is %s", domain.name, identity, "no more" if destroyed else "detached")
+
+    def violated(self, identity: str, text: str) -> None:
+        self._violated(self._identities[identity], identity, text)
 
     # --- what ports ask -----------------------------------------------------------------------------
 
@@ -218,12 +250,7 @@ class Supervisor:
         self._count_refused(connection.port, str(refusal))
 
     def broken(self, connection: Connection, text: str) -> None:
-        self._counts["violations"] += 1
-        domain = connection.domain
-        if domain:
-            domain.violations += 1
-        log, name = (domain.log, domain.name) if domain else (self._strangers, "-")
-        log.write(logging.WARNING, "domain %s, %s: broke the protocol: %s", name, connection.port.peer.text, text)
+        self._violated(connection.domain, connection.port.peer.text, text)
 
     def ended(self, connection: Connection) -> None:
         if not connection.greeted:
@@ -233,6 +260,13 @@ class Supervisor:
 
     def closed(self, connection: Connection) -> None:
         del self._connections[connection.port]
+
+    def _violated(self, domain: Domain | None, who: str, text: str) -> None:
+        self._counts["violations"] += 1
+        if domain:
+            domain.violations += 1
+        log, name = (domain.log, domain.name) if domain else (self._strangers, "-")
+        log.write(logging.WARNING, "domain %s, %s: broke the protocol: %s", name, who, text)
 
     def _count_refused(self, port: Port, why: str) -> None:
         self._counts["refused"] += 1
@@ -294,7 +328,7 @@ class Supervisor:
     def _warm_lost(self) -> None:
         """Its workers die with it. Another one is started, unless it would not live either."""
         for number in list(self._workers):
-            self._workers.pop(number).exited()
+            self._workers.pop(number).orphaned()
         if self._stopping.is_set():
             return
         if time.monotonic() - self._warm_since < _WARM_MIN:

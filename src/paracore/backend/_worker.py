@@ -149,7 +149,9 @@ class Worker:
 
     def _channel_add(self, _: Header, payload: memoryview, packet: Packet) -> None:
         added = worker.ChannelAdd.unpack(payload)
-        self._loop.add(added.channel, added.ring_order, ChannelDescriptors(*packet.descriptors))
+        self._loop.add(
+            added.channel, added.ring_order, ChannelDescriptors(*packet.descriptors)._replace(port=added.port)
+        )
         self._channels[added.channel] = Channel(added.channel, self._books, self)
 
     def _channel_remove(self, _: Header, payload: memoryview, __: Packet) -> None:

@@ -14,7 +14,7 @@ import signal
 import socket
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend._report_reader import ReportReader
@@ -61,6 +61,13 @@ class WorkerOwner(Protocol):
         """The worker has gone, or is as good as gone. Called once."""
 
 
+class _Removal(NamedTuple):
+    """A channel that the worker was told to let go of."""
+
+    deadline: asyncio.TimerHandle
+    released: Callable[[], None]
+
+
 class WorkerEnd:
     """See the module.
 
@@ -73,9 +80,9 @@ class WorkerEnd:
         self.pid = 0
         self._owner = owner
         self._pidfd = -1
-        self._killed = self._ended = False
+        self._killed = self._ended = self._gone = False
         self._backlog: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._removals: dict[int, asyncio.TimerHandle] = {}
+        self._removals: dict[int, _Removal] = {}
         self._bucket = Bucket(_RATE, _RATE_BURST)
         self._last_serial = 0
         self._loop = asyncio.get_running_loop()
@@ -100,15 +107,29 @@ class WorkerEnd:
         """It lives."""
         self.pid = pid
         self._pidfd = pidfd
+        self._loop.add_reader(pidfd, self.exited)
         if self._killed:
             self.kill()
 
     def exited(self) -> None:
-        """Its process has gone. What it wrote last is read to its end."""
+        """Its process has gone, and with it whatever it had mapped. What it wrote last is read to its end."""
+        if self._gone:
+            return
+        self._gone = True
         if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
         self._end("its process has ended")
+        for channel in list(self._removals):
+            self._released(channel)
+
+    def orphaned(self) -> None:
+        """The warm parent has gone: its workers are about to."""
+        if self._pidfd < 0:
+            self.exited()
+        else:
+            self.kill()
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -123,6 +144,11 @@ class WorkerEnd:
         self._end("it was dismissed")
         self._loop.call_later(_REMOVAL, self._make_sure)
 
+    def _lose(self) -> None:
+        """It has closed its socket: what is left of it may have pages mapped, and is nobody's to talk to."""
+        self._end("it has gone")
+        self.kill()
+
     def _make_sure(self) -> None:
         if self._pidfd >= 0 or not self.pid:
             self.kill()
@@ -134,8 +160,6 @@ class WorkerEnd:
         for descriptor_ready in (self._loop.remove_reader, self._loop.remove_writer):
             descriptor_ready(self._wire.fileno())
         self._wire.close()
-        for timer in self._removals.values():
-            timer.cancel()
         while self._backlog:
             _close_all(self._backlog.popleft()[1])
         self._owner.worker_ended(self, why)
@@ -144,12 +168,23 @@ class WorkerEnd:
 
     def channel_add(self, channel: int, ring_order: int, descriptors: ChannelDescriptors) -> None:
         """Passes a channel; the descriptors stay the caller's."""
-        self._send_event(worker.ChannelAdd(channel, ring_order, 0), descriptors)
+        self._send_event(worker.ChannelAdd(channel, ring_order, descriptors.port), descriptors.passed)
 
-    def channel_remove(self, channel: int) -> None:
-        """Takes a channel away, and ends a worker that does not let go of it."""
-        self._removals[channel] = self._loop.call_later(_REMOVAL, self.kill)
+    def channel_remove(self, channel: int, released: Callable[[], None]) -> None:
+        """Takes a channel away, and ends a worker that does not let go of it.
+
+        `released` is called once, when nothing of the channel is mapped any more: the worker has said so or has gone.
+        """
+        if self._gone:
+            self._loop.call_soon(released)
+            return
+        self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), released)
         self._send_event(worker.ChannelRemove(channel))
+
+    def _released(self, channel: int) -> None:
+        if removal := self._removals.pop(channel, None):
+            removal.deadline.cancel()
+            removal.released()
 
     def report(self, done: Callable[[dict[str, Any] | None], None]) -> None:
         """Asks for a report; `done` is called once, with None if there is none in time."""
@@ -173,7 +208,7 @@ class WorkerEnd:
         except WireFull:
             self._keep(octets, descriptors)
         except TransportBroken:
-            self._end("it has gone")
+            self._lose()
 
     def _keep(self, octets: bytes, descriptors: tuple[int, ...]) -> None:
         try:
@@ -193,7 +228,7 @@ class WorkerEnd:
             except WireFull:
                 return
             except TransportBroken:
-                self._end("it has gone")
+                self._lose()
                 return
             self._backlog.popleft()
             _close_all(descriptors)
@@ -208,7 +243,7 @@ class WorkerEnd:
                 if self._ended or (packet := self._wire.receive()) is None:
                     break
                 if not packet.message:
-                    self._end("it has gone")
+                    self._lose()
                     return
                 self._hear(packet.message)
         except RemoteProtocolError as error:
@@ -254,8 +289,7 @@ class WorkerEnd:
         self._owner.violation(said.channel, printable(said.text.decode(errors="replace")))
 
     def _channel_removed(self, _: Header, payload: memoryview) -> None:
-        if timer := self._removals.pop(worker.ChannelRemoved.unpack(payload).channel, None):
-            timer.cancel()
+        self._released(worker.ChannelRemoved.unpack(payload).channel)
 
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from paracore.classes.link import BufferFlag, Failure, Limit, Refusal
+    from paracore.protocol import Attachment
     from paracore.transport._wire import Wire
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Loop",
     "LoopStatistics",
     "Mapping",
+    "Membership",
     "Pages",
     "Peer",
     "Port",
@@ -87,6 +89,13 @@ class ChannelDescriptors(NamedTuple):
     pages: int
     doorbell_in: int
     doorbell_out: int
+    port: int = 0
+    """The event channel's, for both doorbells; 0 when they are eventfds."""
+
+    @property
+    def passed(self) -> tuple[int, int, int]:
+        """What travels beside a message; the port travels in it."""
+        return self.pages, self.doorbell_in, self.doorbell_out
 
 
 class Mapping(ABC):
@@ -248,6 +257,9 @@ class Port(ABC):
     def unmap(self, grant: int) -> None:
         """The worker says that it has unmapped a grant. Unknown ones are ignored: workers may lie."""
 
+    def released(self) -> None:  # noqa: B027 - nothing to do where pages are the backend's own
+        """After the end of a channel: no worker has any of its pages mapped any more. Called once, late or early."""
+
     @abstractmethod
     def close(self) -> None: ...
 
@@ -274,6 +286,23 @@ class Host(Protocol):
         """Calls `answer` once, now or later, with a JSON text."""
 
 
+class Membership(Protocol):
+    """What a ``Listener`` asks whose domains come and go."""
+
+    def attach(self, identity: str, attachment: Attachment) -> None:
+        """From now on the domain is served whose peers are known by this identity.
+
+        Raises:
+            ConfigError: the toolstack asked for what cannot be.
+        """
+
+    def detach(self, identity: str, *, destroyed: bool) -> None:
+        """It is not any more: its connections are told so; of a `destroyed` one nothing is waited for."""
+
+    def violated(self, identity: str, text: str) -> None:
+        """The domain broke the protocol before any connection."""
+
+
 class Listener(ABC):
     """Where frontends arrive."""
 
@@ -285,7 +314,11 @@ class Listener(ABC):
         """The next arrival, None when there is none now."""
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Lets nobody else in; those who are in stay until their ports are closed."""
+
+    async def wait_closed(self) -> None:  # noqa: B027 - most have nothing more to say
+        """After ``close``, and after the last port's: whatever there is still to be said to domains has been said."""
 
 
 class Event(NamedTuple):

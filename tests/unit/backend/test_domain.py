@@ -19,7 +19,7 @@ class Exhausted:
 
 
 def test_a_worker_that_cannot_be_had_costs_no_channel():
-    domain = Domain(DomainSection(name="guest", user=1), Exhausted(), 1.0)
+    domain = Domain(DomainSection(name="guest"), ("uid:1",), Exhausted(), 1.0)
     for _round in range(100):
         with pytest.raises(GrantError) as caught:
             domain.channel_open(None, 1, 2, ChannelDescriptors(0, 0, 0))

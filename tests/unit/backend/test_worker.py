@@ -63,10 +63,10 @@ class Place:
         mapping = self.pages.map(made.pages, mapping_size(ORDER), read_only=False)
         view = mapping.view()
         format_page(view, ORDER)
-        self.tell(worker.ChannelAdd(number, ORDER, 0), made)
+        self.tell(worker.ChannelAdd(number, ORDER, 0), made.passed)
         self.rings[number] = Ring(view, ORDER, Role.FRONTEND), os.dup(made.doorbell_in)
         self.made.append((mapping, view))
-        for descriptor in made:
+        for descriptor in made.passed:
             os.close(descriptor)
 
     def say(self, number, request, of=0, serial=1):

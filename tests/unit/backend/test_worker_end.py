@@ -177,7 +177,7 @@ def test_one_that_never_reads_is_ended():
         while (packet := both.wire.receive()).message:
             for descriptor in packet.descriptors:
                 os.close(descriptor)
-        for descriptor in passed:
+        for descriptor in passed.passed:
             os.close(descriptor)
 
     run(step)
@@ -200,7 +200,7 @@ def test_one_that_never_reads_and_no_descriptor_left(monkeypatch):
 def test_what_waits_arrives_in_order():
     async def step(both):
         for channel in range(600):
-            both.end.channel_remove(channel)
+            both.end.channel_remove(channel, lambda: None)
         seen = []
         while len(seen) < 600:
             packet = await both.hear()
@@ -214,8 +214,8 @@ def test_one_that_does_not_let_go_is_ended(monkeypatch):
     monkeypatch.setattr(_worker_end, "_REMOVAL", 0.05)
 
     async def step(both):
-        both.end.channel_remove(1)
-        both.end.channel_remove(2)
+        both.end.channel_remove(1, lambda: None)
+        both.end.channel_remove(2, lambda: None)
         both.say(worker.ChannelRemoved, worker.ChannelRemoved(1).pack())
         both.say(worker.ChannelRemoved, worker.ChannelRemoved(99).pack())
         await both.wait(lambda: both.owner.ended)
@@ -227,7 +227,7 @@ def test_one_that_lets_go_lives_on(monkeypatch):
     monkeypatch.setattr(_worker_end, "_REMOVAL", 0.05)
 
     async def step(both):
-        both.end.channel_remove(1)
+        both.end.channel_remove(1, lambda: None)
         both.say(worker.ChannelRemoved, worker.ChannelRemoved(1).pack())
         await asyncio.sleep(0.1)
         assert not both.owner.ended
