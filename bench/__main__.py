@@ -45,7 +45,7 @@ def main() -> int:
     results.append(noise.result())
     write_report(results, output / "report.json")
     console.print(_table(results))
-    for path in [output / "report.json", *_draw(results, output)]:
+    for path in [output / "report.json", *_draw(results, output, console)]:
         console.print(path, highlight=False)
     return 1 if run.failed else 0
 
@@ -92,9 +92,12 @@ class _Run:
             return []
 
 
-def _draw(results: list[Result], output: Path) -> list[Path]:
-    from bench._plots import draw_plots  # noqa: PLC0415 - matplotlib takes its time
-
+def _draw(results: list[Result], output: Path, console: Console) -> list[Path]:
+    try:
+        from bench._plots import draw_plots  # noqa: PLC0415 - matplotlib takes its time
+    except ImportError as error:
+        console.print(f"no plots: {error}; `make bench` installs what they need", style="yellow", highlight=False)
+        return []
     return draw_plots(results, output)
 
 
