@@ -7,11 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "doorbell.h"
 #include "kinds.h"
 
-int channel_create(uint32_t number, uint32_t ring_order, int pages, int doorbell_in, int doorbell_out,
-                   struct channel **out)
+int channel_create(uint32_t number, uint32_t ring_order, int pages, struct paracore_doorbell in,
+                   struct paracore_doorbell out, struct channel **created)
 {
     struct channel *channel = calloc(1, sizeof *channel);
     int error = channel ? 0 : -ENOMEM;
@@ -20,13 +19,14 @@ int channel_create(uint32_t number, uint32_t ring_order, int pages, int doorbell
         *channel = (struct channel){
             .source.kind = SOURCE_CHANNEL,
             .number = number,
-            .doorbell_in = doorbell_in,
-            .doorbell_out = doorbell_out,
+            .doorbell_in = in,
+            .doorbell_out = out,
             .backlog.limit = PARACORE_LOOP_BACKLOG_MAX,
         };
         channel->mapping_size = paracore_ring_mapping_size(ring_order <= PARACORE_RING_ORDER_MAX ? ring_order : 0);
         /* SAFETY: the domain has these pages too and may write them at any time; only ring.c looks at
-         * them. The supervisor made them and sealed their size, so that they cannot shrink under us. */
+         * them. The supervisor made them and sealed their size, or mapped a grant, which stays mapped
+         * whatever the domain does: they cannot shrink under us. */
         channel->mapping = mmap(NULL, channel->mapping_size, PROT_READ | PROT_WRITE, MAP_SHARED, pages, 0);
         error = channel->mapping == MAP_FAILED ? -errno
                                                : paracore_ring_attach(&channel->ring, channel->mapping, ring_order,
@@ -34,14 +34,14 @@ int channel_create(uint32_t number, uint32_t ring_order, int pages, int doorbell
     }
     close(pages);
     if (error == 0) {
-        *out = channel;
+        *created = channel;
         return 0;
     }
     if (channel) {
         channel_destroy(channel);
     } else {
-        close(doorbell_in);
-        close(doorbell_out);
+        close(in.fd);
+        close(out.fd);
     }
     return error;
 }
@@ -50,8 +50,8 @@ void channel_destroy(struct channel *channel)
 {
     if (channel->mapping != MAP_FAILED)
         munmap(channel->mapping, channel->mapping_size);
-    close(channel->doorbell_in);
-    close(channel->doorbell_out);
+    close(channel->doorbell_in.fd);
+    close(channel->doorbell_out.fd);
     paracore_queue_clear(&channel->backlog);
     free(channel);
 }
@@ -137,7 +137,7 @@ bool channel_flush(struct channel *channel)
     bool published = paracore_ring_publish(&channel->ring);
     bool released = paracore_ring_release(&channel->ring);
 
-    return (published || released) && paracore_notify(channel->doorbell_out);
+    return (published || released) && paracore_doorbell_ring(&channel->doorbell_out);
 }
 
 bool channel_arm(struct channel *channel)

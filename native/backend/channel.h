@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "doorbell.h"
 #include "loop.h"
 #include "protocol_table.h"
 #include "queue.h"
@@ -23,8 +24,8 @@ struct source {
 struct channel {
     struct source source;
     uint32_t number;
-    int doorbell_in;
-    int doorbell_out;
+    struct paracore_doorbell doorbell_in;
+    struct paracore_doorbell doorbell_out;
     void *mapping;
     size_t mapping_size;
     struct paracore_ring ring;
@@ -40,8 +41,8 @@ struct channel {
 };
 
 /* Takes the descriptors, also when it fails. Returns 0 or -errno. */
-int channel_create(uint32_t number, uint32_t ring_order, int pages, int doorbell_in, int doorbell_out,
-                   struct channel **channel);
+int channel_create(uint32_t number, uint32_t ring_order, int pages, struct paracore_doorbell in,
+                   struct paracore_doorbell out, struct channel **channel);
 void channel_destroy(struct channel *channel);
 
 /* Copies the next message out and checks it; `info` is what the table says of it.

@@ -7,8 +7,7 @@
  * doorbell makes it active again. The loop itself sleeps in epoll_wait once no channel is active, that
  * is, when every peer knows that it has to ring.
  *
- * Doorbells are edge-triggered and never read: an eventfd makes an edge at each write, and the rings say
- * what there is to do. Watched descriptors are level-triggered: what does not fit into this batch is
+ * Doorbells are edge-triggered, see doorbell.h, and the rings say what there is to do. Watched descriptors are level-triggered: what does not fit into this batch is
  * there again in the next.
  */
 #include "loop.h"
@@ -75,10 +74,11 @@ void loop_stop_listening(const struct paracore_loop *loop, int fd)
 }
 
 int paracore_loop_channel_add(struct paracore_loop *loop, uint32_t number, uint32_t ring_order, int pages,
-                              int doorbell_in, int doorbell_out)
+                              int doorbell_in, int doorbell_out, uint32_t port)
 {
     struct channel *channel;
-    int error = channel_create(number, ring_order, pages, doorbell_in, doorbell_out, &channel);
+    struct paracore_doorbell in = {doorbell_in, port}, out = {doorbell_out, port};
+    int error = channel_create(number, ring_order, pages, in, out, &channel);
 
     if (error)
         return error;
@@ -100,7 +100,7 @@ int paracore_loop_channel_add(struct paracore_loop *loop, uint32_t number, uint3
 
 static void drop(struct paracore_loop *loop, struct channel *channel)
 {
-    loop_stop_listening(loop, channel->doorbell_in);
+    loop_stop_listening(loop, channel->doorbell_in.fd);
     loop_deactivate(loop, channel);
     loop_clean(loop, channel);
     LIST_REMOVE(channel, bucket_entry);

@@ -45,10 +45,11 @@ int paracore_loop_create(uint64_t spin_ns, struct paracore_loop **loop);
 void paracore_loop_destroy(struct paracore_loop *loop);
 
 /* Takes ownership of the three descriptors, also when it fails. `pages` must have
- * paracore_ring_mapping_size(order) octets and be sealed against shrinking.
+ * paracore_ring_mapping_size(order) octets and be sealed against shrinking, or be a grant device with as
+ * many. `port` is the event channel's, for both doorbells; 0 when they are eventfds.
  * Returns 0, -EEXIST, -EINVAL for an order out of limits, -ENOSPC beyond the most channels, -errno. */
 int paracore_loop_channel_add(struct paracore_loop *loop, uint32_t channel, uint32_t ring_order,
-                              int pages, int doorbell_in, int doorbell_out);
+                              int pages, int doorbell_in, int doorbell_out, uint32_t port);
 int paracore_loop_channel_remove(struct paracore_loop *loop, uint32_t channel);
 
 /* Watches a descriptor of somebody else's (control socket, a driver's completions). */

@@ -40,7 +40,7 @@ static void report_violation(struct paracore_loop *loop, struct channel *channel
     entry->reason = channel->violation;
     channel->reported = true;
     loop->statistics.violations++;
-    loop_stop_listening(loop, channel->doorbell_in);
+    loop_stop_listening(loop, channel->doorbell_in.fd);
     loop_deactivate(loop, channel);
     loop_clean(loop, channel);
 }
@@ -153,8 +153,10 @@ static int look(struct paracore_loop *loop, struct batch *batch, int timeout_ms)
     for (int i = 0; i < count; i++) {
         struct source *source = events[i].data.ptr;
         if (source->kind == SOURCE_CHANNEL) {
+            struct channel *channel = (struct channel *)(void *)source;
             loop->statistics.notifications_in++;
-            loop_activate(loop, (struct channel *)(void *)source);
+            paracore_doorbell_answer(&channel->doorbell_in);
+            loop_activate(loop, channel);
         } else if (batch->count < batch->room) {
             add_entry(batch, PARACORE_ENTRY_FD, ((struct watch *)(void *)source)->token);
         }

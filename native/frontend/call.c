@@ -201,7 +201,7 @@ static int make_outside(struct paracore_channel *channel)
     int error = outside < 0 || attention < 0 ? -errno : 0;
 
     if (error == 0)
-        error = channel_listen(outside, channel->doorbell_in, EPOLLIN | EPOLLET, READY_DOORBELL);
+        error = channel_listen(outside, channel->doorbell_in.fd, EPOLLIN | EPOLLET, READY_DOORBELL);
     if (error == 0)
         error = channel_listen(outside, channel->socket, EPOLLIN, READY_SOCKET);
     if (error == 0)
@@ -229,15 +229,19 @@ int paracore_fd(struct paracore_channel *channel)
     return error ? error : fd;
 }
 
-/* Takes note of what made the outside descriptor readable, so that it is so no longer. */
+/* Takes note of what made the outside descriptor readable, so that it is so no longer. A leader answers the
+ * doorbell himself: answered here, it would not wake him. */
 static void drain_outside(struct paracore_channel *channel)
 {
     struct epoll_event ready[3];
     int count = channel->outside < 0 ? 0 : epoll_wait(channel->outside, ready, 3, 0);
 
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         if (ready[i].data.u32 == READY_SOCKET)
             link_listen(channel);
+        if (ready[i].data.u32 == READY_DOORBELL && !channel->led)
+            paracore_doorbell_answer(&channel->doorbell_in);
+    }
 }
 
 int paracore_arm(struct paracore_channel *channel)

@@ -23,7 +23,7 @@ struct paracore_channel *channel_create(void)
     pthread_cond_init(&channel->left, NULL);
     TAILQ_INIT(&channel->waiters);
     TAILQ_INIT(&channel->calls);
-    channel->socket = channel->doorbell_in = channel->doorbell_out = -1;
+    channel->socket = channel->doorbell_in.fd = channel->doorbell_out.fd = -1;
     channel->outside = channel->attention = -1;
     channel->events.limit = EVENTS_MAX;
     channel->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -131,8 +131,8 @@ void channel_destroy(struct paracore_channel *channel)
         munmap(channel->mapping, channel->mapping_size);
     paracore_queue_clear(&channel->events);
     close_if_open(channel->socket);
-    close_if_open(channel->doorbell_in);
-    close_if_open(channel->doorbell_out);
+    close_if_open(channel->doorbell_in.fd);
+    close_if_open(channel->doorbell_out.fd);
     close_if_open(channel->epoll);
     close_if_open(channel->wake);
     close_if_open(channel->outside);

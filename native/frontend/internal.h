@@ -79,8 +79,8 @@ struct paracore_channel {
     struct paracore_ring ring;
     void *mapping;
     size_t mapping_size;
-    int doorbell_out;
-    int doorbell_in;
+    struct paracore_doorbell doorbell_out;
+    struct paracore_doorbell doorbell_in;
     uint64_t spin_ns;
     uint32_t serial;
 

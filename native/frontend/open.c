@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,14 +25,19 @@ static int say_hello(struct paracore_channel *channel, uint64_t deadline)
     return reply.version == PARACORE_PROTOCOL_VERSION ? 0 : -EPROTO;
 }
 
-/* SAFETY: writing to a pipe or a socket whose other end is closed would raise SIGPIPE. */
-static int check_doorbell(int fd)
+/* SAFETY: a device is written to only when it is said to have a port, and then only if it can be rung. A read
+ * of it must not sleep. Writing to a pipe or a socket whose other end is closed would raise SIGPIPE. */
+static int check_doorbell(const struct paracore_doorbell *bell)
 {
     struct stat status;
 
-    if (fstat(fd, &status) != 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
+    if (fstat(bell->fd, &status) != 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
         return -EPROTO;
-    return 0;
+    if (S_ISCHR(status.st_mode) != (bell->port != 0))
+        return -EPROTO;
+    if (bell->port == 0)
+        return 0;
+    return fcntl(bell->fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 && paracore_doorbell_ring(bell) ? 0 : -EPROTO;
 }
 
 static int map_rings(struct paracore_channel *channel, int pages, uint32_t ring_order)
@@ -60,19 +66,19 @@ static int open_rings(struct paracore_channel *channel, uint32_t ring_order, uin
 
     if (error)
         return error;
-    channel->doorbell_out = fds[1];
-    channel->doorbell_in = fds[2];
+    channel->doorbell_out = (struct paracore_doorbell){fds[1], reply.port};
+    channel->doorbell_in = (struct paracore_doorbell){fds[2], reply.port};
     error = map_rings(channel, fds[0], reply.ring_order);
     close(fds[0]);
     if (error == 0)
-        error = check_doorbell(channel->doorbell_out);
-    return error ? error : check_doorbell(channel->doorbell_in);
+        error = check_doorbell(&channel->doorbell_out);
+    return error ? error : check_doorbell(&channel->doorbell_in);
 }
 
-/* Doorbells are never read: each write of an eventfd is an edge. */
+/* Each ring of a doorbell is an edge, see doorbell.h. */
 static int listen_all(struct paracore_channel *channel)
 {
-    int error = channel_listen(channel->epoll, channel->doorbell_in, EPOLLIN | EPOLLET, READY_DOORBELL);
+    int error = channel_listen(channel->epoll, channel->doorbell_in.fd, EPOLLIN | EPOLLET, READY_DOORBELL);
 
     if (error == 0)
         error = channel_listen(channel->epoll, channel->socket, EPOLLIN, READY_SOCKET);

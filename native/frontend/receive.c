@@ -132,5 +132,5 @@ void receive_all(struct paracore_channel *channel)
     if (error)
         channel_fail(channel, error);
     if (paracore_ring_release(&channel->ring))
-        channel->statistics.notifications_out += paracore_notify(channel->doorbell_out);
+        channel->statistics.notifications_out += paracore_doorbell_ring(&channel->doorbell_out);
 }

@@ -15,7 +15,7 @@
 void wait_publish(struct paracore_channel *channel)
 {
     if (paracore_ring_publish(&channel->ring))
-        channel->statistics.notifications_out += paracore_notify(channel->doorbell_out);
+        channel->statistics.notifications_out += paracore_doorbell_ring(&channel->doorbell_out);
 }
 
 static bool has(struct paracore_channel *channel, const struct waiter *waiter)
@@ -94,8 +94,11 @@ static int sleep_once(struct paracore_channel *channel, int timeout_ms)
     int error = count < 0 ? -errno : 0;
     pthread_mutex_lock(&channel->lock);
     for (int i = 0; i < count; i++) {
-        channel->statistics.notifications_in += ready[i].data.u32 == READY_DOORBELL;
         socket_ready |= ready[i].data.u32 == READY_SOCKET;
+        if (ready[i].data.u32 == READY_DOORBELL) {
+            channel->statistics.notifications_in++;
+            paracore_doorbell_answer(&channel->doorbell_in);
+        }
     }
     receive_all(channel); /* before the socket: what was sent before the end still counts */
     if (socket_ready)
@@ -149,6 +152,8 @@ static void pass_on(struct paracore_channel *channel)
         pthread_cond_signal(&next->woken);
         return;
     }
+    if (channel->armed) /* it may have rung while the leader was about to leave */
+        paracore_doorbell_answer(&channel->doorbell_in);
     while (channel->armed && !channel->error && paracore_queue_has_room(&channel->events) &&
            !paracore_ring_arm(&channel->ring))
         receive_all(channel);

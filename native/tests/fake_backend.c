@@ -90,7 +90,7 @@ static void answer_channel_open(struct fake_backend *backend, uint32_t channel, 
     paracore_ring_format(mapping, ORDER);
     munmap(mapping, size);
     send_packet(backend->connections[channel], &reply, fds, 3);
-    CHECK(paracore_loop_channel_add(backend->loop, channel, ORDER, fds[0], fds[1], fds[2]) == 0);
+    CHECK(paracore_loop_channel_add(backend->loop, channel, ORDER, fds[0], fds[1], fds[2], 0) == 0);
 }
 
 static void answer_grant(struct fake_backend *backend, int fd, const struct packet *request)

@@ -49,7 +49,7 @@ static void join_loop(struct paracore_loop *loop, struct domain *domain, uint32_
 
     paracore_ring_format(domain->mapping, ORDER);
     CHECK(paracore_ring_attach(&domain->ring, domain->mapping, ORDER, PARACORE_FRONTEND) == 0);
-    CHECK(paracore_loop_channel_add(loop, number, ORDER, dup(domain->pages), dup(domain->doorbell), back) == 0);
+    CHECK(paracore_loop_channel_add(loop, number, ORDER, dup(domain->pages), dup(domain->doorbell), back, 0) == 0);
 }
 
 static void free_domain(struct domain *domain)

@@ -83,8 +83,8 @@ class BackendStub:
     def channel_open(self, port: Port, ring_order: int, descriptors: ChannelDescriptors) -> int:
         number = len(self.ports) + 1
         pages = self.transport.pages
-        own = (pages.duplicate(descriptor, read_only=False) for descriptor in descriptors)
-        self.loop.add(number, ring_order, ChannelDescriptors(*own))
+        own = (pages.duplicate(descriptor, read_only=False) for descriptor in descriptors.passed)
+        self.loop.add(number, ring_order, ChannelDescriptors(*own)._replace(port=descriptors.port))
         self.ports[number] = port
         return number
 

@@ -124,7 +124,7 @@ class LinkPort(Port):
         with ExitStack() as made:  # the descriptors live on in the messages that carry them
             descriptors = self._make_channel(order, made)
             channel = self._host.channel_open(self, order, descriptors)
-            self._reply(header, link.ChannelOpenReply(channel, order, 0).pack(), descriptors)
+            self._reply(header, link.ChannelOpenReply(channel, order, descriptors.port).pack(), descriptors.passed)
 
     def _make_channel(self, order: int, made: ExitStack) -> ChannelDescriptors:
         """Formatted pages, the bell that the backend waits on, the bell that it rings."""

@@ -91,8 +91,8 @@ class Loop:
         self.handle = made[0]
         self.peers: list[Peer] = []
 
-    def add(self, *arguments: int) -> int:
-        return lib.paracore_loop_channel_add(self.handle, *arguments)
+    def add(self, *arguments: int, port: int = 0) -> int:
+        return lib.paracore_loop_channel_add(self.handle, *arguments, port)
 
     def peer(self, number: int, order: int = ORDER) -> Peer:
         self.peers.append(Peer(self, number, order))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of the local transport: sealed memfds; doorbells: eventfds.
+"""Pages of the local transport: sealed memfds; doorbells: eventfds. It also maps what a grant device holds.
 
 A memfd's size is sealed before anybody sees it, so that no peer can make the other fault by cutting it
 short. A read-only grant reaches the worker as a descriptor opened for reading only, which neither mmap
@@ -89,12 +89,22 @@ class LocalPages(Pages):
             raise EventChannelError(error.errno, "no doorbell could be made") from error
 
     def map(self, descriptor: int, length: int, *, read_only: bool) -> Mapping:
-        if os.lseek(descriptor, 0, os.SEEK_END) < length:  # not fstat: the worker's filter knows no file names
+        if _shorter(descriptor, length):
             raise GrantError(errno.EINVAL, "the pages end before that")
         return LocalMapping(descriptor, length, read_only=read_only)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
+
+
+def _shorter(descriptor: int, length: int) -> bool:
+    """Not fstat: the worker's filter knows no file names. A grant device cannot seek; its mmap counts the pages."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_END) < length
+    except OSError as error:
+        if error.errno == errno.ESPIPE:
+            return False
+        raise
 
 
 def _grant_error(code: int | None, what: str) -> GrantError:

@@ -82,7 +82,7 @@ class _Channel:
         del self.ring
         self._view.release()
         self._mapping.close()
-        for descriptor in self.descriptors:
+        for descriptor in self.descriptors.passed:
             self._pages.close(descriptor)
 
 
