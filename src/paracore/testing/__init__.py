@@ -7,22 +7,29 @@ from paracore.testing._driver import DRIVER_CHECKS, DriverMedia, check_driver
 from paracore.testing._hostile import ATTACKS, HostileDomain, attack
 from paracore.testing._hypervisor import FakeHypervisor, FakeXen
 from paracore.testing._player import Memory, Picture, Player, Unit
+from paracore.testing._store import STORE_CHECKS, check_xenstore
+from paracore.testing._store_tree import StoreQuotas
 from paracore.testing._transport import TRANSPORT_CHECKS, check_transport, transport_channel
+from paracore.testing._xenstored import FakeXenstored
 
 __all__ = [
     "ATTACKS",
     "DRIVER_CHECKS",
+    "STORE_CHECKS",
     "TRANSPORT_CHECKS",
     "DriverMedia",
     "FakeHypervisor",
     "FakeXen",
+    "FakeXenstored",
     "HostileDomain",
     "Memory",
     "Picture",
     "Player",
+    "StoreQuotas",
     "Unit",
     "attack",
     "check_driver",
     "check_transport",
+    "check_xenstore",
     "transport_channel",
 ]
