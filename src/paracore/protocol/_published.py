@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from paracore._errors import LocalProtocolError, RemoteProtocolError, VersionError
-from paracore.protocol._nodes import NODES, Devices, Node, Number, Numbers, Path, Text, Writer
+from paracore.protocol._nodes import NODES, Devices, Node, Number, Numbers, Text, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -215,7 +215,7 @@ def _holds(node: Node, value: str) -> bool:
             return values.pattern.match(value) is not None
         case Devices():
             return _names_once(value.split(",", values.most), values)
-        case Path():
+        case _:
             return _PATH.match(value) is not None
 
 
