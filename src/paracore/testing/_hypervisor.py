@@ -25,6 +25,7 @@ from paracore._errors import EventChannelError, GrantError
 from paracore.protocol import PAGE_SIZE
 from paracore.transport.local._pages import LocalPages
 from paracore.transport.xen import Allocation, EventChannel, Hypervisor, HypervisorStatistics
+from paracore.transport.xen._hypervisor import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,23 +137,8 @@ class FakeXen:
         return sum(len(grant.references) for (domain, _), grant in self._grants.items() if domain == owner)
 
 
-class _Counts:
-    """Counts of one view, kept by what it has given out."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._now = HypervisorStatistics()
-
-    def add(self, **more: int) -> None:
-        with self._lock:
-            self._now = self._now._replace(**{name: getattr(self._now, name) + count for name, count in more.items()})
-
-    def now(self) -> HypervisorStatistics:
-        return self._now
-
-
 class _FakeAllocation(Allocation):
-    def __init__(self, xen: FakeXen, owner: int, remote: int, length: int, counts: _Counts, *, read_only: bool) -> None:
+    def __init__(self, xen: FakeXen, owner: int, remote: int, length: int, counts: Counts, *, read_only: bool) -> None:
         self.length = length
         self.descriptor = _memfds.allocate(length)
         try:
@@ -172,7 +158,7 @@ class _FakeAllocation(Allocation):
 
 
 class _FakeEventChannel(EventChannel):
-    def __init__(self, descriptor_in: int, descriptor_out: int, counts: _Counts) -> None:
+    def __init__(self, descriptor_in: int, descriptor_out: int, counts: Counts) -> None:
         self.descriptor_in = descriptor_in
         self.descriptor_out = descriptor_out
         self.port = 0
@@ -199,7 +185,7 @@ class _FakeEventChannel(EventChannel):
 class _FakeUnbound(_FakeEventChannel):
     """The guest's end, whose offer goes with it."""
 
-    def __init__(self, xen: FakeXen, owner: int, remote: int, counts: _Counts) -> None:
+    def __init__(self, xen: FakeXen, owner: int, remote: int, counts: Counts) -> None:
         super().__init__(_memfds.doorbell(), _memfds.doorbell(), counts)
         offer = _Offer(remote, os.dup(self.descriptor_out), os.dup(self.descriptor_in))
         self.remote_port = xen.offer(owner, offer)
@@ -217,7 +203,7 @@ class FakeHypervisor(Hypervisor):
         self.domain = domain
         self._xen = xen
         self._mapped: dict[int, int] = {}
-        self._counts = _Counts()
+        self._counts = Counts()
 
     def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:
         if length <= 0 or length % PAGE_SIZE:

@@ -4,6 +4,7 @@
 ===============  ====================================================================
 ``_hypervisor``  what is wanted of a hypervisor; ``paracore.testing`` has one without
 ``_directory``   granted pages that name granted pages
+``_devices``     the hypervisor as Linux offers it to programs
 ``_control``     the ring between a guest's frontend daemon and the supervisor
 ``_xenstore``    xenstore for asyncio, over ``_store_line`` and ``_store_wire``
 ===============  ====================================================================
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 from paracore.transport.xen._control import CONTROL_RING_ORDER, ControlRing
+from paracore.transport.xen._devices import XenHypervisor
 from paracore.transport.xen._directory import Directory, read_directory, write_directory
 from paracore.transport.xen._hypervisor import Allocation, EventChannel, Hypervisor, HypervisorStatistics
 from paracore.transport.xen._store_line import store_address
@@ -29,6 +31,7 @@ __all__ = [
     "StoreNodes",
     "Transaction",
     "Watch",
+    "XenHypervisor",
     "Xenstore",
     "read_directory",
     "store_address",

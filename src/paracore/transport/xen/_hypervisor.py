@@ -11,6 +11,7 @@ SAFETY: the references and ports that a backend is given were written by a hosti
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -30,6 +31,23 @@ class HypervisorStatistics(NamedTuple):
     unmapped: int = 0
     bound: int = 0
     unbound: int = 0
+
+
+class Counts:
+    """``HypervisorStatistics`` in the making, kept up by what a view has given out; from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now = HypervisorStatistics()
+
+    def add(self, **more: int) -> None:
+        """Counts on."""
+        with self._lock:
+            self._now = self._now._replace(**{name: getattr(self._now, name) + count for name, count in more.items()})
+
+    def now(self) -> HypervisorStatistics:
+        """The counts so far."""
+        return self._now
 
 
 class _Closing(ABC):
@@ -64,8 +82,8 @@ class Allocation(_Closing):
     def close(self) -> None:
         """Takes the grant back and closes the descriptor. Idempotent.
 
-        No new mapping can be made from then on by those who have not got the descriptor. Pages that the
-        other domain still has mapped, or a process of this one, stay theirs and are given to nobody else.
+        What is mapped stays mapped, in either domain, and is given to nobody else meanwhile. Once no process
+        of this domain has the pages mapped, nothing maps them any more.
         """
 
 
