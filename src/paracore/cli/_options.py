@@ -21,9 +21,11 @@ __all__ = [
     "bits_per_second",
     "count",
     "encoder_settings",
+    "mode",
     "picture_size",
     "positive",
     "rate",
+    "seconds",
 ]
 
 #: What an encoder can be asked for; which of them a device has, ``paracore list`` says.
@@ -95,6 +97,20 @@ def _rate(text: str) -> Fraction:
     return number
 
 
+def _mode(text: str) -> int:
+    number = int(text, 8)
+    if not 0 <= number <= 0o777:
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def _preset_value(text: str) -> int | str:
     if text.isdecimal() and int(text) < len(PRESETS):
         return int(text)
@@ -106,6 +122,8 @@ count = _typed("a number from 0", _count)
 picture_size = _typed("a size such as 1920x1080", _picture_size)
 bits_per_second = _typed("a bit rate such as 4000000, 800k or 4M", _bits)
 _preset = _typed(f"a number from 0 to 9 or one of {', '.join(PRESETS)}", _preset_value)
+mode = _typed("a mode such as 660", _mode)
+seconds = _typed("a number of seconds above 0", _seconds)
 rate = _typed("a rate such as 25 or 30000/1001", _rate)
 
 

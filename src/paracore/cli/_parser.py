@@ -28,6 +28,7 @@ COMMANDS = (
     "paracore.cli._transcode",
     "paracore.cli._list",
     "paracore.cli._serve",
+    "paracore.cli._frontend",
     "paracore.cli._doctor",
     "paracore.cli._demo",
     "paracore.cli._bench",

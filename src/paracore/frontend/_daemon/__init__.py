@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from paracore.frontend._daemon._serve import serve_frontend
 from paracore.frontend._daemon._settings import DEFAULT_SOCKET, FrontendSettings
 
-__all__ = ["DEFAULT_SOCKET", "FrontendSettings"]
+__all__ = ["DEFAULT_SOCKET", "FrontendSettings", "serve_frontend"]

@@ -156,11 +156,15 @@ class Bridge:
         try:
             self._ring.send(octets)
         except (RemoteProtocolError, TransportBroken) as error:
-            self.close(bridge.Refusal.SHUTDOWN, str(error))
+            self._end(bridge.Refusal.SHUTDOWN, str(error))
             raise Ended(bridge.Refusal.SHUTDOWN) from error
 
     def close(self, reason: bridge.Refusal, why: str) -> None:
-        """Ends every line and lets go of the ring. Idempotent."""
+        """Ends every line and lets go of the ring; what the backend has said by now is heard first. Idempotent."""
+        self._readable()
+        self._end(reason, why)
+
+    def _end(self, reason: bridge.Refusal, why: str) -> None:
         if self.lost.done():
             return
         self.lost.set_result(why)
@@ -176,11 +180,13 @@ class Bridge:
     # --- from the backend ---------------------------------------------------------------------------
 
     def _readable(self) -> None:
+        if self.lost.done():
+            return
         try:
             for octets in self._ring.receive():
                 self._hear(octets)
         except RemoteProtocolError as error:
-            self.close(bridge.Refusal.SHUTDOWN, f"the backend broke the protocol: {error}")
+            self._end(bridge.Refusal.SHUTDOWN, f"the backend broke the protocol: {error}")
 
     def _hear(self, octets: bytes) -> None:
         told = self._rules.receive(octets)
@@ -205,7 +211,7 @@ class Bridge:
         now = self._loop.time()
         self._check = None
         if self._asked and now - min(self._asked.values()) > self._patience:
-            self.close(bridge.Refusal.SHUTDOWN, f"the backend has not answered for {self._patience:g} seconds")
+            self._end(bridge.Refusal.SHUTDOWN, f"the backend has not answered for {self._patience:g} seconds")
         elif self._lines:
             self._look_later()
             if DEVICE not in self._rules and now - self._heard > self._patience / 4:

@@ -16,7 +16,6 @@ from paracore._errors import RemoteProtocolError, XenStoreError
 from paracore.classes.bridge import Refusal
 from paracore.frontend._daemon._bridge import Bridge
 from paracore.frontend._daemon._holdings import Backend, GuestLimits
-from paracore.frontend._daemon._news import News
 from paracore.frontend._daemon._offer import Offer
 from paracore.protocol import PROTOCOL_VERSION
 from paracore.protocol._published import Attachment, BackendNodes
@@ -31,6 +30,7 @@ from paracore.protocol._xenbus import (
 )
 from paracore.transport._quota import Quota
 from paracore.transport.xen import Conflict
+from paracore.transport.xen._news import News
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

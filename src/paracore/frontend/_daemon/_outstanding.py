@@ -76,8 +76,7 @@ class Outstanding:
         header, payload = split(octets)
         if header.flags == EVENT:
             return self._farewell(header, payload)
-        opcode, serial = self._calls.get(header.object, (0, 0))
-        if (header.opcode, header.serial) != (opcode, serial):
+        if self._calls.get(header.object) != (header.opcode, header.serial):
             self._forget(header)
             return None
         del self._calls[header.object]
@@ -87,9 +86,9 @@ class Outstanding:
         if header.opcode != bridge.Goodbye.OPCODE or header.object not in self._connections - {DEVICE}:
             raise RemoteProtocolError(f"an event {header.opcode:#06x} for connection {header.object}")
         goodbye = bridge.Goodbye.unpack(payload)
-        opcode, serial = self._calls.get(header.object, (0, 0))
-        if opcode not in (0, bridge.Disconnect.OPCODE):
-            del self._calls[header.object]
+        call = self._calls.get(header.object)
+        if call and call[0] != bridge.Disconnect.OPCODE:
+            opcode, serial = self._calls.pop(header.object)
             self._abandoned[header.object, serial] = opcode
         return Farewell(header.object, goodbye)
 

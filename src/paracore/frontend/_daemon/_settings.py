@@ -17,10 +17,12 @@ class FrontendSettings:
 
     socket: str = DEFAULT_SOCKET
     socket_mode: int = 0o660
-    """Who may connect at all: whoever may is served, the guest's limits are shared by all."""
+    """Who may connect at all: whoever may is served, and the guest's limits are for all together."""
     group: int = -1
     """The socket's group; -1: the daemon's own."""
     device: int = 0
     """Which of the guest's devices of this type."""
     backend_timeout: float = 10.0
     """Seconds without an answer after which the backend has gone."""
+    log_level: str = "info"
+    """What goes to standard error."""

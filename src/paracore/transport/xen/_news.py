@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paracore.transport.xen import Watch, Xenstore
+    from paracore.transport.xen._xenstore import Watch, Xenstore
 
 __all__ = ["News"]
 
