@@ -212,7 +212,7 @@ class _GrantFields(NamedTuple):
     """Fields of ``Grant``."""
 
     grant: int
-    """Names the pages in `core.buffer_attach`; chosen by the daemon, not used twice in a connection. Never 0."""
+    """Names the pages in `core.buffer_attach`; chosen by the daemon, each greater than the one before. Never 0."""
     flags: BufferFlag
     """What the backend may do with them."""
     length: int

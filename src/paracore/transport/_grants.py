@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The grants of one channel on a transport whose backend allocates them: who has which pages.
+"""The grants of one channel: who has which pages, wherever they come from.
 
 A grant is mapped at most once at a time and is never revoked while it is; the worker's word that it has
 unmapped frees a grant for its own domain only. Numbers are not used twice.
@@ -8,33 +8,63 @@ unmapped frees a grant for its own domain only. Numbers are not used twice.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from paracore._errors import GrantError
+from paracore._errors import GrantError, RemoteProtocolError
 from paracore.classes.link import BufferFlag
 from paracore.protocol import BUFFER_MAX, PAGE_SIZE
 
 if TYPE_CHECKING:
     from paracore.transport._transport import Pages
 
-__all__ = ["GrantTable"]
+__all__ = ["AllocatedGrant", "Grant", "GrantTable"]
 
 
-@dataclass(slots=True)
-class _Grant:
-    descriptor: int
-    length: int
-    flags: BufferFlag
-    mapped: bool = False
+class Grant(ABC):
+    """Pages of a domain that its worker may have mapped.
+
+    Attributes:
+        mapped: whether the worker has them, as far as is known.
+    """
+
+    def __init__(self, length: int, flags: BufferFlag) -> None:
+        self.length = length
+        self.flags = flags
+        self.mapped = False
+
+    @abstractmethod
+    def lend(self, length: int) -> int:
+        """A descriptor of the first octets for the worker, which the caller owns."""
+
+    def returned(self) -> None:  # noqa: B027 - most have nothing to do with it
+        """The worker says that it has unmapped them."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives the pages back. What a worker still has mapped lives on with it alone."""
+
+
+class AllocatedGrant(Grant):
+    """Pages that the backend has allocated for the domain."""
+
+    def __init__(self, pages: Pages, length: int, flags: BufferFlag) -> None:
+        super().__init__(length, flags)
+        self._pages = pages
+        self.descriptor = pages.allocate(length)
+
+    def lend(self, length: int) -> int:  # noqa: ARG002 - the worker maps no more than it asked for
+        return self._pages.duplicate(self.descriptor, read_only=bool(self.flags & BufferFlag.READ_ONLY))
+
+    def close(self) -> None:
+        self._pages.close(self.descriptor)
 
 
 class GrantTable:
-    """Allocates, lends and takes back; counts nothing, its owner does."""
+    """Enters, lends and takes back; counts nothing, its owner does."""
 
-    def __init__(self, pages: Pages) -> None:
-        self._pages = pages
-        self._grants: dict[int, _Grant] = {}
+    def __init__(self) -> None:
+        self._grants: dict[int, Grant] = {}
         self._last = 0
 
     def lengths(self) -> list[int]:
@@ -47,13 +77,16 @@ class GrantTable:
         if length % PAGE_SIZE or not 0 < length <= BUFFER_MAX:
             raise GrantError(errno.EINVAL, f"{length} octets are no grant")
 
-    def allocate(self, length: int, flags: BufferFlag) -> tuple[int, int]:
-        """Returns the new grant and its descriptor, which stays the table's."""
-        self.check_length(length)
-        descriptor = self._pages.allocate(length)
-        self._last += 1
-        self._grants[self._last] = _Grant(descriptor, length, flags)
-        return self._last, descriptor
+    def check_number(self, number: int) -> None:
+        """Refuses a number that the peer may not give a new grant: they rise."""
+        if number <= self._last:
+            raise RemoteProtocolError(f"grant {number} after grant {self._last}")
+
+    def enter(self, grant: Grant, number: int = 0) -> int:
+        """Takes a grant over and returns its number: the given one, else the next."""
+        self._last = number or self._last + 1
+        self._grants[self._last] = grant
+        return self._last
 
     def map(self, number: int, length: int, flags: BufferFlag) -> int:
         """A descriptor for the worker, see ``Port.map``."""
@@ -62,7 +95,7 @@ class GrantTable:
             raise GrantError(errno.EBUSY, f"grant {number} is mapped")
         if length % PAGE_SIZE or not 0 < length <= grant.length or flags != grant.flags:
             raise GrantError(errno.EINVAL, f"grant {number} has other pages")
-        descriptor = self._pages.duplicate(grant.descriptor, read_only=bool(flags & BufferFlag.READ_ONLY))
+        descriptor = grant.lend(length)
         grant.mapped = True
         return descriptor
 
@@ -73,8 +106,10 @@ class GrantTable:
 
     def unmap(self, number: int) -> None:
         """The worker's word; about unknown grants it says nothing."""
-        if grant := self._grants.get(number):
+        grant = self._grants.get(number)
+        if grant is not None and grant.mapped:
             grant.mapped = False
+            grant.returned()
 
     def revoke(self, number: int) -> int:
         """Frees the pages and returns their length."""
@@ -82,16 +117,16 @@ class GrantTable:
         if grant.mapped:
             raise GrantError(errno.EBUSY, f"grant {number} is mapped")
         del self._grants[number]
-        self._pages.close(grant.descriptor)
+        grant.close()
         return grant.length
 
     def close(self) -> None:
-        """Frees everything, mapped or not: what a worker still has mapped lives on with it alone."""
+        """Frees everything, mapped or not."""
         while self._grants:
             _, grant = self._grants.popitem()
-            self._pages.close(grant.descriptor)
+            grant.close()
 
-    def _find(self, number: int) -> _Grant:
+    def _find(self, number: int) -> Grant:
         try:
             return self._grants[number]
         except KeyError:

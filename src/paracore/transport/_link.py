@@ -31,7 +31,7 @@ from paracore.protocol import (
     mapping_size,
 )
 from paracore.transport._failure import failure_of
-from paracore.transport._grants import GrantTable
+from paracore.transport._grants import AllocatedGrant, GrantTable
 from paracore.transport._link_rules import LinkRules
 from paracore.transport._transport import ChannelDescriptors, Port, Refused
 
@@ -57,7 +57,7 @@ class LinkPort(Port):
         self._wire = wire
         self._pages = pages
         self._host = host
-        self._grants = GrantTable(pages)
+        self._grants = GrantTable()
         self._asked = False
 
     def fileno(self) -> int:
@@ -148,11 +148,11 @@ class LinkPort(Port):
         GrantTable.check_length(request.length)
         self._host.grant(self, request.length)
         try:
-            grant, descriptor = self._grants.allocate(request.length, request.flags)
+            grant = AllocatedGrant(self._pages, request.length, request.flags)
         except GrantError:
             self._host.ungrant(self, request.length)
             raise
-        self._reply(header, link.GrantReply(grant).pack(), (descriptor,))
+        self._reply(header, link.GrantReply(self._grants.enter(grant)).pack(), (grant.descriptor,))
 
     def _revoke(self, request: link.Revoke, header: Header) -> None:
         if self._grants.mapped(request.grant):

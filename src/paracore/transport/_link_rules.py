@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of the descriptor protocol (class ``link``) for the side that answers; no descriptor is touched here.
 
-Rules: one table says which call is allowed when; what is not in it is the peer's fault and ends the
-connection. Each call gets one reply. After a goodbye nothing is served any more.
-
-The backend's own socket (``LinkPort``) and the frontend daemon of a Xen guest are both held to them.
+The backend's own socket (``LinkPort``) and the frontend daemon of a Xen guest are both held to them: what the
+table lacks ends the connection, and after a goodbye nothing is served any more.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from paracore._errors import RemoteProtocolError
 from paracore.classes import link
-from paracore.protocol import EVENT, FAILURE, PROTOCOL_VERSION, REPLY, REQUEST, message, split
-from paracore.transport._transport import Refused
-
-if TYPE_CHECKING:
-    from paracore.protocol import Header
+from paracore.transport._rules import CallRules
 
 __all__ = ["TABLE", "LinkRules", "LinkState"]
 
@@ -48,48 +41,13 @@ TABLE: Final[dict[LinkState, dict[int, LinkState]]] = {
 """{state: {call: next state}}. A call that fails leaves the state as it is."""
 
 
-class LinkRules:
-    """One connection's state: checks the calls that come, makes the messages that go."""
+class LinkRules(CallRules[LinkState]):
+    """One connection's state, see ``CallRules``."""
+
+    NAME = "link"
+    TABLE = TABLE
+    MESSAGES = link.MESSAGES
+    GOODBYE = link.Goodbye.OPCODE
 
     def __init__(self) -> None:
-        self.state = LinkState.START
-
-    @property
-    def ending(self) -> bool:
-        """Whether the peer has been told goodbye."""
-        return self.state is LinkState.ENDING
-
-    def accept(self, octets: bytes) -> tuple[Header, Any]:
-        """One call: its header and its typed content.
-
-        Raises:
-            RemoteProtocolError: it is no call, or not allowed now.
-        """
-        header, payload = split(octets)
-        if header.opcode not in TABLE[self.state] or header.flags != REQUEST or header.object:
-            raise RemoteProtocolError(f"link message {header.opcode:#06x} while {self.state.value}")
-        return header, link.MESSAGES[header.opcode].request.unpack(payload)
-
-    @staticmethod
-    def check_version(hello: link.Hello) -> None:
-        """Refuses a peer that does not speak this version."""
-        if not hello.version_min <= PROTOCOL_VERSION <= hello.version_max:
-            raise Refused(link.Refusal.VERSION)
-
-    def reply(self, call: Header, payload: bytes) -> bytes:
-        """The answer to a call that was served; whoever was told goodbye meanwhile stays told."""
-        self.state = TABLE[self.state].get(call.opcode, self.state)
-        return message(call.opcode, REPLY, 0, call.serial, payload)
-
-    def failure(self, call: Header, failure: link.Failure) -> bytes:
-        """The answer to a call that failed."""
-        return message(call.opcode, FAILURE, 0, call.serial, failure.pack())
-
-    def goodbye(self, reason: link.Refusal, limit: link.Limit | None = None) -> bytes:
-        """The last message."""
-        self.end()
-        return message(link.Goodbye.OPCODE, EVENT, 0, 0, link.Goodbye(reason, limit or link.Limit.NONE).pack())
-
-    def end(self) -> None:
-        """Nothing is served any more."""
-        self.state = LinkState.ENDING
+        super().__init__(LinkState.START, LinkState.ENDING)

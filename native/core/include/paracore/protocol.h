@@ -983,8 +983,8 @@ struct paracore_bridge_channel_open_reply {
 /* bridge.grant, a call: Tells of granted pages, so that the worker can have them mapped. */
 struct paracore_bridge_grant {
     /*
-     * Names the pages in `core.buffer_attach`; chosen by the daemon, not used twice in a
-     * connection. Never 0.
+     * Names the pages in `core.buffer_attach`; chosen by the daemon, each greater than the one
+     * before. Never 0.
      */
     uint32_t grant;
     /* What the backend may do with them. */

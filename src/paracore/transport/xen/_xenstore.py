@@ -194,6 +194,11 @@ class Xenstore(StoreNodes):
         answer = await self._line.request(StoreType.GET_DOMAIN_PATH, joined(str(domain)), f"domain {domain}")
         return strings(answer)[0]
 
+    async def introduced(self, domain: int) -> bool:
+        """Whether there is such a domain; not any more from ``@releaseDomain`` on, whatever nodes it has left."""
+        answer = await self._line.request(StoreType.IS_DOMAIN_INTRODUCED, joined(str(domain)), f"domain {domain}")
+        return strings(answer) == ["T"]
+
     def _unwatch(self, path: str, token: str) -> None:
         if self._watches.pop(token, None) is not None:
             self._line.request(StoreType.UNWATCH, joined(path, token), path)
