@@ -44,6 +44,9 @@ def examine(address: str | None) -> Iterator[Finding]:
             yield check(address)
         except Exception as error:  # noqa: BLE001 - one check's fault is a finding, not the end
             yield Finding(check.__name__.strip("_"), "fair", f"could not be found out: {error}")
+    from paracore.cli._examination_xen import examine_xen  # noqa: PLC0415 - it makes findings, too
+
+    yield from examine_xen()
 
 
 def _python(_: str | None) -> Finding:

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paracore.frontend._daemon._daemon import FrontendDaemon
-from paracore.transport.xen import Xenstore
+from paracore.transport.xen import XenHypervisor, Xenstore
 
 if TYPE_CHECKING:
     from paracore.frontend._daemon._settings import FrontendSettings
@@ -35,8 +35,6 @@ def serve_frontend(settings: FrontendSettings) -> None:
 
 
 async def _serve(settings: FrontendSettings) -> None:
-    from paracore.transport.xen._devices import XenHypervisor  # noqa: PLC0415 - nobody else needs a hypervisor
-
     hypervisor = XenHypervisor()
     async with Xenstore.connect() as store:
         daemon = FrontendDaemon(settings, store, hypervisor)
