@@ -84,6 +84,7 @@ class Node(NamedTuple):
 
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}\Z")
+_WORDS: Final = re.compile(r"[ -~]{1,200}\Z")
 _DOMID: Final = Number(0, 0x7FEF)  # xen.h: DOMID_FIRST_RESERVED is 0x7FF0
 _STATE: Final = Number(1, 8)
 _OCTETS: Final = Number(1, (1 << 63) - 1)
@@ -118,6 +119,7 @@ _BACKEND: Final = (
     Node("max-outstanding", _T, Number(1, 2048), "1024", "Unanswered calls and queued spans of one channel."),
     Node("max-memory", _T, _OCTETS, str(4 << 30), "Octets of the worker's private memory."),
     Node("versions", _B, Numbers(0xFFFF, 16), None, "The protocol versions that it speaks."),
+    Node("error", _B, Text(_WORDS, "printable ASCII, up to 200 octets"), "", "Why it is closed, for people."),
     Node("feature-*", _B, Number(0, 1), "0", "What it can do beside that. An unknown one is ignored; there are none yet."),
 )  # fmt: skip
 

@@ -89,6 +89,8 @@ class BackendNodes(NamedTuple):
     """What a backend publishes before it says INIT_WAIT."""
 
     versions: tuple[int, ...]
+    error: str = ""
+    """Why it is closed, for people."""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -98,11 +100,12 @@ class BackendNodes(NamedTuple):
     @classmethod
     def parse(cls, values: Mapping[str, str | None]) -> Self:
         """Checks what was read of the backend's directory."""
-        return cls(_numbers("backend", "versions", values))
+        return cls(_numbers("backend", "versions", values), _text("backend", "error", values))
 
     def values(self) -> dict[str, str]:
         """What to write."""
-        return _said("backend", {"versions": ",".join(map(str, self.versions))})
+        error = {"error": self.error} if self.error else {}
+        return _said("backend", {"versions": ",".join(map(str, self.versions)), **error})
 
     def choose(self, spoken: tuple[int, ...]) -> int:
         """The newest version that is spoken here as well; ``VersionError`` when there is none."""
