@@ -29,10 +29,15 @@ _LEVELS = ("debug", "info", "warning", "error")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_file(
-        parser, "--socket", metavar="SOCKET", help="where programs connect (default: the one they look for by themselves)"
+        parser,
+        "--socket",
+        metavar="SOCKET",
+        help="where programs connect (default: the one they look for by themselves)",
     )
     parser.add_argument("--socket-mode", type=mode, metavar="MODE", help="who may connect, as in chmod (default: 660)")
-    parser.add_argument("--group", metavar="GROUP", help="the socket's group, a name or a number (default: the daemon's)")
+    parser.add_argument(
+        "--group", metavar="GROUP", help="the socket's group, a name or a number (default: the daemon's)"
+    )
     parser.add_argument("--device", type=count, default=0, metavar="N", help="which device/paracore/N (default: 0)")
     parser.add_argument(
         "--backend-timeout",

@@ -9,17 +9,20 @@ is waited for until it says something else.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol, TypeAlias
 
 from paracore._errors import RemoteProtocolError, XenStoreError
 from paracore.classes.bridge import Refusal
 from paracore.frontend._daemon._bridge import Bridge
 from paracore.frontend._daemon._holdings import Backend, GuestLimits
 from paracore.frontend._daemon._offer import Offer
-from paracore.protocol import PROTOCOL_VERSION
-from paracore.protocol._published import Attachment, BackendNodes
-from paracore.protocol._xenbus import (
+from paracore.protocol import (
+    PROTOCOL_VERSION,
+    Attachment,
+    BackendNodes,
     End,
     XenbusAction,
     XenbusState,
@@ -35,8 +38,8 @@ from paracore.transport.xen._news import News
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from paracore.protocol._xenbus import Move
-    from paracore.transport.xen import Hypervisor, Xenstore
+    from paracore.protocol import Move
+    from paracore.transport.xen import Hypervisor, Transaction, Xenstore
 
 __all__ = ["Device", "DeviceOwner"]
 
@@ -48,6 +51,9 @@ _AGAIN: Final = 1.0
 """Seconds before the device is begun anew with a backend that was lost. Bounds how often that happens."""
 _SHARING: Final = (XenbusState.INITIALISED, XenbusState.CONNECTED)
 _GONE: Final = (XenbusState.CLOSED, XenbusState.UNKNOWN)
+_NO_MOVES: Final = (XenbusAction.WAIT, XenbusAction.FORGET)
+_Done: TypeAlias = tuple[dict[str, str], "Callable[[], None]"]
+"""The nodes that are written with the state, and what is done once they are."""
 
 
 class DeviceOwner(Protocol):
@@ -83,7 +89,7 @@ class Device:
         self._news = News(store)
         self._offer: Offer | None = None
         self._bridge: Bridge | None = None
-        self._begun = False
+        self._begun = self._left = False
         self._stops = self._stopped = 0
 
     async def run(self) -> None:
@@ -114,98 +120,95 @@ class Device:
         """Moves until there is something to wait for; False when it has left."""
         self._news.clear()
         try:
-            while not self._has_left(found := await self._look()):
-                if not await self._move(found):
-                    return True
+            while await self._step():
+                pass
         except XenStoreError as error:  # taken away while it was looked at: a watch tells of more
             _log.warning("%s", error)
-            return True
         except RemoteProtocolError as error:
             _log.error("the backend has published what cannot be: %s", error)
-            return True
-        return False
+        return not self._left
 
-    async def _move(self, found: _Found) -> bool:
-        """Makes one move; False when there is none now."""
-        move = self._next(found)
-        if move.action is XenbusAction.WAIT:
-            return False
-        nodes = await self.ACTIONS[move.action](self, found)
-        if move.action is XenbusAction.FORGET:
-            return False
-        await self._say(found, move.state, nodes)
-        return True
+    async def _step(self) -> bool:
+        """One move, as one transaction; False when there is none now."""
+        directory, stops = await self._follow(), self._stops
+        try:
+            async with self._store.transaction() as nodes:
+                found = await self._look(nodes, directory)
+                move = self._next(found)
+                said, then = await self.ACTIONS[move.action](self, nodes, found)
+                if said or move.state is not found.own:
+                    await nodes.write_all(self._path, {**said, "state": str(int(move.state))})
+        except Conflict:
+            return True  # somebody else has moved: it is done again, on what there is now
+        then()
+        self._begun, self._stopped = True, stops
+        self._left = stops > 0 and move.state in _GONE
+        return not self._left and move.action not in _NO_MOVES
 
     def _next(self, found: _Found) -> Move:
         if self._stopped < self._stops:
-            self._stopped += 1
             return xenbus_stop(End.FRONTEND, found.own)
-        if not self._begun or (found.own in _SHARING and not self._offer):
-            self._begun = True
-            move = xenbus_start(End.FRONTEND, found.own)
-            if move.action is not XenbusAction.WAIT:
-                return move
-        return xenbus_step(End.FRONTEND, found.own, found.other)
+        move = xenbus_step(End.FRONTEND, found.own, found.other)
+        if self._begun and (self._offer or found.own not in _SHARING):
+            return move
+        begins = xenbus_start(End.FRONTEND, found.own)
+        return move if begins.action is XenbusAction.WAIT else begins
 
-    def _has_left(self, found: _Found) -> bool:
-        return self._stopped > 0 and found.own in _GONE
+    async def _follow(self) -> str:
+        """Watches both states; returns the backend's directory."""
+        directory = await self._store.read(f"{self._path}/backend") or ""
+        await self._news.follow(self._path, *([f"{directory}/state"] if directory else ()))
+        return directory
 
-    async def _look(self) -> _Found:
-        nodes = await self._store.read_all(self._path, ("state", "backend", "backend-id"))
-        own, directory, remote = xenbus_state(nodes["state"]), nodes["backend"], nodes["backend-id"]
-        if not directory or not remote or not remote.isdecimal():
-            await self._news.follow(self._path)
-            return _Found(own, XenbusState.UNKNOWN, "", 0)
-        await self._news.follow(self._path, f"{directory}/state")
-        other = xenbus_state(await self._store.read(f"{directory}/state"))
-        return _Found(own, other, directory, int(remote))
-
-    async def _say(self, found: _Found, state: XenbusState, nodes: dict[str, str]) -> None:
-        """Writes a state and what it stands for at once, unless the device has been taken away meanwhile."""
-        if state is found.own and not nodes:
-            return
-        try:
-            async with self._store.transaction() as own:
-                if await own.read(f"{self._path}/state") is not None:
-                    await own.write_all(self._path, {**nodes, "state": str(int(state))})
-        except Conflict:
-            return  # somebody else has moved: it is looked at again
+    async def _look(self, nodes: Transaction, directory: str) -> _Found:
+        own = await nodes.read_all(self._path, ("state", "backend-id"))
+        state, remote = xenbus_state(own["state"]), own["backend-id"] or ""
+        if not directory or not remote.isdecimal():
+            return _Found(state, XenbusState.UNKNOWN, "", 0)
+        return _Found(state, xenbus_state(await _others(nodes, f"{directory}/state")), directory, int(remote))
 
     # --- actions ------------------------------------------------------------------------------------
 
-    async def _publish(self, found: _Found) -> dict[str, str]:
-        said = BackendNodes.parse(await self._store.read_all(found.directory, BackendNodes.names()))
+    async def _wait(self, _: Transaction, __: _Found) -> _Done:
+        return {}, _nothing
+
+    async def _publish(self, nodes: Transaction, found: _Found) -> _Done:
+        said = BackendNodes.parse(await nodes.read_all(found.directory, BackendNodes.names()))
         said.choose((PROTOCOL_VERSION,))
         self._drop(Refusal.SHUTDOWN, "it begins anew")
         self._offer = Offer(self._hypervisor, found.remote)
-        return self._offer.nodes.values()
+        return self._offer.nodes.values(), _nothing
 
-    async def _connect(self, found: _Found) -> dict[str, str]:
-        said = Attachment.parse(await self._store.read_all(found.directory, Attachment.names()))
+    async def _connect(self, nodes: Transaction, found: _Found) -> _Done:
+        said = Attachment.parse(await nodes.read_all(found.directory, Attachment.names()))
         limits = GuestLimits(said.max_channels, said.max_buffers, said.max_bytes)
+        return {}, partial(self._use, found.remote, limits)
+
+    def _use(self, remote: int, limits: GuestLimits) -> None:
+        """Both ends have said that they are connected."""
         assert self._offer  # else it would have begun anew
         bridge = self._bridge = Bridge(self._offer.ring, self._patience)
         bridge.lost.add_done_callback(lambda _: self._lost(bridge))
-        self._owner.connected(Backend(self._hypervisor, found.remote, bridge, Quota(limits)))
-        return {}
+        self._owner.connected(Backend(self._hypervisor, remote, bridge, Quota(limits)))
 
-    async def _leave(self, _: _Found) -> dict[str, str]:
+    async def _leave(self, _: Transaction, __: _Found) -> _Done:
         self._disconnect(Refusal.SHUTDOWN, "the daemon leaves")
-        return {}
+        return {}, _nothing
 
-    async def _reconfigure(self, _: _Found) -> dict[str, str]:
+    async def _reconfigure(self, _: Transaction, __: _Found) -> _Done:
         self._drop(Refusal.SHUTDOWN, "it begins anew")
-        return {}
+        return {}, _nothing
 
-    async def _close(self, _: _Found) -> dict[str, str]:
+    async def _close(self, _: Transaction, __: _Found) -> _Done:
         self._drop(Refusal.DETACHED, "it closes")
-        return {}
+        return {}, _nothing
 
-    async def _forget(self, _: _Found) -> dict[str, str]:
+    async def _forget(self, _: Transaction, __: _Found) -> _Done:
         self._drop(Refusal.DETACHED, "the device has been taken away")
-        return {}
+        return {}, _nothing
 
-    ACTIONS: ClassVar[dict[XenbusAction, Callable[[Device, _Found], Awaitable[dict[str, str]]]]] = {
+    ACTIONS: ClassVar[dict[XenbusAction, Callable[[Device, Transaction, _Found], Awaitable[_Done]]]] = {
+        XenbusAction.WAIT: _wait,
         XenbusAction.PUBLISH: _publish,
         XenbusAction.CONNECT: _connect,
         XenbusAction.LEAVE: _leave,
@@ -213,7 +216,7 @@ class Device:
         XenbusAction.CLOSE: _close,
         XenbusAction.FORGET: _forget,
     }
-    """What each does; returns the nodes that are to be written with the state."""
+    """What each does within the transaction; doing it again undoes what it did before."""
 
     def _disconnect(self, reason: Refusal, why: str) -> None:
         """Whoever used the backend is told; what is shared stays."""
@@ -238,3 +241,17 @@ class Device:
         if not self._bridge:
             self._begun = False
             self._news.stir()
+
+
+async def _others(nodes: Transaction, path: str) -> str | None:
+    """A node of the other end; what is not there is, elsewhere, not to be read."""
+    try:
+        return await nodes.read(path)
+    except XenStoreError as error:
+        if error.errno != errno.EACCES:
+            raise
+        return None
+
+
+def _nothing() -> None:
+    pass

@@ -7,8 +7,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from paracore.frontend._daemon._holdings import format_pages
-from paracore.protocol import PROTOCOL_VERSION, Role, mapping_size
-from paracore.protocol._published import FrontendNodes
+from paracore.protocol import PROTOCOL_VERSION, FrontendNodes, Role, mapping_size
 from paracore.transport.local import LocalPages
 from paracore.transport.xen import CONTROL_RING_ORDER, ControlRing, write_directory
 

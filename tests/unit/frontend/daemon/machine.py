@@ -7,12 +7,16 @@ import socket
 from paracore.classes import link
 from paracore.frontend._daemon._daemon import FrontendDaemon
 from paracore.frontend._daemon._settings import FrontendSettings
-from paracore.protocol import PROTOCOL_VERSION
-from paracore.protocol._published import Attachment, BackendNodes, FrontendNodes, backend_path, frontend_path
-from paracore.protocol._xenbus import (
+from paracore.protocol import (
+    PROTOCOL_VERSION,
+    Attachment,
+    BackendNodes,
     End,
+    FrontendNodes,
     XenbusAction,
     XenbusState,
+    backend_path,
+    frontend_path,
     xenbus_start,
     xenbus_state,
     xenbus_step,

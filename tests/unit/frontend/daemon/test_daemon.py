@@ -7,7 +7,7 @@ from functools import wraps
 import pytest
 
 from paracore.classes import bridge, link
-from paracore.protocol._xenbus import XenbusState
+from paracore.protocol import XenbusState
 from tests.unit.frontend.daemon.guest import HELLO, until
 from tests.unit.frontend.daemon.machine import BACKEND, CONNECTED, FRONTEND, Machine
 
