@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fake_evtchn.h"
 #include "loop.h"
 
 enum { ORDER = 3, CONNECTIONS = 64, ENTRIES = 32, LISTENER = 1000, STOP, HANG_UP, HEADER = 16 };
@@ -20,6 +20,7 @@ enum { ORDER = 3, CONNECTIONS = 64, ENTRIES = 32, LISTENER = 1000, STOP, HANG_UP
 struct fake_backend {
     char directory[32];
     char address[64];
+    bool evtchn;
     int listener, stop, hang_up;
     int connections[CONNECTIONS]; /* -1: free; its index is the channel */
     uint32_t last_number;
@@ -78,19 +79,46 @@ static void answer_hello(int fd, const struct paracore_message_header *header)
     send_packet(fd, &reply, NULL, 0);
 }
 
+/* The doorbells of a channel, as each end has them: in, out. */
+struct bells {
+    int frontend[2], backend[2];
+    uint32_t frontend_port, backend_port;
+};
+
+static struct bells make_eventfds(void)
+{
+    int there = eventfd(0, EFD_NONBLOCK), back = eventfd(0, EFD_NONBLOCK);
+
+    return (struct bells){.frontend = {dup(back), dup(there)}, .backend = {there, back}};
+}
+
+static struct bells make_evtchn(void)
+{
+    struct fake_evtchn_end ends[2];
+
+    fake_evtchn_connect(ends);
+    return (struct bells){.frontend = {ends[0].fd, dup(ends[0].fd)}, .frontend_port = ends[0].port,
+                          .backend = {ends[1].fd, dup(ends[1].fd)}, .backend_port = ends[1].port};
+}
+
 static void answer_channel_open(struct fake_backend *backend, uint32_t channel, const struct paracore_message_header *header)
 {
     size_t size = paracore_ring_mapping_size(ORDER);
-    int fds[] = {make_pages(size), eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK)};
-    struct paracore_link_channel_open_reply opened = {.channel = channel, .ring_order = ORDER};
+    int pages = make_pages(size);
+    struct bells bells = backend->evtchn ? make_evtchn() : make_eventfds();
+    struct paracore_link_channel_open_reply opened = {
+        .channel = channel, .ring_order = ORDER, .port = bells.frontend_port};
     struct packet reply = make_reply(header, &opened, sizeof opened);
-    void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, pages, 0);
 
     CHECK(mapping != MAP_FAILED);
     paracore_ring_format(mapping, ORDER);
     munmap(mapping, size);
-    send_packet(backend->connections[channel], &reply, fds, 3);
-    CHECK(paracore_loop_channel_add(backend->loop, channel, ORDER, fds[0], fds[1], fds[2], 0) == 0);
+    send_packet(backend->connections[channel], &reply, (int[]){pages, bells.frontend[1], bells.frontend[0]}, 3);
+    close(bells.frontend[0]);
+    close(bells.frontend[1]);
+    CHECK(paracore_loop_channel_add(backend->loop, channel, ORDER, pages, bells.backend[0], bells.backend[1],
+                                    bells.backend_port) == 0);
 }
 
 static void answer_grant(struct fake_backend *backend, int fd, const struct packet *request)
@@ -280,12 +308,13 @@ static void *run(void *argument)
     }
 }
 
-struct fake_backend *fake_backend_start(void)
+struct fake_backend *fake_backend_start(bool evtchn)
 {
     struct fake_backend *backend = calloc(1, sizeof *backend);
     struct sockaddr_un name = {.sun_family = AF_UNIX};
 
     CHECK(backend && paracore_loop_create(0, &backend->loop) == 0);
+    backend->evtchn = evtchn;
     strcpy(backend->directory, "/tmp/paracore-test-XXXXXX");
     CHECK(mkdtemp(backend->directory));
     snprintf(backend->address, sizeof backend->address, "%s/socket", backend->directory);

@@ -11,11 +11,13 @@
 #ifndef PARACORE_TEST_FAKE_BACKEND_H
 #define PARACORE_TEST_FAKE_BACKEND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fake_backend;
 
-struct fake_backend *fake_backend_start(void);
+/* With `evtchn` its doorbells are event channels, see fake_evtchn.h. */
+struct fake_backend *fake_backend_start(bool evtchn);
 const char *fake_backend_address(const struct fake_backend *backend);
 /* Says goodbye (shutdown) to all and hangs up. */
 void fake_backend_hang_up(struct fake_backend *backend);

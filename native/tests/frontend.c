@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libparacore with many threads at once, under the sanitizers. What one thread sees is tested from Python. */
+/*
+ * libparacore with many threads at once, under the sanitizers. What one thread sees is tested from Python.
+ *
+ *     test-frontend [evtchn]    with event channels as Xen has them in place of eventfds
+ */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -9,9 +13,10 @@
 #include "check.h"
 #include "clock.h"
 #include "fake_backend.h"
+#include "fake_evtchn.h"
 #include "paracore/paracore.h"
 
-enum { THREADS = 6, CALLS = 300, POSTS = 2000 };
+enum { THREADS = 6, CALLS = 300, POSTS = 2000, SKIPPED = 77 };
 
 static struct fake_backend *backend;
 
@@ -264,7 +269,7 @@ static void a_goodbye_in_the_middle_of_link_requests(void)
     paracore_close(channel);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         {"each of many threads gets its own reply, sleeping", threads_that_sleep},
@@ -278,7 +283,10 @@ int main(void)
         {"a goodbye in the middle of link requests", a_goodbye_in_the_middle_of_link_requests},
     };
 
-    backend = fake_backend_start();
+    bool evtchn = argc > 1 && strcmp(argv[1], "evtchn") == 0;
+    if (evtchn && !fake_evtchn_available())
+        return SKIPPED;
+    backend = fake_backend_start(evtchn);
     run_tests(tests, sizeof tests / sizeof tests[0]);
     fake_backend_stop(backend);
     return 0;

@@ -104,9 +104,10 @@ def test_a_backend_that_accepts_nobody(tmp_path):
 def wrong_opens() -> dict[str, object]:
     """Ways to answer channel_open wrongly."""
 
-    def with_fds(*fds: int, order: int = RING_ORDER):
+    def with_fds(*fds: int, order: int = RING_ORDER, port: int = 0):
         def answer(connection, header, _payload):
-            socket.send_fds(connection.socket, [reply(header, link.ChannelOpenReply(1, order, 0).pack())], list(fds))
+            opened = link.ChannelOpenReply(1, order, port)
+            socket.send_fds(connection.socket, [reply(header, opened.pack())], list(fds))
             for fd in set(fds):
                 os.close(fd)
 
@@ -114,6 +115,9 @@ def wrong_opens() -> dict[str, object]:
 
     def bell() -> int:
         return os.eventfd(0)
+
+    def device() -> int:
+        return os.open("/dev/null", os.O_RDWR)
 
     def unsealed() -> int:
         fd = os.memfd_create("test")
@@ -130,6 +134,9 @@ def wrong_opens() -> dict[str, object]:
         "pages that may shrink": with_fds(unsealed(), bell(), bell()),
         "pages that are a pipe": with_fds(reader, bell(), bell()),
         "a doorbell that is a pipe": with_fds(sealed(large), writer, bell()),
+        "a port, and doorbells that have none": with_fds(sealed(large), bell(), bell(), port=3),
+        "doorbells that are devices, and no port": with_fds(sealed(large), device(), device()),
+        "a doorbell that is some other device": with_fds(sealed(large), device(), device(), port=3),
         "a ring order of 0": with_fds(sealed(large), bell(), bell(), order=0),
         "a ring order of 31": with_fds(sealed(large), bell(), bell(), order=31),
     }
