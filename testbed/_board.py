@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board: Xen, dom0 and guests by name; commands in them, files to and from them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import secrets
+import shutil
+import tarfile
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
+
+from testbed import _image, _qemu
+from testbed._errors import DomainLost, TestbedError
+from testbed._paths import BUILD
+from testbed._project import project_archive
+from testbed._remote import Process, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["Board"]
+
+#: Of a guest that xl is given; the two lines in front of the last are what the domain's ``init`` and agent rest on.
+_GUEST = """name = "{name}"
+kernel = "/boot/vmlinuz"
+ramdisk = "/run/testbed/boot.cpio"
+memory = {memory}
+vcpus = {processors}
+on_poweroff = "destroy"
+on_crash = "{on_crash}"
+on_reboot = "restart"
+extra = "console=hvc0 rdinit=/init rootfstype=ramfs panic=1 loglevel=4 testbed.address={address} {kernel}"
+disk = ["format=raw,vdev=xvda,access=r,script=/usr/lib/testbed/block,target=/dev/vda"]
+vif = ["vifname={name},ip={address},script=/usr/lib/testbed/vif"]
+{more}
+"""
+
+# Numbers are given once per board, by a folder that only one can make.
+_NEXT_ADDRESS = 'i=2; until mkdir /run/testbed/addresses/$i 2>/dev/null; do i=$((i + 1)); done; echo "10.1.0.$i"'
+
+
+class Board:
+    """An emulated board.
+
+    As a context manager it boots and, however the block ends, leaves nothing behind. ``Board.attach`` finds one that
+    another process has booted and left running.
+    """
+
+    def __init__(self, folder: Path | None = None, options: _qemu.Options | None = None) -> None:
+        self.folder = folder or BUILD / "boards" / secrets.token_hex(4)
+        self.options = options or _qemu.Options()
+        self._machine: _qemu.Machine | None = None
+        self._token = ""
+
+    def __enter__(self) -> Self:
+        self.boot()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.power_off()
+
+    # --- the board ---------------------------------------------------------------------------------
+
+    def boot(self, *, detached: bool = False, timeout: float = 240) -> None:
+        """Builds what is missing, switches the board on, and waits until dom0 answers."""
+        image = _image.build()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._token = secrets.token_hex(16)
+        self._machine = _qemu.start(image, self._boot_archive(image), self.options, self.folder, detached=detached)
+        try:
+            self._wait_dom0(time.monotonic() + timeout)
+            self.write_file("dom0", "/run/testbed/boot.cpio", image.boot.read_bytes())
+            self.push("dom0")
+        except BaseException:
+            self.kill()
+            raise
+        self._save()
+
+    def _boot_archive(self, image: _image.Image) -> Path:
+        """The first root of dom0, with the token behind it as a second archive."""
+        extra = self.folder / "extra"
+        extra.mkdir()
+        (extra / "testbed-token").write_text(self._token, encoding="ascii")
+        _image.pack_cpio(extra, self.folder / "extra.cpio")
+        boot = self.folder / "boot.cpio"
+        boot.write_bytes(image.boot.read_bytes() + (self.folder / "extra.cpio").read_bytes())
+        boot.chmod(0o600)
+        return boot
+
+    def _wait_dom0(self, deadline: float) -> None:
+        while True:
+            try:
+                self.start("dom0", "xl", "list").wait(max(1.0, deadline - time.monotonic())).check()
+            except DomainLost:
+                if time.monotonic() > deadline or not _qemu.is_running(self._running().pid):
+                    raise TestbedError(
+                        f"the board did not come up; its last words:\n{self.console()[-4000:]}"
+                    ) from None
+                time.sleep(0.2)
+            else:
+                return
+
+    def _running(self) -> _qemu.Machine:
+        if not self._machine:
+            raise TestbedError("this board is off")
+        return self._machine
+
+    def _save(self) -> None:
+        state = self.folder / "state.json"
+        state.touch(mode=0o600)
+        state.write_text(json.dumps({**asdict(self._running()), "token": self._token}), encoding="utf-8")
+
+    @classmethod
+    def attach(cls, folder: Path) -> Board:
+        """The board that another process has booted there."""
+        board = cls(folder)
+        try:
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise TestbedError(f"no board runs in {folder}: paracore testbed up") from None
+        if not _qemu.is_running(state["pid"]):
+            raise TestbedError(f"the board in {folder} has ended: paracore testbed up")
+        board._machine = _qemu.Machine(state["pid"], state["port"])
+        board._token = state["token"]
+        return board
+
+    def console(self) -> str:
+        """What Xen and dom0 wrote on the serial line."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
+        return ""
+
+    def power_off(self, timeout: float = 20) -> None:
+        """Switches the board off; one that does not answer is ended."""
+        if self._machine:
+            with contextlib.suppress(TestbedError):
+                self.start("dom0", "poweroff", "-f").wait(5)
+            _qemu.wait_ended(self._machine.pid, timeout)
+        self.kill()
+
+    def kill(self) -> None:
+        """Pulls the plug."""
+        if self._machine:
+            _qemu.kill(self._machine.pid)
+            self._machine = None
+            (self.folder / "state.json").unlink(missing_ok=True)
+
+    # --- guests ------------------------------------------------------------------------------------
+
+    def create_guest(
+        self,
+        name: str,
+        *,
+        memory: int = 384,
+        processors: int = 1,
+        kernel: str = "",
+        more: str = "",
+        on_crash: str = "destroy",
+        wait: bool = True,
+    ) -> int:
+        """Makes a guest and waits until it answers; returns its domid.
+
+        Args:
+            name: of the guest, and of its network interface in dom0: at most 15 letters.
+            memory: in MiB.
+            processors: how many it has.
+            kernel: more options for its kernel.
+            more: more lines of its xl configuration.
+            on_crash: what the toolstack does when it panics.
+            wait: whether to wait; if not, the caller pushes the project's files.
+        """
+        address = self.run("dom0", "sh", "-c", _NEXT_ADDRESS).output.strip()
+        text = _GUEST.format(
+            name=name,
+            memory=memory,
+            processors=processors,
+            kernel=kernel,
+            more=more,
+            on_crash=on_crash,
+            address=address,
+        )
+        path = f"/run/testbed/{name}.cfg"
+        self.write_file("dom0", path, text.encode())
+        self.run("dom0", "xl", "create", "-q", path, timeout=240)
+        if wait:
+            self.wait_ready(name)
+            self.push(name)
+        return self.domid(name)
+
+    def destroy_guest(self, name: str) -> None:
+        """Ends a guest at once."""
+        self.run("dom0", "xl", "destroy", name)
+
+    def domid(self, name: str) -> int:
+        """Of a domain."""
+        return int(self.run("dom0", "xl", "domid", name).output)
+
+    def guests(self) -> list[str]:
+        """The names of all guests."""
+        lines = self.run("dom0", "xl", "list").output.splitlines()[1:]
+        return [line.split()[0] for line in lines if line.split()[0] != "Domain-0"]
+
+    def wait_ready(self, domain: str, timeout: float = 240) -> None:
+        """Waits until a domain runs commands."""
+        self.start(domain, "true", patience=timeout).wait(timeout + 5).check()
+
+    def guest_console(self, name: str) -> str:
+        """What a guest wrote on its console."""
+        return self.run("dom0", "sh", "-c", f"cat /var/log/xen/console/guest-{name}.log").output
+
+    # --- commands and files ------------------------------------------------------------------------
+
+    def start(self, domain: str, *command: str, **options: Any) -> Process:
+        """Starts a command; the options are those of ``Process``."""
+        machine = self._running()
+        return Process(machine.port, self._token, domain, command, **options)
+
+    def run(
+        self,
+        domain: str,
+        *command: str,
+        timeout: float = 60,
+        octets: bytes = b"",
+        check: bool = True,
+        directory: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Runs a command to its end, with the octets as its input; by default, one that fails raises."""
+        with self.start(domain, *command, directory=directory, environment=environment) as process:
+            process.write(octets)
+            process.end_input()
+            result = process.wait(timeout)
+        return result.check() if check else result
+
+    def write_file(self, domain: str, path: str, octets: bytes) -> None:
+        """Writes a file in a domain."""
+        self.run(domain, "sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "write", path, octets=octets)
+
+    def read_file(self, domain: str, path: str) -> bytes:
+        """Reads a file of a domain."""
+        return self.run(domain, "cat", path).octets
+
+    def put(self, domain: str, sources: Iterable[Path], folder: str) -> None:
+        """Copies files and folders into a folder of a domain."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for source in sources:
+                tar.add(source, source.name)
+        self._unpack(domain, archive.getvalue(), folder)
+
+    def get(self, domain: str, path: str, folder: Path) -> None:
+        """Copies a file or a folder of a domain into a folder of the host."""
+        parent, _, name = path.rstrip("/").rpartition("/")
+        octets = self.run(domain, "tar", "-c", "-C", parent or "/", name, timeout=300).octets
+        folder.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(octets)) as tar:
+            tar.extractall(folder, filter="data")
+
+    def push(self, domain: str) -> None:
+        """Brings the project's files, as they are in the source tree now, into a domain."""
+        self._unpack(domain, project_archive(), "/opt/paracore")
+
+    def _unpack(self, domain: str, archive: bytes, folder: str) -> None:
+        script = 'mkdir -p "$1" && exec tar -x --no-same-owner -C "$1"'
+        self.run(domain, "sh", "-c", script, "unpack", folder, octets=archive, timeout=300)
