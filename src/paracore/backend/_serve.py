@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from paracore._errors import ConfigError, TransportError
 from paracore.backend._warm import launch
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from paracore.backend._config import Config
     from paracore.backend._supervisor import Supervisor
     from paracore.backend._warm import Launched
+    from paracore.transport import Listener
 
 __all__ = ["serve"]
 
@@ -34,7 +36,7 @@ def serve(config: Config, *, ready: Callable[[], None] = lambda: None, lifeline:
 
     Raises:
         TransportError: the socket cannot be had, or another backend serves it.
-        ConfigError: a device could not be made.
+        ConfigError: a device could not be made, or guests are to be served where there is no Xen.
         DeviceLost: workers cannot be started any more.
     """
     _log_to_stderr(config.backend.log_level)
@@ -57,12 +59,25 @@ def _run(config: Config, launched: Launched, ready: Callable[[], None], lifeline
     async def run() -> None:
         supervisor = Supervisor(config, launched)
         supervisor.listen(LocalTransport().listen(config.backend.socket, config.backend.socket_mode))
+        if config.xen.enabled:
+            supervisor.listen(_listen_to_guests(supervisor))
         _obey(supervisor, asyncio.get_running_loop(), lifeline)
         _log.info("serving %d domains at %s", len(config.domain), config.backend.socket)
         ready()
         await supervisor.run()
 
     asyncio.run(run())
+
+
+def _listen_to_guests(supervisor: Supervisor) -> Listener:
+    from paracore.transport.xen import XenHypervisor, XenListener  # noqa: PLC0415 - needs Xen
+
+    try:
+        hypervisor = XenHypervisor()
+        hypervisor.check_backend()
+        return XenListener(hypervisor, supervisor)
+    except TransportError as error:
+        raise ConfigError("xen.enabled", f"guests cannot be served: {error}; or leave it out") from error
 
 
 def _obey(supervisor: Supervisor, loop: asyncio.AbstractEventLoop, lifeline: int) -> None:

@@ -24,7 +24,7 @@ from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
-from paracore.classes.link import Refusal
+from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._rate import BoundedLog
 
@@ -168,6 +168,7 @@ class Supervisor:
         identity = port.peer.identities[0]
         if self._ungreeted[identity] >= _UNGREETED_MAX:
             self._count_refused(port, "too many connections without a hello")
+            port.goodbye(Refusal.LIMIT, Limit.CHANNELS)
             port.close()
             return
         self._counts["accepted"] += 1

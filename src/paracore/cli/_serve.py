@@ -19,6 +19,7 @@ EXAMPLES = """
   paracore serve --config /etc/paracore/paracore.toml     as the systemd unit does
   paracore serve --address /tmp/paracore.sock             for this user alone, without a configuration
   paracore serve --config my.toml --check                 only look whether the configuration is right
+  paracore serve --config my.toml --xen                   in dom0 or a driver domain: for guests as well
 """
 
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_file(parser, "--config", metavar="FILE", help="the configuration: devices, domains and their limits")
     add_file(parser, "--address", metavar="SOCKET", help="where domains connect, instead of the configuration's")
+    parser.add_argument("--xen", action="store_true", help="serve Xen guests, too: those that `paracore attach` names")
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
 
 
@@ -41,6 +43,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> Config:
+    from msgspec.structs import replace  # noqa: PLC0415 - as above
+
+    config = _given(arguments)
+    return replace(config, xen=replace(config.xen, enabled=True)) if arguments.xen else config
+
+
+def _given(arguments: argparse.Namespace) -> Config:
     from msgspec.structs import replace  # noqa: PLC0415 - as above
 
     from paracore.backend import config_load, config_private  # noqa: PLC0415 - as above

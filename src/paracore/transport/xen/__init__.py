@@ -7,6 +7,10 @@
 ``_devices``     the hypervisor as Linux offers it to programs
 ``_control``     the ring between a guest's frontend daemon and the supervisor
 ``_xenstore``    xenstore for asyncio, over ``_store_line`` and ``_store_wire``
+``_listener``    the backend: guests as they come and go
+``_guest``       one device of one guest, by the xenbus table
+``_exchange``    the backend's end of one control ring
+``_port``        one process of a guest
 ===============  ====================================================================
 """
 
@@ -16,6 +20,7 @@ from paracore.transport.xen._control import CONTROL_RING_ORDER, ControlRing
 from paracore.transport.xen._devices import XenHypervisor
 from paracore.transport.xen._directory import Directory, read_directory, write_directory
 from paracore.transport.xen._hypervisor import Allocation, EventChannel, Hypervisor, HypervisorStatistics
+from paracore.transport.xen._listener import XenListener
 from paracore.transport.xen._store_line import store_address
 from paracore.transport.xen._xenstore import Conflict, StoreNodes, Transaction, Watch, Xenstore
 
@@ -32,6 +37,7 @@ __all__ = [
     "Transaction",
     "Watch",
     "XenHypervisor",
+    "XenListener",
     "Xenstore",
     "read_directory",
     "store_address",

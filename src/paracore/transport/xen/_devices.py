@@ -68,6 +68,15 @@ class XenHypervisor(Hypervisor):
         self._mapped: dict[int, int] = {}
         self._counts = Counts()
 
+    def check_backend(self) -> None:
+        """Opens what a backend needs.
+
+        Raises:
+            GrantError, EventChannelError: it cannot; the text names the remedy.
+        """
+        os.close(_open(self._directory / "gntdev", os.O_RDWR, GrantError))
+        os.close(self._event_device())
+
     def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:
         if length <= 0 or length % PAGE_SIZE:
             raise GrantError(errno.EINVAL, f"{length} octets are no grant")

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend's end of one xenbus device: looks at both states and moves by the table (docs/protocol/xenbus.md).
+
+The backend's directory is the toolstack's and trusted, the frontend's is a hostile guest's: its nodes are
+checked before they are believed, and how often they are looked at is bounded. A guest that breaks the protocol
+loses its control ring and may begin anew by way of ``CLOSING``; it keeps nobody else waiting.
+
+A state is written when the action is done, so whoever sees ``CLOSED`` knows that nothing is mapped any more. A
+domain that has been destroyed is not waited for: its worker is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+
+from paracore._errors import (
+    ConfigError,
+    EventChannelError,
+    GrantError,
+    RemoteProtocolError,
+    VersionError,
+    XenStoreError,
+)
+from paracore.protocol import (
+    PROTOCOL_VERSION,
+    Attachment,
+    BackendNodes,
+    End,
+    FrontendNodes,
+    Move,
+    XenbusAction,
+    XenbusState,
+    backend_path,
+    frontend_path,
+    xenbus_start,
+    xenbus_state,
+    xenbus_step,
+    xenbus_stop,
+)
+from paracore.transport._rate import BoundedLog, Bucket
+from paracore.transport._transport import Host, Membership
+from paracore.transport.xen._exchange import Exchange
+from paracore.transport.xen._news import News
+from paracore.transport.xen._xenstore import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from paracore.transport.xen._hypervisor import Hypervisor
+    from paracore.transport.xen._port import XenPort
+    from paracore.transport.xen._xenstore import Xenstore
+
+__all__ = ["Guest", "XenHost"]
+
+_RATE, _RATE_BURST = 20.0, 40.0
+"""Looks at one device's nodes, a second and at once."""
+_PAUSE: Final = 0.1
+"""Seconds that the nodes of a guest which changes them too often are not looked at."""
+_PATIENCE: Final = 5.0
+"""Seconds that a frontend has to answer CLOSING."""
+_LEFT: Final = (XenbusState.CLOSED, XenbusState.UNKNOWN)
+_LEAVING: Final = (XenbusState.CLOSING, *_LEFT)
+
+
+class XenHost(Host, Membership, Protocol):
+    """The supervisor."""
+
+
+class _Found(NamedTuple):
+    """What the nodes say at one moment."""
+
+    own: XenbusState
+    other: XenbusState
+    online: bool
+
+
+class Guest:
+    """See the module.
+
+    Attributes:
+        identity: what the supervisor knows the domain by.
+        remote: the domain.
+    """
+
+    def __init__(
+        self,
+        store: Xenstore,
+        hypervisor: Hypervisor,
+        host: XenHost,
+        arrived: Callable[[XenPort], None],
+        place: tuple[int, int, int],
+    ) -> None:
+        """`place` is the backend's domain, the frontend's, and the device's index there."""
+        own, self.remote, index = place
+        self.identity = f"domid:{self.remote}" + (f"/{index}" if index else "")
+        self.hypervisor = hypervisor
+        self.host = host
+        self.arrived = arrived
+        self._store = store
+        self._path = backend_path(own, self.remote, index)
+        self._frontend = frontend_path(self.remote, index)
+        self._news = News(store)
+        self._bucket = Bucket(_RATE, _RATE_BURST)
+        self._log = BoundedLog(logging.getLogger("paracore.xen"))
+        self._attached: Attachment | None = None
+        self._exchange: Exchange | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._said = ""
+        self._begun = self._stopping = self._dead = False
+        self._leaves = 0
+
+    async def run(self) -> None:
+        """Moves until the device has been taken away, or ``stop`` has been followed to its end.
+
+        Raises:
+            TransportError: xenstore has gone.
+        """
+        try:
+            await self._news.follow(self._path, f"{self._frontend}/state")
+            while await self._settle():
+                await self._news.wait()
+                if not self._bucket.take():
+                    await asyncio.sleep(_PAUSE)
+        finally:
+            self._news.close()
+            self._detach(forced=True)
+            self._hang_up()
+
+    def stop(self) -> None:
+        """Leaves by the table; said once more, at once."""
+        self._stopping = True
+        self._leave_now()
+
+    def destroyed(self) -> None:
+        """The domain is no more: whatever of it is mapped keeps Xen from forgetting it."""
+        self._dead = True
+        self._detach(forced=True)
+        self._hang_up()
+        self._news.stir()
+
+    def broken(self, text: str) -> None:
+        """The guest broke the protocol, on the ring or in its nodes."""
+        if self._attached:
+            self.host.violated(self.identity, text)
+        self._leave_now()
+
+    def _leave_now(self) -> None:
+        self._leaves += 1
+        self._news.stir()
+
+    # --- moving -------------------------------------------------------------------------------------
+
+    async def _settle(self) -> bool:
+        """Moves until there is something to wait for; False when there is nothing more to come."""
+        self._news.clear()
+        try:
+            while not self._over(found := await self._look()):
+                if not await self._move(found):
+                    return True
+        except XenStoreError as error:  # taken away while it was looked at: a watch tells of more
+            self._log.write(logging.WARNING, "%s: %s", self.identity, error)
+            return True
+        except (RemoteProtocolError, GrantError, EventChannelError) as error:
+            self.broken(str(error))
+            return True
+        except ConfigError as error:
+            await self._complain(str(error))
+            return True
+        await self._let_go(forced=not self._stopping)
+        return False
+
+    async def _look(self) -> _Found:
+        nodes = await self._store.read_all(self._path, ("state", "online"))
+        other = await self._store.read(f"{self._frontend}/state")
+        return _Found(xenbus_state(nodes["state"]), xenbus_state(other), nodes["online"] != "0")
+
+    def _over(self, found: _Found) -> bool:
+        """Whether the device has been taken away, or has been left."""
+        return self._dead or found.own is XenbusState.UNKNOWN or (self._stopping and found.own in _LEFT)
+
+    async def _move(self, found: _Found) -> bool:
+        """Makes one move; False when there is none now."""
+        move = self._next(found)
+        if move.action is XenbusAction.WAIT:
+            return False
+        nodes = await self.ACTIONS[move.action](self, found)
+        await self._say(found, move.state, nodes)
+        return True
+
+    def _next(self, found: _Found) -> Move:
+        if found.own is XenbusState.CLOSING and self._shares() and not self._deadline:
+            return Move(XenbusAction.LEAVE, found.own)  # as xl detaches
+        if self._leaves or not (found.online or found.own in _LEAVING):
+            self._leaves = max(0, self._leaves - 1)
+            move = xenbus_stop(End.BACKEND, found.own)
+            if move.action is not XenbusAction.WAIT:
+                return move
+        if found.own is XenbusState.CLOSED and not found.online:
+            return Move(XenbusAction.WAIT, found.own)
+        if self._is_stranger(found):
+            self._begun = True
+            move = xenbus_start(End.BACKEND, found.own)
+            if move.action is not XenbusAction.WAIT:
+                return move
+        return xenbus_step(End.BACKEND, found.own, found.other)
+
+    def _shares(self) -> bool:
+        return self._exchange is not None and not self._exchange.closed
+
+    def _is_stranger(self, found: _Found) -> bool:
+        """Whether the state that was found is not this backend's own doing."""
+        return (
+            not self._begun
+            or (found.own is XenbusState.INIT_WAIT and not self._attached)
+            or (found.own is XenbusState.CONNECTED and not self._exchange)
+        )
+
+    async def _say(self, found: _Found, state: XenbusState, nodes: dict[str, str]) -> None:
+        """Writes a state and what it stands for at once, unless the device has been taken away meanwhile."""
+        if state is found.own and not nodes:
+            return
+        try:
+            async with self._store.transaction() as own:
+                if await own.read(f"{self._path}/state") is not None:
+                    await own.write_all(self._path, {**nodes, "state": str(int(state))})
+        except Conflict:
+            return  # somebody else has moved: it is looked at again
+
+    async def _complain(self, text: str) -> None:
+        """The toolstack's fault: it is told in its own directory, once; with no text, that it is no more."""
+        if text == self._said:
+            return
+        self._said = text
+        if text:
+            self._log.write(logging.ERROR, "%s is not served: %s", self.identity, text)
+            await self._store.write(f"{self._path}/error", text)
+        else:
+            await self._store.remove(f"{self._path}/error")
+
+    # --- actions ------------------------------------------------------------------------------------
+
+    async def _publish(self, _: _Found) -> dict[str, str]:
+        values = await self._store.read_all(self._path, Attachment.names())
+        try:
+            attachment = Attachment.parse(values)
+        except RemoteProtocolError as error:
+            raise ConfigError(self._path, str(error)) from error
+        if (attachment.frontend, attachment.frontend_id) != (self._frontend, self.remote):
+            raise ConfigError(self._path, "is for another frontend; attach the device again")
+        if attachment != self._attached:
+            self._detach(forced=False)
+            self.host.attach(self.identity, attachment)
+            self._attached = attachment
+        await self._complain("")
+        return BackendNodes((PROTOCOL_VERSION,)).values()
+
+    async def _connect(self, _: _Found) -> dict[str, str]:
+        published = FrontendNodes.parse(await self._store.read_all(self._frontend, FrontendNodes.names()))
+        if published.version != PROTOCOL_VERSION:
+            raise VersionError(f"it speaks version {published.version}, which was not offered")
+        self._exchange = Exchange(self, published)
+        return {}
+
+    async def _leave(self, found: _Found) -> dict[str, str]:
+        if not found.online or (self._shares() and not self._stopping):
+            self._detach(forced=False)
+        self._deadline = asyncio.get_running_loop().call_later(_PATIENCE, self._leave_now)
+        return {}
+
+    async def _reconfigure(self, _: _Found) -> dict[str, str]:
+        await self._drop()
+        return {}
+
+    async def _close(self, found: _Found) -> dict[str, str]:
+        if not found.online:
+            self._detach(forced=False)
+        await self._drop()
+        return {}
+
+    async def _forget(self, _: _Found) -> dict[str, str]:
+        await self._let_go(forced=True)
+        return {}
+
+    ACTIONS: ClassVar[dict[XenbusAction, Callable[[Guest, _Found], Awaitable[dict[str, str]]]]] = {
+        XenbusAction.PUBLISH: _publish,
+        XenbusAction.CONNECT: _connect,
+        XenbusAction.LEAVE: _leave,
+        XenbusAction.RECONFIGURE: _reconfigure,
+        XenbusAction.CLOSE: _close,
+        XenbusAction.FORGET: _forget,
+    }
+    """What each does; returns the nodes that are to be written with the state."""
+
+    async def _let_go(self, *, forced: bool) -> None:
+        self._detach(forced=forced)
+        await self._drop()
+
+    async def _drop(self) -> None:
+        """Lets go of all that is shared; returns when nothing of it is mapped any more."""
+        if exchange := self._exchange:
+            self._hang_up()
+            await exchange.emptied.wait()
+            self._exchange = None
+
+    def _hang_up(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._exchange:
+            self._exchange.close()
+
+    def _detach(self, *, forced: bool) -> None:
+        if self._attached:
+            self._attached = None
+            self.host.detach(self.identity, destroyed=forced)

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine without Xen, in this process: xenstore, a toolstack, a whole backend, guests with their daemons.
+
+Real are the supervisor, the warm parent, the workers and what programs link. The asyncio side lives in a thread
+of its own, so that programs may block as real ones do.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from paracore.backend._config import BackendSection, Config, DeviceSection
+from paracore.backend._status import Status
+from paracore.backend._supervisor import Supervisor
+from paracore.backend._warm import launch
+from paracore.frontend._daemon._daemon import FrontendDaemon
+from paracore.frontend._daemon._settings import FrontendSettings
+from paracore.protocol import Attachment, XenbusState, backend_path, frontend_path, xenbus_state
+from paracore.testing import FakeXen, FakeXenstored
+from paracore.transport.local import LocalTransport
+from paracore.transport.xen import XenListener, Xenstore
+from tests.integration.backends import PATIENCE, shared_mappings
+
+CONNECTED = (XenbusState.CONNECTED, XenbusState.CONNECTED)
+
+
+class Machine:
+    """Everything. Its methods are called from the test's thread."""
+
+    def __init__(self, *, linger=30.0):
+        self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))
+        self.folder.chmod(0o755)
+        self.xen = FakeXen()
+        self.xenstored = FakeXenstored(self.folder).__enter__()
+        self.config = Config(
+            backend=BackendSection(socket=str(self.folder / "paracore.sock"), worker_linger=linger),
+            device=(DeviceSection(name="vpu0", driver="null"),),
+        )
+        self.guests = {}
+        self.supervisor = self.listener = self.serving = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.store = self.run(self._connect())
+        self.start()
+
+    def run(self, work, timeout=2 * PATIENCE):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def call(self, step):
+        """Calls something in the machine's thread."""
+
+        async def work():
+            return step()
+
+        return self.run(work())
+
+    async def _connect(self):
+        return Xenstore.connect(self.xenstored.address(0))
+
+    # --- the backend ------------------------------------------------------------------------------
+
+    def start(self):
+        self.hypervisor = self.xen.domain(0)
+        self.launched = launch(self.config)
+        self.run(self._start())
+
+    async def _start(self):
+        self.supervisor = Supervisor(self.config, self.launched)
+        self.listener = XenListener(self.hypervisor, self.supervisor, self.xenstored.address(0))
+        self.supervisor.listen(self.listener)
+        self.serving = asyncio.create_task(self.supervisor.run())
+
+    def stop(self):
+        """Ends it as systemd would."""
+        self.call(self.supervisor.stop)
+        self.run(self._ended())
+
+    async def _ended(self):
+        await self.serving
+
+    def kill(self):
+        """As one that is killed: nothing is said, what it had goes, its nodes stay."""
+        self.run(self._kill())
+
+    async def _kill(self):
+        self.supervisor._stopping.is_set = lambda: True  # nothing more begins
+        self.serving.cancel()
+        self.supervisor._warm.close()
+        self._loop.remove_reader(self.listener.fileno())
+        for _, task in self.listener._guests.values():
+            task.cancel()
+        self.listener._task.cancel()
+        for end in list(self.supervisor._workers.values()):
+            end.orphaned()
+        await asyncio.sleep(0.05)
+
+    def status(self):
+        said = []
+        self.call(lambda: Status(self.supervisor, said.append).gather())
+        wait_until(lambda: said, "no status")
+        return json.loads(said[0])
+
+    def statistics(self):
+        return self.call(self.supervisor.statistics)
+
+    def workers(self):
+        return [end.pid for end in list(self.supervisor._workers.values())]
+
+    def held(self):
+        """Pages and ports that the backend has mapped and bound by now."""
+        counts = self.hypervisor.statistics()
+        return counts.mapped - counts.unmapped, counts.bound - counts.unbound
+
+    # --- the toolstack ----------------------------------------------------------------------------
+
+    def attach(self, domain, **said):
+        self.run(self._attach(domain, said))
+
+    async def _attach(self, domain, said):
+        frontend, backend = frontend_path(domain), backend_path(0, domain)
+        attachment = Attachment(frontend, domain, **({"devices": ("vpu0",), "name": f"guest{domain}"} | said))
+        async with self.store.transaction() as nodes:
+            await nodes.write_all(frontend, {"state": "1", "backend": backend, "backend-id": "0"})
+            for path in (frontend, *(f"{frontend}/{name}" for name in ("state", "backend", "backend-id"))):
+                await nodes.permit(path, domain, read=(0,))
+            await nodes.write_all(backend, attachment.values() | {"state": "1"})
+            for path in (backend, *(f"{backend}/{name}" for name in (*attachment.values(), "state"))):
+                await nodes.permit(path, 0, read=(domain,))
+
+    def detach(self, domain):
+        """Gracefully: says so, waits, and clears up."""
+        self.write(f"{backend_path(0, domain)}/online", "0")
+        self.wait_state(domain, backend=XenbusState.CLOSED)
+        self.take_away(domain)
+
+    def take_away(self, domain):
+        """By force."""
+        self.run(self._take_away(domain))
+
+    async def _take_away(self, domain):
+        async with self.store.transaction() as nodes:
+            await nodes.remove(frontend_path(domain))
+            await nodes.remove(backend_path(0, domain))
+
+    def write(self, path, value):
+        self.run(self.store.write(path, value))
+
+    def read(self, path):
+        return self.run(self.store.read(path))
+
+    def states(self, domain):
+        paths = (frontend_path(domain), backend_path(0, domain))
+        return tuple(xenbus_state(self.read(f"{path}/state")) for path in paths)
+
+    def wait_states(self, domain, *states, timeout=PATIENCE):
+        wait_until(lambda: self.states(domain) == states, f"domain {domain} is not {states}", timeout)
+
+    def wait_state(self, domain, *, backend, timeout=PATIENCE):
+        wait_until(lambda: self.states(domain)[1] is backend, f"domain {domain}'s backend is not {backend}", timeout)
+
+    # --- guests -----------------------------------------------------------------------------------
+
+    def guest(self, domain, **said):
+        """A guest whose daemon runs, attached and connected."""
+        self.introduce(domain)
+        self.attach(domain, **said)
+        self.guests[domain] = Guest(self, domain)
+        self.wait_states(domain, *CONNECTED)
+        return self.guests[domain]
+
+    def introduce(self, domain):
+        self.xenstored.introduce(domain, f"guest{domain}")
+
+    def destroy(self, domain):
+        """As ``xl destroy``: the domain is gone at once, its nodes are removed later."""
+        guest = self.guests.pop(domain, None)
+        if guest:
+            guest.kill()
+        self.xen.destroy(domain)
+        self.xenstored.release(domain)
+
+    def close(self):
+        for guest in list(self.guests.values()):
+            guest.kill()
+        with suppress(BaseException):
+            self.stop()
+        self.launched.process.kill()
+        self.launched.process.wait()
+        self.call(self.store.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.xenstored.__exit__()
+        shutil.rmtree(self.folder)
+
+
+class Guest:
+    """A guest's daemon, and the programs that use it."""
+
+    def __init__(self, machine, domain):
+        self.machine = machine
+        self.domain = domain
+        self.address = str(machine.folder / f"guest-{domain}.sock")
+        self.start()
+
+    def start(self):
+        self.machine.run(self._start())
+
+    async def _start(self):
+        settings = FrontendSettings(socket=self.address, backend_timeout=2.0)
+        self.hypervisor = self.machine.xen.domain(self.domain)
+        self.store = Xenstore.connect(self.machine.xenstored.address(self.domain))
+        self.daemon = FrontendDaemon(settings, self.store, self.hypervisor)
+        self.serving = asyncio.create_task(self.daemon.run())
+
+    def stop(self):
+        self.machine.call(self.daemon.stop)
+        self.machine.run(self._ended())
+
+    async def _ended(self):
+        await self.serving
+        self.store.close()
+
+    def kill(self):
+        """As one that is killed: nothing is said, what it had goes."""
+        self.machine.run(self._kill())
+
+    async def _kill(self):
+        for process in self.daemon._processes:
+            process._wire._socket.shutdown(socket.SHUT_RDWR)
+        tasks = [self.daemon_task(task) for task in asyncio.all_tasks() if self.daemon_task(task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        asyncio.get_running_loop().remove_reader(self.daemon._socket.fileno())
+        self.daemon._socket.close()
+        self.store.close()
+        self.machine.xen.destroy(self.domain)
+
+    def daemon_task(self, task):
+        """The task, if it is this daemon's."""
+        frame = task.get_coro().cr_frame
+        if frame is None:
+            return None
+        owner = frame.f_locals.get("self")
+        ours = (self.daemon, self.daemon._device, *self.daemon._processes)
+        named = task.get_coro().__qualname__ in ("FrontendDaemon._serve",)
+        return task if owner in ours or (named and owner is self.daemon) else None
+
+    def connect(self):
+        return LocalTransport().connect(self.address)
+
+
+def wait_until(holds, what, timeout=PATIENCE):
+    until = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < until, what
+        time.sleep(0.005)
+
+
+__all__ = ["CONNECTED", "Guest", "Machine", "logging", "os", "shared_mappings", "signal", "wait_until"]
