@@ -44,9 +44,11 @@ def examine(address: str | None) -> Iterator[Finding]:
             yield check(address)
         except Exception as error:  # noqa: BLE001 - one check's fault is a finding, not the end
             yield Finding(check.__name__.strip("_"), "fair", f"could not be found out: {error}")
-    from paracore.cli._examination_xen import examine_xen  # noqa: PLC0415 - it makes findings, too
+    from paracore.cli._examination_store import examine_store  # noqa: PLC0415 - it makes findings, too
+    from paracore.cli._examination_xen import examine_xen  # noqa: PLC0415 - as above
 
     yield from examine_xen()
+    yield from examine_store()
 
 
 def _python(_: str | None) -> Finding:

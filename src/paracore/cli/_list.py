@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``paracore list``: devices, domains, sessions."""
+"""``paracore list``: devices, domains, sessions, and on a Xen machine its guests' devices."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from paracore._errors import PermissionRefused
+from paracore._errors import PermissionRefused, TransportError
 from paracore.cli._backend import connect
 from paracore.cli._options import add_backend_options
+from paracore.cli._xen import device_line, xen_devices
 
 if TYPE_CHECKING:
     import argparse
@@ -36,13 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Lists."""
-    status = _status(arguments)
+    status = _whole(arguments)
     if arguments.json:
         json.dump(status, sys.stdout, indent=2)
         print()
         return
     for line in _lines(status, codecs=arguments.codecs):
         print(line)
+
+
+def _whole(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The backend and the guests; either may be in another domain of the machine."""
+    guests = [] if arguments.private else xen_devices()
+    try:
+        status = _status(arguments)
+    except TransportError:
+        if not guests or arguments.address:
+            raise
+        status = {"devices": [], "domains": []}
+    return status | ({"guests": guests} if guests else {})
 
 
 def _status(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -77,6 +90,7 @@ def _lines(status: Mapping[str, Any], *, codecs: bool) -> Iterator[str]:
         yield from _codec_lines(device["codecs"]) if codecs else _direction_lines(device["codecs"])
     for domain in status["domains"]:
         yield from _domain_lines(domain)
+    yield from map(device_line, status.get("guests", ()))
 
 
 def _direction_lines(codecs: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ __all__ = [
     "add_session_options",
     "bits_per_second",
     "count",
+    "count_of_octets",
     "encoder_settings",
     "mode",
     "picture_size",
@@ -40,6 +41,7 @@ PRESETS = (
 )  # fmt: skip
 
 _SIZE = re.compile(r"(\d+)x(\d+)\Z")
+_OCTETS = re.compile(r"([0-9]+)([KMGT]?)(?:i?B)?\Z")
 _BITS = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)\Z")
 
 
@@ -90,6 +92,13 @@ def _bits(text: str) -> int:
     return int(float(found[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[found[2].lower()])
 
 
+def _octets(text: str) -> int:
+    found = _OCTETS.match(text)
+    if not found or not int(found[1]):
+        raise ValueError(text)
+    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[found[2]]
+
+
 def _rate(text: str) -> Fraction:
     number = Fraction(text)
     if number <= 0:
@@ -120,6 +129,7 @@ def _preset_value(text: str) -> int | str:
 positive = _typed("a number above 0", _positive)
 count = _typed("a number from 0", _count)
 picture_size = _typed("a size such as 1920x1080", _picture_size)
+count_of_octets = _typed("a size such as 4096, 512M or 2G", _octets)
 bits_per_second = _typed("a bit rate such as 4000000, 800k or 4M", _bits)
 _preset = _typed(f"a number from 0 to 9 or one of {', '.join(PRESETS)}", _preset_value)
 mode = _typed("a mode such as 660", _mode)

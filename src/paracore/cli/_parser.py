@@ -28,6 +28,8 @@ COMMANDS = (
     "paracore.cli._transcode",
     "paracore.cli._list",
     "paracore.cli._serve",
+    "paracore.cli._attach",
+    "paracore.cli._detach",
     "paracore.cli._frontend",
     "paracore.cli._doctor",
     "paracore.cli._demo",
