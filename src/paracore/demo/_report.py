@@ -83,7 +83,7 @@ class DomainResult:
     """One domain: who it was, what it found out about its cell, what it decoded."""
 
     name: str
-    uid: int
+    who: dict[str, int]
     cell: dict[str, bool]
     clips: list[ClipResult]
 
@@ -101,7 +101,7 @@ class DomainResult:
         """As it stands in the report."""
         return {
             "name": self.name,
-            "user": self.uid,
+            **self.who,
             "confined": all(self.cell.values()),
             "cell": self.cell,
             "pictures": self.pictures,

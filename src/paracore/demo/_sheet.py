@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from paracore.demo._report import ClipResult, DomainResult, Report, Thumbnail
 
-__all__ = ["draw_sheet"]
+__all__ = ["ACCENTS", "FAINT", "INK", "PAPER", "draw_sheet", "font"]
 
 _MARGIN = 40
 _GAP = 12
@@ -20,10 +20,10 @@ _TITLE = 92
 _HEADING = 52
 _LABEL = 34
 
-_PAPER = (18, 20, 26)
-_INK = (236, 238, 242)
-_FAINT = (150, 156, 168)
-_ACCENTS = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167))
+PAPER = (18, 20, 26)
+INK = (236, 238, 242)
+FAINT = (150, 156, 168)
+ACCENTS = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167))
 _BAD = (213, 94, 0)
 
 
@@ -33,7 +33,7 @@ def draw_sheet(report: Report, path: Path) -> None:
     height = _TITLE + sum(_domain_height(domain) for domain in report.domains) + _MARGIN
     sheet = _Sheet(widest + 2 * _MARGIN, height)
     sheet.title("paracore", _headline(report), good=report.ok)
-    for accent, domain in zip(_ACCENTS * len(report.domains), report.domains, strict=False):
+    for accent, domain in zip(ACCENTS * len(report.domains), report.domains, strict=False):
         sheet.domain(domain, accent)
     sheet.image.save(path, optimize=True)
 
@@ -62,30 +62,31 @@ class _Sheet:
     """A page that is filled from the top."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.image = Image.new("RGB", (width, height), _PAPER)
+        self.image = Image.new("RGB", (width, height), PAPER)
         self._draw = ImageDraw.Draw(self.image)
         self._y = _MARGIN
 
     def title(self, title: str, line: str, *, good: bool) -> None:
-        self._text(_MARGIN, 34, title, _INK)
-        self._draw.text((self.image.width - _MARGIN, self._y + 14), line, _FAINT if good else _BAD, _font(18), "ra")
+        self._text(_MARGIN, 34, title, INK)
+        self._draw.text((self.image.width - _MARGIN, self._y + 14), line, FAINT if good else _BAD, font(18), "ra")
         self._y += _TITLE - _MARGIN
 
     def domain(self, domain: DomainResult, accent: tuple[int, int, int]) -> None:
         top = self._y + 14
         self._draw.rounded_rectangle((_MARGIN, top, _MARGIN + 6, top + 24), 3, accent)
-        self._draw.text((_MARGIN + 18, top - 2), f"domain {domain.name}", accent, _font(22))
-        note = f"user {domain.uid} · {'confined' if all(domain.cell.values()) else 'NOT CONFINED'}"
-        self._draw.text((self.image.width - _MARGIN, top + 2), note, _FAINT, _font(16), "ra")
+        self._draw.text((_MARGIN + 18, top - 2), f"domain {domain.name}", accent, font(22))
+        who = " ".join(f"{what} {number}" for what, number in domain.who.items())
+        note = f"{who} · {'confined' if all(domain.cell.values()) else 'NOT CONFINED'}"
+        self._draw.text((self.image.width - _MARGIN, top + 2), note, FAINT, font(16), "ra")
         self._y += _HEADING
         for clip in domain.clips:
             self._clip(clip)
 
     def _clip(self, clip: ClipResult) -> None:
         facts = f"{clip.pictures} pictures · {clip.rate:.0f} frames/s · {clip.ratio:.2f} of plain libav"
-        self._text(_MARGIN, 17, clip.clip, _INK)
-        left = _MARGIN + int(_font(17).getlength(clip.clip)) + 16
-        self._text(left, 17, facts, _FAINT if not clip.different else _BAD)
+        self._text(_MARGIN, 17, clip.clip, INK)
+        left = _MARGIN + int(font(17).getlength(clip.clip)) + 16
+        self._text(left, 17, facts, FAINT if not clip.different else _BAD)
         self._y += _LABEL - 6
         x = _MARGIN
         for thumbnail in clip.thumbnails:
@@ -102,13 +103,14 @@ class _Sheet:
         self._stamp(x + thumbnail.width - 8, self._y + thumbnail.height - 8, f"{thumbnail.seconds:.2f} s")
 
     def _stamp(self, right: int, bottom: int, text: str) -> None:
-        box = self._draw.textbbox((right, bottom), text, _font(13), "rd")
+        box = self._draw.textbbox((right, bottom), text, font(13), "rd")
         self._draw.rounded_rectangle((box[0] - 5, box[1] - 3, box[2] + 5, box[3] + 3), 4, (0, 0, 0))
-        self._draw.text((right, bottom), text, _INK, _font(13), "rd")
+        self._draw.text((right, bottom), text, INK, font(13), "rd")
 
     def _text(self, x: int, size: int, text: str, color: tuple[int, int, int]) -> None:
-        self._draw.text((x, self._y), text, color, _font(size))
+        self._draw.text((x, self._y), text, color, font(size))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font that Pillow brings."""
     return ImageFont.load_default(size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parent of the demo: starts everything, gives the domains their tasks, writes down what was found.
+"""The parent of the demo: gives the domains of a stage their tasks, writes down what was found.
 
 Each domain is served by a thread of its own here, so that all of them work at once. Plain libav and paracore
 take turns, round by round, under the same load: as many decoders at once.
@@ -9,29 +9,27 @@ from __future__ import annotations
 
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from paracore.demo._backend import Backend, Member
 from paracore.demo._board import Board, Step, print_report
 from paracore.demo._clips import Clip, prepare_clips
-from paracore.demo._confinement import namespaces
-from paracore.demo._plain import plain_hashes, plain_run
-from paracore.demo._process import DomainProcess
+from paracore.demo._plain import plain_hashes
 from paracore.demo._report import ClipResult, DomainResult, Report, Thumbnail, count_different
 from paracore.demo._run import Run
-from paracore.demo._sandbox import NAMESPACES, SOCKET, Sandbox, check_sandbox
+from paracore.demo._sandbox import check_sandbox
 from paracore.demo._sheet import draw_sheet
+from paracore.demo._stage import DEVICE, Case, LocalStage, Stage
+from paracore.demo._timeline import Timeline
 
-__all__ = ["Options", "run"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_DEVICE = "vpu0"
-_DOMAINS = ("garden", "street")
-_FIRST_UID = 61001
-_OPTIONS = {"worker_linger": 600.0}  # so that what a worker has counted is there at the end
+__all__ = ["Options", "Show", "run", "write"]
+
 _THUMBNAILS = 6
 
 
@@ -49,77 +47,69 @@ def run(options: Options, console: Console | None = None) -> bool:
     console = console or Console()
     check_sandbox()
     options.output.mkdir(parents=True, exist_ok=True)
-    with Board(console) as board:
+    timeline = Timeline()
+    with Board(console) as board, LocalStage() as stage:
         clips = prepare_clips(options.output.parent / "clips", board.say)
-        report = _Demo(options, clips, board).run()
-    report.write(options.output / "report.json")
-    draw_sheet(report, options.output / "contact-sheet.png")
+        report = Show(options, stage, board, timeline).run(clips)
+    write(report, timeline, options.output)
     print_report(console, report, options.output)
     return report.ok
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One domain and its clips."""
-
-    name: str
-    uid: int
-    clips: list[Clip]
-    process: DomainProcess
+def write(report: Report, timeline: Timeline, output: Path) -> None:
+    """Writes the report and draws the pictures."""
+    report.write(output / "report.json")
+    draw_sheet(report, output / "contact-sheet.png")
+    timeline.draw(output / "timeline.png")
 
 
-class _Demo:
-    def __init__(self, options: Options, clips: list[list[Clip]], board: Board) -> None:
+class Show:
+    """What every demo does, wherever its domains are."""
+
+    def __init__(self, options: Options, stage: Stage, board: Board, timeline: Timeline) -> None:
         self._options = options
-        self._clips = clips
+        self._stage = stage
         self._board = board
+        self._timeline = timeline
 
-    def run(self) -> Report:
-        expected = self._expected()
-        members = [Member(name, _FIRST_UID + number) for number, name in enumerate(_DOMAINS)]
-        with ThreadPoolExecutor(len(members)) as pool, ExitStack() as stack:
-            backend = stack.enter_context(Backend(members, device=_DEVICE, options=_OPTIONS))
-            self._board.say(f"backend: one device, {_DEVICE} (libav), on {backend.socket}")
-            cases = [
-                self._start(stack, backend, member, clips) for member, clips in zip(members, self._clips, strict=True)
-            ]
+    def run(self, clips: list[list[Clip]], more: Callable[[list[Case]], None] = lambda _: None) -> Report:
+        """Compares, then times; ``more`` is what else is to be done with the domains."""
+        expected = self._expected(clips)
+        cases = self._stage.begin(clips, self._board)
+        with ThreadPoolExecutor(len(cases)) as pool:
             results = list(pool.map(lambda case: self._check(case, expected), cases))
             self._race(pool, cases, results)
-            return Report(_DEVICE, self._options.threads, results, backend.pixel_copies())
+        more(cases)
+        return Report(DEVICE, self._options.threads, results, self._stage.pixel_copies())
 
-    def _expected(self) -> dict[Clip, list[str]]:
-        clips = dict.fromkeys(clip for clips in self._clips for clip in clips)
+    def _expected(self, domains: list[list[Clip]]) -> dict[Clip, list[str]]:
+        clips = dict.fromkeys(clip for clips in domains for clip in clips)
         with self._board.bar("plain libav: hashes", len(clips)) as step:
             return {clip: step(plain_hashes(clip)) for clip in clips}
 
-    def _start(self, stack: ExitStack, backend: Backend, member: Member, clips: list[Clip]) -> _Case:
-        assert member.uid is not None
-        sandbox = Sandbox(member.uid, backend.socket, tuple(clip.path for clip in clips))
-        process = stack.enter_context(DomainProcess(member.name, sandbox))
-        return _Case(member.name, member.uid, clips, process)
-
-    def _check(self, case: _Case, expected: dict[Clip, list[str]]) -> DomainResult:
+    def _check(self, case: Case, expected: dict[Clip, list[str]]) -> DomainResult:
         """Lets the domain look around in its cell and decode its clips for the comparison."""
-        outside = namespaces(NAMESPACES)
-        (cell,) = case.process.ask("look_around", uid=case.uid, outside=outside)
+        cell = self._stage.look(case)
         total = sum(len(expected[clip]) for clip in case.clips)
         with self._board.bar(f"domain {case.name}: pictures", total) as step:
             clips = [self._check_clip(case, clip, expected[clip], step) for clip in case.clips]
-        return DomainResult(case.name, case.uid, cell["checks"], clips)
+        return DomainResult(case.name, case.who, cell, clips)
 
-    def _check_clip(self, case: _Case, clip: Clip, expected: list[str], step: Step) -> ClipResult:
+    def _check_clip(self, case: Case, clip: Clip, expected: list[str], step: Step) -> ClipResult:
         hashes: list[str] = []
         thumbnails: list[Thumbnail] = []
-        for answer in case.process.ask("check", **self._arguments(clip), thumbnails=_spread(len(expected))):
-            if answer["kind"] == "picture":
-                hashes.append(answer["hash"])
-                step(None)
-            else:
-                size = answer["width"], answer["height"]
-                thumbnails.append(Thumbnail(answer["seconds"], *size, b64decode(answer["rgb"])))
+        with self._timeline.span(case.name, clip.name) as mark:
+            for answer in case.tasks.ask("check", **self._arguments(case, clip), thumbnails=_spread(len(expected))):
+                if answer["kind"] == "picture":
+                    hashes.append(answer["hash"])
+                    step(None)
+                    mark()
+                else:
+                    size = answer["width"], answer["height"]
+                    thumbnails.append(Thumbnail(answer["seconds"], *size, b64decode(answer["rgb"])))
         return ClipResult(clip.name, len(hashes), count_different(hashes, expected), thumbnails)
 
-    def _race(self, pool: ThreadPoolExecutor, cases: list[_Case], results: list[DomainResult]) -> None:
+    def _race(self, pool: ThreadPoolExecutor, cases: list[Case], results: list[DomainResult]) -> None:
         """Times plain libav and paracore in turns, all domains at once each time."""
         with self._board.bar("frames/s: libav, paracore, …", 2 * self._options.rounds) as step:
             for _ in range(self._options.rounds):
@@ -130,18 +120,21 @@ class _Demo:
                         clip.runs.append(run)
                         clip.plain_runs.append(plain_run)
 
-    def _plain(self, case: _Case) -> list[Run]:
-        return [plain_run(clip, self._options.threads) for clip in case.clips]
+    def _plain(self, case: Case) -> list[Run]:
+        with self._timeline.span(case.name, "plain libav"):
+            return [self._stage.plain(clip, self._options.threads) for clip in case.clips]
 
-    def _ours(self, case: _Case) -> list[Run]:
-        return [self._run(case, clip) for clip in case.clips]
+    def _ours(self, case: Case) -> list[Run]:
+        with self._timeline.span(case.name, "timed"):
+            return [self._run(case, clip) for clip in case.clips]
 
-    def _run(self, case: _Case, clip: Clip) -> Run:
-        (answer,) = case.process.ask("run", **self._arguments(clip))
+    def _run(self, case: Case, clip: Clip) -> Run:
+        (answer,) = case.tasks.ask("run", **self._arguments(case, clip))
         return Run(**answer["times"])
 
-    def _arguments(self, clip: Clip) -> dict[str, str | int]:
-        return {"socket": str(SOCKET), "device": _DEVICE, "path": str(clip.path), "threads": self._options.threads}
+    def _arguments(self, case: Case, clip: Clip) -> dict[str, str | int]:
+        path = self._stage.path(clip)
+        return {"socket": case.socket, "device": DEVICE, "path": path, "threads": self._options.threads}
 
 
 def _spread(pictures: int) -> list[int]:

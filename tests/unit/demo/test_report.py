@@ -24,7 +24,7 @@ def clip(different: int = 0) -> ClipResult:
 
 
 def report(*, different: int = 0, confined: bool = True, copies: int = 0) -> Report:
-    return Report("vpu0", 1, [DomainResult("one", 61001, {"no /dev": confined}, [clip(different)])], copies)
+    return Report("vpu0", 1, [DomainResult("one", {"user": 61001}, {"no /dev": confined}, [clip(different)])], copies)
 
 
 def test_differences_are_counted_place_by_place():
@@ -89,7 +89,7 @@ def test_a_program_does_not_outlive_its_runner():
 def test_table_fits_a_terminal_of_80_columns():
     out = io.StringIO()
     clips = [replace(clip(), clip="bigbuckbunny-1080", pictures=1000)]
-    domains = [DomainResult("garden", 61001, {"no /dev": True, "own pid namespace": True}, clips)]
+    domains = [DomainResult("garden", {"user": 61001}, {"no /dev": True, "own pid namespace": True}, clips)]
     print_report(Console(file=out, width=80), Report("vpu0", 1, domains, 0), Path("build/demo"))
     assert "…" not in out.getvalue()
     assert "bigbuckbunny-1080" in out.getvalue()
