@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shipped checks: what a driver and a transport must do, for whoever writes another one."""
+"""Shipped checks: what a driver, a transport and a hypervisor must do, for whoever writes another one."""
 
 from __future__ import annotations
 
 from paracore.testing._driver import DRIVER_CHECKS, DriverMedia, check_driver
 from paracore.testing._hostile import ATTACKS, HostileDomain, attack
 from paracore.testing._hypervisor import FakeHypervisor, FakeXen
+from paracore.testing._hypervisor_checks import HYPERVISOR_CHECKS, check_hypervisor
+from paracore.testing._hypervisor_sides import Domains, Guest, LocalGuest
 from paracore.testing._player import Memory, Picture, Player, Unit
 from paracore.testing._store import STORE_CHECKS, check_xenstore
 from paracore.testing._store_tree import StoreQuotas
@@ -15,13 +17,17 @@ from paracore.testing._xenstored import FakeXenstored
 __all__ = [
     "ATTACKS",
     "DRIVER_CHECKS",
+    "HYPERVISOR_CHECKS",
     "STORE_CHECKS",
     "TRANSPORT_CHECKS",
+    "Domains",
     "DriverMedia",
     "FakeHypervisor",
     "FakeXen",
     "FakeXenstored",
+    "Guest",
     "HostileDomain",
+    "LocalGuest",
     "Memory",
     "Picture",
     "Player",
@@ -29,6 +35,7 @@ __all__ = [
     "Unit",
     "attack",
     "check_driver",
+    "check_hypervisor",
     "check_transport",
     "check_xenstore",
     "transport_channel",
