@@ -20,7 +20,7 @@ as_root = sudo env PYTHONDONTWRITEBYTECODE=1 $(1); status=$$?; sudo chown -R "$$
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native gen format check test fuzz bench demo wheel clean
+.PHONY: help setup native gen format check test fuzz bench demo xen-demo wheel clean
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -78,9 +78,20 @@ def print_report(console: Console, report: Report, output: Path) -> None:
     for domain in report.domains:
         _print_cell(console, domain)
     console.print(_table(report))
+    for encoding in report.encodings:
+        console.print(_encoded(encoding), highlight=False)
     agree = f"every one of {report.pictures} pictures is plain libav's" if not report.different else _differ(report)
     console.print(f"[{'green' if report.ok else 'red'}]{agree}; pixel copies made by paracore: {report.pixel_copies}")
-    console.print(f"pictures: {output / 'contact-sheet.png'}\nreport:   {output / 'report.json'}", highlight=False)
+    console.print(
+        f"pictures: {output / 'contact-sheet.png'}, {output / 'timeline.png'}\nreport:   {output / 'report.json'}",
+        highlight=False,
+    )
+
+
+def _encoded(encoding: dict[str, object]) -> str:
+    verdict = f"{encoding['different']} differ" if encoding["different"] else "all as beside the backend"
+    what = f"{encoding['packets']} packets, {encoding['pictures']} pictures of them"
+    return f"[bold]{encoding['domain']}[/] encoded {encoding['codec']} on {encoding['device']}: {what}: {verdict}"
 
 
 def _differ(report: Report) -> str:

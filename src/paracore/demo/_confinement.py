@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["confinement", "namespaces"]
+__all__ = ["confinement", "guest_confinement", "namespaces"]
 
 
 def namespaces(names: tuple[str, ...]) -> dict[str, str]:
@@ -28,6 +28,25 @@ def confinement(uid: int, outside: Mapping[str, str]) -> dict[str, bool]:
     inside = namespaces(tuple(outside))
     own = {f"own {name} namespace": inside[name] != outside[name] for name in outside}
     return {f"user {uid}": os.getresuid() == (uid, uid, uid)} | own | {what: check() for what, check in _CHECKS.items()}
+
+
+def guest_confinement() -> dict[str, bool]:
+    """The same in a Xen guest: what keeps it in is the hypervisor."""
+    return {what: check() for what, check in _GUEST_CHECKS.items()}
+
+
+def _under_xen() -> bool:
+    path = Path("/sys/hypervisor/type")
+    return path.exists() and path.read_text(encoding="ascii").strip() == "xen"
+
+
+def _no_control_of_xen() -> bool:
+    return "control_d" not in Path("/proc/xen/capabilities").read_text(encoding="ascii")
+
+
+def _no_codec() -> bool:
+    """Neither video nor graphics nor accelerators."""
+    return not any(path.name.startswith(("video", "media", "dri", "accel")) for path in Path("/dev").iterdir())
 
 
 def _no_devices() -> bool:
@@ -71,4 +90,10 @@ _CHECKS: dict[str, Callable[[], bool]] = {
     "no capability": _no_capabilities,
     "no process of others": _sees_only_itself,
     "one socket, the backend's": _one_way_out,
+}
+
+_GUEST_CHECKS: dict[str, Callable[[], bool]] = {
+    "a kernel of its own under Xen": _under_xen,
+    "no control of Xen": _no_control_of_xen,
+    "no codec device": _no_codec,
 }

@@ -118,6 +118,8 @@ class Report:
     threads: int
     domains: list[DomainResult]
     pixel_copies: int
+    encodings: list[dict[str, object]] = field(default_factory=list)
+    """What was encoded as well, each with the number of packets and pictures that ``different``."""
 
     @property
     def pictures(self) -> int:
@@ -131,9 +133,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Each picture right, no copy, each domain confined."""
+        """Each picture and packet right, no copy, each domain confined."""
         confined = all(all(domain.cell.values()) for domain in self.domains)
-        return confined and self.pictures > 0 and self.different == self.pixel_copies == 0
+        encoded = all(encoding["packets"] and not encoding["different"] for encoding in self.encodings)
+        return confined and encoded and self.pictures > 0 and self.different == self.pixel_copies == 0
 
     def write(self, path: Path) -> None:
         """Writes it as JSON."""
@@ -145,6 +148,7 @@ class Report:
             "device": self.device,
             "threads": self.threads,
             "domains": [domain.facts() for domain in self.domains],
+            "encodings": self.encodings,
             "versions": libav_versions() | {"python": platform.python_version()},
             "machine": machine(),
         }

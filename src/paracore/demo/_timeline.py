@@ -60,7 +60,8 @@ class Timeline:
         """Writes it as PNG."""
         lanes = list(dict.fromkeys(span.lane for span in self._spans))
         image = Image.new("RGB", (_WIDTH, _TITLE + _LANE * len(lanes) + 2 * _MARGIN), PAPER)
-        sheet = _Drawing(ImageDraw.Draw(image), max(span.end for span in self._spans))
+        first = min(span.start for span in self._spans)
+        sheet = _Drawing(ImageDraw.Draw(image), first, max(span.end for span in self._spans) - first)
         sheet.axis(image.height - _MARGIN - 24)
         for number, lane in enumerate(lanes):
             sheet.lane(number, lane, [span for span in self._spans if span.lane == lane])
@@ -71,8 +72,9 @@ class Timeline:
 
 
 class _Drawing:
-    def __init__(self, draw: ImageDraw.ImageDraw, seconds: float) -> None:
+    def __init__(self, draw: ImageDraw.ImageDraw, first: float, seconds: float) -> None:
         self._draw = draw
+        self._first = first
         self._scale = (_WIDTH - _NAMES - 2 * _MARGIN) / max(seconds, 1e-3)
         self._seconds = seconds
         draw.text((_MARGIN, _MARGIN - 10), "who did what when", INK, font(28))
@@ -82,7 +84,7 @@ class _Drawing:
     def axis(self, bottom: int) -> None:
         step = next((step for step in _STEPS if self._seconds / step <= 12), _STEPS[-1])
         for second in range(0, int(self._seconds) + 1, step):
-            x = self._x(second)
+            x = self._x(self._first + second)
             self._draw.line((x, _TITLE, x, bottom), (44, 48, 58))
             self._draw.text((x, bottom + 6), f"{second} s", FAINT, font(14), "ma")
 
@@ -99,8 +101,8 @@ class _Drawing:
         self._draw.rounded_rectangle((left, top, right, top + _BAR), 3, dim)
         for tick in span.ticks:
             self._draw.line((self._x(tick), top + 4, self._x(tick), top + _BAR - 4), accent)
-        if font(13).getlength(span.text) < right - left + 40:
+        if font(13).getlength(span.text) < right - left:
             self._draw.text((left, top - 16), span.text, FAINT, font(13))
 
     def _x(self, second: float) -> float:
-        return _MARGIN + _NAMES + second * self._scale
+        return _MARGIN + _NAMES + (second - self._first) * self._scale

@@ -13,20 +13,21 @@ import json
 import sys
 import time
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import paracore
-from paracore.demo._confinement import confinement
+from paracore.demo._confinement import confinement, guest_confinement
 from paracore.demo._run import Run
 from paracore.demo._thumbnail import thumbnail
-from paracore.media import demux
+from paracore.media import Y4mReader, demux
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from paracore.frontend import Picture
+    from paracore.frontend import Encoder, Picture, WritablePicture
 
 __all__ = ["main", "timed_decode"]
 
@@ -48,6 +49,11 @@ def look_around(uid: int, outside: dict[str, str]) -> None:
     _say("cell", checks=confinement(uid, outside))
 
 
+def look_around_guest() -> None:
+    """The same in a Xen guest."""
+    _say("cell", checks=guest_confinement())
+
+
 def check(socket: str, device: str, path: str, threads: int, thumbnails: list[int]) -> None:
     """Decodes a clip and tells each picture's hash; those numbered in ``thumbnails`` also as small images."""
     with (
@@ -62,6 +68,26 @@ def check(socket: str, device: str, path: str, threads: int, thumbnails: list[in
                 at = float(index / stream.rate) if stream.rate else 0.0
                 _say("thumbnail", seconds=at, width=width, height=height, rgb=b64encode(image).decode())
             picture.release()
+
+
+def encode(socket: str, device: str, path: str, codec: str, **settings: Any) -> None:
+    """Encodes a y4m file, decodes it again on the same device, and tells the hashes of packets and pictures."""
+    with paracore.open(socket) as domain, Path(path).open("rb") as file:
+        reader = Y4mReader(file, path)
+        settings |= {"width": reader.format.width, "height": reader.format.height}
+        with domain.devices[device].encoder(codec, **settings) as encoder:
+            packets = list(encoder.encode(_filled(encoder, reader)))
+        for packet in packets:
+            _say("packet", hash=hashlib.md5(packet.data, usedforsecurity=False).hexdigest(), size=len(packet.data))
+        with domain.devices[device].decoder(codec) as decoder:
+            for picture in decoder.decode(paracore.Packet(packet.data) for packet in packets):
+                _say("picture", hash=_hash(picture))
+                picture.release()
+
+
+def _filled(encoder: Encoder, reader: Y4mReader) -> Iterator[WritablePicture]:
+    while reader.read_into((picture := encoder.picture()).planes):
+        yield picture
 
 
 def run(socket: str, device: str, path: str, threads: int) -> None:
@@ -100,7 +126,9 @@ def _say(kind: str, **facts: object) -> None:
     sys.stdout.flush()
 
 
-_TASKS: dict[str, Callable[..., None]] = {"look_around": look_around, "check": check, "run": run}
+_TASKS: dict[str, Callable[..., None]] = {
+    task.__name__: task for task in (look_around, look_around_guest, check, encode, run)
+}
 
 if __name__ == "__main__":
     main()

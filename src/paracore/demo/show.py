@@ -28,7 +28,7 @@ from paracore.demo._timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Options", "Show", "run", "write"]
+__all__ = ["Board", "Options", "Show", "Timeline", "print_report", "run", "write"]
 
 _THUMBNAILS = 6
 

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage: an emulated board with Xen, the backend in dom0, two guests with a frontend daemon each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from paracore.demo import DEVICE, Case, Run, Stage
+from testbed import Board as Machine
+from xendemo._guest import GuestTasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paracore.demo import Clip
+    from paracore.demo.show import Board, Timeline
+
+__all__ = ["DOM0", "KERNEL_DEVICE", "SOCKET", "XenStage"]
+
+DOM0 = "dom0"
+GUESTS = ("garden", "street")
+KERNEL_DEVICE = "vpu1"
+SOCKET = "/run/paracore/paracore.sock"
+
+_FILES = "/run/demo"
+_CONFIGURATION = """
+[backend]
+worker_linger = 600.0
+[[device]]
+name = "vpu0"
+driver = "libav"
+[[device]]
+name = "vpu1"
+driver = "v4l2"
+[[domain]]
+name = "dom0"
+user = 0
+"""
+
+
+class XenStage(Stage):
+    """See ``Stage``."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__()
+        self._timeline = timeline
+        self.machine = Machine()
+        self.dom0: Case
+
+    def begin(self, clips: list[list[Clip]], board: Board) -> list[Case]:
+        with self._timeline.span("board", "Xen, dom0"), board.bar("board: Xen and dom0", 1) as step:
+            step(self._stack.enter_context(self.machine))
+        self._start_backend(board)
+        self._put(DOM0, [clip for own in clips for clip in own])
+        cases = [self._start_guest(name, own, board) for name, own in zip(GUESTS, clips, strict=True)]
+        self.dom0 = Case(DOM0, {"domid": 0}, [], self._stack.enter_context(GuestTasks(self.machine, DOM0)), SOCKET)
+        return cases
+
+    def _start_backend(self, board: Board) -> None:
+        with self._timeline.span("board", "backend"):
+            self.machine.run(DOM0, "modprobe", "vicodec")
+            self.machine.write_file(DOM0, "/etc/paracore.toml", _CONFIGURATION.encode())
+            server = self.machine.start(DOM0, "paracore", "serve", "--config", "/etc/paracore.toml", "--xen")
+            self._stack.callback(server.close)
+            server.wait_output("serving", timeout=60)
+        board.say(f"backend in dom0: {DEVICE} (libav), {KERNEL_DEVICE} (v4l2: the kernel's vicodec)")
+
+    def _start_guest(self, name: str, clips: list[Clip], board: Board) -> Case:
+        with self._timeline.span(name, "boots"):
+            domid = self.machine.create_guest(name)
+        with self._timeline.span(name, "attach"):
+            daemon = self.machine.start(name, "paracore", "frontend", "--socket-mode", "666")
+            self._stack.callback(daemon.close)
+            self.machine.run(DOM0, "paracore", "attach", name, DEVICE, KERNEL_DEVICE, "--timeout", "60", timeout=90)
+        board.say(f"guest {name}: domid {domid}, attached to {DEVICE} and {KERNEL_DEVICE}")
+        self._put(name, clips)
+        tasks = self._stack.enter_context(GuestTasks(self.machine, name))
+        return Case(name, {"domid": domid}, clips, tasks, SOCKET)
+
+    def _put(self, domain: str, clips: Iterable[Clip]) -> None:
+        self.machine.put(domain, [clip.path for clip in clips], _FILES)
+
+    def look(self, case: Case) -> dict[str, bool]:
+        (cell,) = case.tasks.ask("look_around_guest")
+        found: dict[str, bool] = cell["checks"]
+        return found
+
+    def plain(self, clip: Clip, threads: int) -> Run:
+        program = "/opt/paracore/src/paracore/_native/plain-decode"
+        said = self.machine.run(DOM0, program, self.path(clip), str(threads), octets=b"\n", timeout=120).output
+        return Run(**json.loads(said.splitlines()[-1]))
+
+    def path(self, clip: Clip) -> str:
+        return f"{_FILES}/{clip.path.name}"
+
+    def pixel_copies(self) -> int:
+        status = json.loads(self.machine.run(DOM0, "paracore", "list", "--json").output)
+        reports = [domain["worker"]["report"] for domain in status["domains"] if domain["worker"]]
+        return sum(report["counts"]["copies"] for report in reports)
