@@ -7,6 +7,7 @@ of the configuration's ``[device.<name>]``; the backend imports only the folders
 ========  ===========================================================================
 ``null``  a device without hardware, to test everything above it, and to copy
 ``libav`` the codecs of FFmpeg on the processor, straight in the domain's memory
+``v4l2``  the codecs of the kernel: hardware, or ``vicodec`` in its place
 ========  ===========================================================================
 """
 

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence  # noqa: TC003 - of class attributes
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from paracore.classes import video
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["CallFailed", "Driver", "Notices", "Span", "VideoSession"]
 
@@ -132,6 +130,17 @@ class Driver(ABC):
     """
 
     name: str
+
+    nodes: Sequence[str] = ()
+    """Device files, one of which each session opens. Nothing else can be opened from inside the sandbox."""
+
+    requests: Sequence[int] = ()
+    """The ``ioctl`` requests that sessions make of them: the sandbox lets no others pass."""
+
+    open_node: Callable[[str], int]
+    """Opens one of ``nodes``, for reading and writing and never waiting, or raises ``OSError``. A worker, which may
+    open nothing itself, puts another in its place, see ``backend/_opener``.
+    """
 
     @abstractmethod
     def capabilities(self) -> Sequence[video.CapabilityQueryReply]:
