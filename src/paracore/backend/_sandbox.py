@@ -13,8 +13,12 @@ import resource
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from paracore.backend import _seccomp, _syscalls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Bounds", "Confinement", "confinement"]
 
@@ -45,6 +49,8 @@ class Confinement:
     """The ABI, 0 when there is none."""
     filter: bytes
     """The seccomp program, empty when there is none."""
+    opener_filter: bytes = b""
+    """The one of the process that opens devices for a worker, see ``_opener``."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -84,13 +90,19 @@ class Confinement:
             _syscalls.seccomp_load(self.filter)
 
 
-def confinement(user: tuple[int, int] | None) -> Confinement:
-    """What this machine has. Costs some milliseconds: for the warm parent, not for each worker."""
-    program = b""
+def confinement(user: tuple[int, int] | None, requests: Iterable[int] = ()) -> Confinement:
+    """What this machine has. Costs some milliseconds: for the warm parent, not for each worker.
+
+    Args:
+        user: whom workers become.
+        requests: what drivers ask of devices by ``ioctl``.
+    """
+    program = opener = b""
     if _syscalls.seccomp_available():
         with suppress(ImportError, RuntimeError):  # libseccomp is not installed: told by `missing`
-            program = _seccomp.program()
-    return Confinement(user, _syscalls.landlock_abi(), program)
+            program = _seccomp.program(requests)
+            opener = _seccomp.opener_program()
+    return Confinement(user, _syscalls.landlock_abi(), program, opener)
 
 
 def _become(user: int, group: int) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import ConfigError
-from paracore.backend import _devices, _syscalls
+from paracore.backend import _devices, _opener, _syscalls
 from paracore.backend._books import Books, WorkerLimits
 from paracore.backend._orders import ORDER_MAX, order_octets, order_parse
 from paracore.backend._sandbox import Bounds, confinement
@@ -49,7 +49,8 @@ class Zygote:
         self._wire = wire
         self._transport = LocalTransport()
         self._devices: list[Device] = [_devices.load(**device) for device in start["devices"]]
-        self._confinement: Confinement = confinement(tuple(start["user"]) if start["user"] else None)
+        requests = sorted({request for device in self._devices for request in device.driver.requests})
+        self._confinement: Confinement = confinement(tuple(start["user"]) if start["user"] else None, requests)
         self._spin_ns: int = start["spin_ns"]
         self._children: dict[int, tuple[int, int]] = {}
         self._poll = select.poll()
@@ -129,8 +130,17 @@ class Zygote:
         loop = self._transport.loop(self._spin_ns)
         devices = tuple(self._devices[index] for index in order["devices"])
         books = Books(devices, WorkerLimits(**order["limits"]))
+        self._provide_opener(devices)
         self._confinement.enter(Bounds(**order["bounds"]), parent)
         Worker(control, loop, self._transport.pages, books).run()
+
+    def _provide_opener(self, devices: tuple[Device, ...]) -> None:
+        """Device files are opened by another process from here on."""
+        nodes = sorted({node for device in devices for node in device.driver.nodes})
+        if nodes:
+            opener = _opener.start(nodes, self._confinement.opener_filter)
+            for device in devices:
+                device.driver.open_node = opener.open
 
 
 def _check_alone() -> None:
