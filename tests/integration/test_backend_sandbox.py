@@ -10,6 +10,8 @@ import re
 import resource
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -220,3 +222,21 @@ def test_a_worker_is_confined(backend):
         assert not re.search(r"rwx[ps]", maps)
         read_only = [line for line in maps.splitlines() if "memfd:paracore" in line and " r--s " in line]
         assert len(read_only) == 1, "the inputs' buffer, and nothing else, is mapped for reading only"
+
+
+@pytest.mark.parametrize(("wanted", "ends"), [("required", True), ("preferred", False)])
+def test_a_kernel_without_seccomp(tmp_path, wanted, ends):
+    """Where one wall is missing, the administrator decides; played by a libseccomp that is not there."""
+    (tmp_path / "pyseccomp.py").write_text("raise ImportError('played')")
+    configuration = tmp_path / "paracore.toml"
+    configuration.write_text(f"[backend]\nsocket = '{tmp_path}/socket'\nsandbox = '{wanted}'\n")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from paracore.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "serve", "--config", str(configuration)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as server:
+        lines = iter(server.stderr.readline, "")
+        assert any("seccomp: workers are not confined" in line for line in lines)
+        if ends:
+            assert "backend.sandbox: is required" in "".join(lines)
+        else:
+            server.terminate()
+    assert bool(server.returncode) is ends

@@ -85,6 +85,8 @@ class BackendSection(_Section, frozen=True):
     """Seconds that a worker looks on for messages before it sleeps: latency for processor time, 20e-6 is a wake-up's."""
     worker_linger: float = 10.0
     """Seconds a worker outlives the last channel of its domain, so that a busy domain keeps its own."""
+    sandbox: Literal["required", "preferred"] = "preferred"
+    """Whether to serve where the kernel has no seccomp or no Landlock; workers then have one wall less, which is logged."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What goes to standard error."""
 

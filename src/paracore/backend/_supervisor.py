@@ -323,6 +323,8 @@ class Supervisor:
         self.sandbox = said
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
+        if self.config.backend.sandbox == "required" and not (said["landlock"] and said["seccomp"]):
+            self._give_up(ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)"))
         while self._wanted:
             self._wanted.pop().gather()
 
