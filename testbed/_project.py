@@ -8,21 +8,23 @@ compiled the domain need not.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tarfile
 from typing import TYPE_CHECKING
 
-from testbed._paths import BUILD, ROOT
+from testbed._image import TREE
+from testbed._paths import ROOT
 from testbed._run import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["STAGE", "project_archive"]
+__all__ = ["project_archive"]
 
-#: The native parts for arm64.
-STAGE = BUILD / "stage"
+#: Where hatch_build.py leaves the native parts for arm64.
+_BUILT = ROOT / "build" / "aarch64" / "package"
 
 _FOLDERS = ("src/paracore", "tests", "testbed", "bench")
 _FILES = ("pyproject.toml", "packaging/paracore.toml", "packaging/paracore.service", "specs/paracore.toml")
@@ -42,18 +44,19 @@ def _files() -> Iterator[tuple[Path, str]]:
             if path.is_file() and _is_carried(path):
                 yield path, str(path.relative_to(ROOT))
     yield from ((ROOT / name, name) for name in _FILES if (ROOT / name).is_file())
-    if STAGE.is_dir():
-        yield from ((path, f"{_NATIVE}/{path.name}") for path in sorted(STAGE.iterdir()) if path.is_file())
+    yield from ((path, f"{_NATIVE}/{path.name}") for path in sorted(_BUILT.iterdir()))
 
 
-def _compile() -> None:
+def _build() -> None:
+    """Brings what is compiled up to date: the native parts for arm64, and Python's own."""
+    run(sys.executable, "hatch_build.py", cwd=ROOT, environment={**os.environ, "PARACORE_SYSROOT": str(TREE)})
     if sys.version_info[:2] == (3, 11):
         run(sys.executable, "-m", "compileall", "-q", ROOT / "src/paracore", ROOT / "tests")
 
 
 def project_archive() -> bytes:
     """A tar archive of it all."""
-    _compile()
+    _build()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, name in _files():
