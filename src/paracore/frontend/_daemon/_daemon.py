@@ -70,13 +70,17 @@ class FrontendDaemon:
         """
         device = self._loop.create_task(self._device.run())
         stopping = self._loop.create_task(self._stopping.wait())
-        await asyncio.wait((device, stopping), return_when=asyncio.FIRST_COMPLETED)
-        self._stopping.set()
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
-        await self._say_goodbye()
-        self._device.stop()
-        await asyncio.gather(device, stopping)
+        try:
+            await asyncio.wait((device, stopping), return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            await self._say_goodbye()
+            self._device.stop()
+            await device
+        finally:
+            device.cancel()
+            stopping.cancel()
 
     async def _say_goodbye(self) -> None:
         for process in self._processes:
