@@ -14,6 +14,7 @@ from codegen._prose import refresh
 from codegen._python import python_class, python_common
 from codegen._python_wire import python_wire
 from codegen._session import load_sessions
+from codegen._xenbus import load_xenbus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,8 @@ __all__ = ["artefacts", "render"]
 SPECIFICATION = "specs/paracore.toml"
 LOCK = "specs/opcodes.lock"
 SESSION = "src/paracore/protocol/_session.py"
-PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md")
+XENBUS = "src/paracore/protocol"
+PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md", "docs/protocol/xenbus.md")
 
 
 def render(protocol: Protocol) -> dict[str, str]:
@@ -48,7 +50,8 @@ def artefacts(root: Path) -> dict[str, str]:
     protocol = load(_read(root / SPECIFICATION))
     locked = _lock.parse(_read(root / LOCK)) if (root / LOCK).exists() else {}
     sessions = load_sessions(root / SESSION)
-    pages = {page: refresh(_read(root / page), protocol, sessions) for page in PROSE if (root / page).exists()}
+    xenbus = load_xenbus(root / XENBUS)
+    pages = {page: refresh(_read(root / page), protocol, sessions, xenbus) for page in PROSE if (root / page).exists()}
     return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages}
 
 

@@ -10,10 +10,11 @@ import sys
 import pytest
 
 from codegen.__main__ import main
-from codegen._artefacts import LOCK, PROSE, SESSION, SPECIFICATION, artefacts, render
+from codegen._artefacts import LOCK, PROSE, SESSION, SPECIFICATION, XENBUS, artefacts, render
 from codegen._load import SpecError
 from codegen._prose import refresh
 from codegen._session import load_sessions
+from codegen._xenbus import load_xenbus
 from tests.payloads import ROOT, specification
 
 
@@ -60,7 +61,7 @@ def _copy(path, root):
 @pytest.fixture
 def tree(tmp_path):
     """Just what the generator reads."""
-    for path in (SPECIFICATION, LOCK, SESSION, *PROSE):
+    for path in (SPECIFICATION, LOCK, SESSION, f"{XENBUS}/_xenbus.py", f"{XENBUS}/_nodes.py", *PROSE):
         _copy(path, tmp_path)
     return tmp_path
 
@@ -95,17 +96,17 @@ def test_a_tree_without_a_lock_or_pages_gets_a_lock(tree):
 
 
 def test_a_page_that_asks_for_what_is_not_there_is_refused():
-    sessions = load_sessions(ROOT / SESSION)
-    for asked in ("struct nothing", "table nothing", "poem limits", "limit"):
+    sessions, xenbus = load_sessions(ROOT / SESSION), load_xenbus(ROOT / XENBUS)
+    for asked in ("struct nothing", "table nothing", "poem limits", "limit", "moves nobody", "flow nothing"):
         with pytest.raises(SpecError, match="there is none"):
-            refresh(f"<!-- made: {asked} -->\n<!-- end -->", specification(), sessions)
+            refresh(f"<!-- made: {asked} -->\n<!-- end -->", specification(), sessions, xenbus)
 
 
 def test_only_what_is_made_is_refreshed():
-    sessions = load_sessions(ROOT / SESSION)
+    sessions, xenbus = load_sessions(ROOT / SESSION), load_xenbus(ROOT / XENBUS)
     page = "before\n<!-- made: diagram decode -->\nold\n<!-- end -->\nafter\n"
-    fresh = refresh(page, specification(), sessions)
+    fresh = refresh(page, specification(), sessions, xenbus)
     assert fresh.startswith("before\n<!-- made: diagram decode -->\n\n```mermaid\n")
     assert fresh.endswith("<!-- end -->\nafter\n")
     assert "[*] --> formatless: open_reply" in fresh
-    assert refresh(fresh, specification(), sessions) == fresh
+    assert refresh(fresh, specification(), sessions, xenbus) == fresh
