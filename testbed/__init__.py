@@ -13,5 +13,17 @@ from testbed._errors import CommandTimeout, DomainLost, TestbedError
 from testbed._image import build
 from testbed._qemu import Options
 from testbed._remote import Process, Result
+from testbed._scene import CONFIGURATION, Scene
 
-__all__ = ["Board", "CommandTimeout", "DomainLost", "Options", "Process", "Result", "TestbedError", "build"]
+__all__ = [
+    "CONFIGURATION",
+    "Board",
+    "CommandTimeout",
+    "DomainLost",
+    "Options",
+    "Process",
+    "Result",
+    "Scene",
+    "TestbedError",
+    "build",
+]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paracore.demo import DEVICE, Case, Run, Stage
 from testbed import Board as Machine
+from testbed import Scene
 from xendemo._guest import GuestTasks
 
 if TYPE_CHECKING:
@@ -24,19 +25,6 @@ KERNEL_DEVICE = "vpu1"
 SOCKET = "/run/paracore/paracore.sock"
 
 _FILES = "/run/demo"
-_CONFIGURATION = """
-[backend]
-worker_linger = 600.0
-[[device]]
-name = "vpu0"
-driver = "libav"
-[[device]]
-name = "vpu1"
-driver = "v4l2"
-[[domain]]
-name = "dom0"
-user = 0
-"""
 
 
 class XenStage(Stage):
@@ -46,11 +34,13 @@ class XenStage(Stage):
         super().__init__()
         self._timeline = timeline
         self.machine = Machine()
+        self._scene = Scene(self.machine)
         self.dom0: Case
 
     def begin(self, clips: list[list[Clip]], board: Board) -> list[Case]:
         with self._timeline.span("board", "Xen, dom0"), board.bar("board: Xen and dom0", 1) as step:
             step(self._stack.enter_context(self.machine))
+            self._stack.enter_context(self._scene)
         self._start_backend(board)
         self._put(DOM0, [clip for own in clips for clip in own])
         cases = [self._start_guest(name, own, board) for name, own in zip(GUESTS, clips, strict=True)]
@@ -59,20 +49,15 @@ class XenStage(Stage):
 
     def _start_backend(self, board: Board) -> None:
         with self._timeline.span("board", "backend"):
-            self.machine.run(DOM0, "modprobe", "vicodec")
-            self.machine.write_file(DOM0, "/etc/paracore.toml", _CONFIGURATION.encode())
-            server = self.machine.start(DOM0, "paracore", "serve", "--config", "/etc/paracore.toml", "--xen")
-            self._stack.callback(server.close)
-            server.wait_output("serving", timeout=60)
+            self._scene.serve()
         board.say(f"backend in dom0: {DEVICE} (libav), {KERNEL_DEVICE} (v4l2: the kernel's vicodec)")
 
     def _start_guest(self, name: str, clips: list[Clip], board: Board) -> Case:
         with self._timeline.span(name, "boots"):
             domid = self.machine.create_guest(name)
         with self._timeline.span(name, "attach"):
-            daemon = self.machine.start(name, "paracore", "frontend", "--socket-mode", "666")
-            self._stack.callback(daemon.close)
-            self.machine.run(DOM0, "paracore", "attach", name, DEVICE, KERNEL_DEVICE, "--timeout", "60", timeout=90)
+            self._scene.frontend(name)
+            self._scene.attach(name, DEVICE, KERNEL_DEVICE)
         board.say(f"guest {name}: domid {domid}, attached to {DEVICE} and {KERNEL_DEVICE}")
         self._put(name, clips)
         tasks = self._stack.enter_context(GuestTasks(self.machine, name))
@@ -95,6 +80,5 @@ class XenStage(Stage):
         return f"{_FILES}/{clip.path.name}"
 
     def pixel_copies(self) -> int:
-        status = json.loads(self.machine.run(DOM0, "paracore", "list", "--json").output)
-        reports = [domain["worker"]["report"] for domain in status["domains"] if domain["worker"]]
+        reports = [domain["worker"]["report"] for domain in self._scene.status()["domains"] if domain["worker"]]
         return sum(report["counts"]["copies"] for report in reports)
