@@ -241,7 +241,7 @@ class File:
 
     def reqbufs(self, a: Any) -> None:
         side = self.side(a.type)
-        pages = self.device.pages and not side.coded
+        pages = self.device.pages
         a.capabilities = uapi.BufferCapability.SUPPORTS_MMAP | (2 if pages else 0)
         if side.streaming or (a.memory == Memory.USERPTR and not pages):
             fail(errno.EBUSY if side.streaming else errno.EINVAL)

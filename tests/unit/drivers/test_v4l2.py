@@ -3,12 +3,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import contextmanager
+
 import pytest
 
-from paracore.classes.video import Codec, PixelFormat
-from paracore.drivers import v4l2
-from paracore.testing import DRIVER_CHECKS, DriverMedia, Unit
-from tests.unit.drivers.fake_codec import UNIT, FakeCodec
+from paracore import ConfigError
+from paracore.classes import video
+from paracore.classes.video import (
+    CapabilityFlag,
+    Codec,
+    Direction,
+    Error,
+    FieldOrder,
+    OpenFlag,
+    PictureFormat,
+    PixelFormat,
+)
+from paracore.drivers import CallFailed, v4l2
+from paracore.drivers.v4l2._node import Calls
+from paracore.testing import DRIVER_CHECKS, DriverMedia, Player, Unit
+from paracore.testing._player import Memory
+from tests.unit.drivers.fake_codec import LARGEST, UNIT, FakeCodec
 
 
 def unit(number: int, width: int = 64, height: int = 48) -> Unit:
@@ -47,3 +64,149 @@ FLAVOURS = {
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_driver(flavour, check):
     check(device(FakeCodec(**FLAVOURS[flavour])), media())
+
+
+# --- what a check cannot make happen ---------------------------------------------------------------------
+
+
+@contextmanager
+def opened(codec: FakeCodec, direction: Direction = Direction.DECODE, **options):
+    session = device(codec, **options).open(Codec.H264, direction, OpenFlag(0))
+    try:
+        yield session
+    finally:
+        session.close()
+    assert not codec.mapped, "a closed session leaves mappings"
+
+
+def wanted(**changes) -> PictureFormat:
+    about = (FieldOrder.PROGRESSIVE, 1, 1, 1, 1, 0, 1, 1, 25, 1)
+    whole = PictureFormat(PixelFormat.GRAY, 0, 0, 0, 0, 64, 48, 0, (0,) * 4, (0,) * 4, 0, 0, *about)
+    return whole._replace(**changes)
+
+
+def encode(session, count: int, *, read_only: bool = True) -> Player:
+    format_ = session.format_set(wanted())
+    player = Player(session)
+    player.lend_new(4, 4096)
+    for number in range(count):
+        player.wait(lambda: len(player.inputs) < format_.buffers_min)
+        player.queue(Memory(format_.size, read_only=read_only), number)
+    session.drain()
+    player.wait_drained()
+    return player
+
+
+def test_pages_are_pinned_once():
+    codec = FakeCodec()
+    with opened(codec) as session:
+        player = Player(session, spans=2)
+        player.play([unit(number) for number in range(40)])
+        assert len(player.pictures) == 40
+        assert codec.pins <= 3
+        assert session.copies == 0
+
+
+def test_a_codec_without_foreign_pages_is_copied_from_and_that_is_counted():
+    with opened(FakeCodec(pages=False)) as session:
+        Player(session).play([unit(number) for number in range(7)])
+        assert session.copies == 7
+    assert session.copies == 7
+
+
+def test_an_encoder_reads_in_place_unless_the_kernel_refuses():
+    for codec, copies in ((FakeCodec(), 0), (FakeCodec(refuses_pages=True), 5), (FakeCodec(pages=False), 5)):
+        with opened(codec, Direction.ENCODE) as session:
+            assert len(encode(session, 5).packets) == 5
+            assert session.copies == copies
+
+
+def test_copying_can_be_asked_for():
+    codec = FakeCodec()
+    with opened(codec, in_place=False) as session:
+        Player(session).play([unit(0)])
+        assert (session.copies, codec.pins) == (1, 0)
+    can = device(codec, in_place=False).capabilities()
+    assert not any(each.flags & CapabilityFlag.ZERO_COPY for each in can)
+
+
+@pytest.mark.parametrize(("code", "error"), [(errno.ENODEV, Error.NO_DEVICE), (errno.EIO, Error.IO)])
+def test_an_unplugged_device_ends_its_sessions(code, error):
+    codec = FakeCodec()
+    with opened(codec) as session:
+        player = Player(session, hold=True)
+        player.send(*[unit(number) for number in range(3)])
+        player.wait(lambda: bool(player.formats))
+        codec.unplug(code)
+        player.wait(lambda: player.count(video.SessionFailed) > 0)
+        assert player.events[-1] == video.SessionFailed(error)
+        for call in (session.drain, session.flush, lambda: player.lend(Memory(4096)), lambda: player.send(unit(4))):
+            with pytest.raises(CallFailed) as failed:
+                call()
+            assert failed.value.error is error
+        player.take()
+        assert player.count(video.SessionFailed) == 1
+
+
+def test_a_device_that_has_gone_opens_no_session():
+    codec = FakeCodec()
+    made = device(codec)
+    codec.gone = errno.ENODEV
+    with pytest.raises(CallFailed) as failed:
+        made.open(Codec.H264, Direction.DECODE, OpenFlag(0))
+    assert failed.value.error is Error.NO_DEVICE
+    with pytest.raises(CallFailed) as failed:
+        made.open(Codec.AV1, Direction.DECODE, OpenFlag(0))
+    assert failed.value.error is Error.NOT_SUPPORTED
+
+
+def test_the_kernel_says_no_more_than_it_can():
+    decoder, encoder = device(FakeCodec()).capabilities()
+    assert (decoder.direction, encoder.direction) == (Direction.DECODE, Direction.ENCODE)
+    assert decoder.controls == 0
+    assert encoder.controls == 1 << video.Control.GOP | 1 << video.Control.BITRATE
+    assert encoder.flags & CapabilityFlag.BITRATE_CHANGE
+    assert (decoder.width_max, decoder.height_max) == (LARGEST, LARGEST)
+
+
+def test_no_node_is_a_fault_of_the_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="no node matches"):
+        v4l2.make("vpu0", path=str(tmp_path / "video*"))
+    (tmp_path / "video0").touch()
+    with pytest.raises(ConfigError, match=r"video0: Inappropriate ioctl .*; give the node of a codec"):
+        v4l2.make("vpu0", path=str(tmp_path / "video*"))
+
+    def refused(path: str) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with pytest.raises(ConfigError, match="run the backend as root, or add its user"):
+        v4l2.make("vpu0", path="/dev/null", calls=Calls(open=refused))
+
+
+def test_more_spans_than_slots():
+    with opened(FakeCodec()) as session:
+        player = Player(session, spans=40)
+        assert len(player.play([unit(number) for number in range(60)])) == 60
+
+
+def test_a_unit_that_is_nothing_or_too_much_is_invalid():
+    with opened(FakeCodec()) as session:
+        player = Player(session)
+        player.queue(Memory(1 << 17), 0)
+        player.send(unit(1))
+        session.queue_input(Memory(4096).span._replace(length=0), 99, video.InputFlag(0), 0, 0)
+        player.inputs[99] = Memory(1)
+        player.wait_inputs()
+        errors = {event.cookie: event.error for event in player.events if isinstance(event, video.InputDone)}
+        assert (errors[1], errors[99]) == (Error.INVALID, Error.INVALID)
+
+
+def test_what_is_pinned_is_held_until_the_session_ends():
+    with opened(FakeCodec()) as session:
+        player = Player(session)
+        picture = player.play([unit(0)])
+        assert picture
+        owned = player._owned[0].span
+        assert session.holds(owned)
+        assert not session.holds(Memory(4096).span)
+    assert not session.holds(owned)

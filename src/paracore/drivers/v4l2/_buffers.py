@@ -119,14 +119,12 @@ class Slots:
         return any(address < end and span.address < address + self._length for address in self._pages)
 
     def stop(self) -> None:
-        """All slots are free, and forget whose they were: nothing that is decoded now is a reference any more."""
+        """All slots are free, and their pages still pinned."""
         self._node.stop(self._side)
-        self._node.allocate(self._side, Memory.USERPTR, 0)
-        self._count = self._node.allocate(self._side, Memory.USERPTR, BUFFERS_MAX)
-        self._pages.clear()
-        self._free.clear()
+        self._free = dict.fromkeys(self._pages.values())
 
     def release(self) -> None:
         """Lets go of all pages, once the side has stopped."""
         self._node.allocate(self._side, Memory.USERPTR, 0)
         self._pages.clear()
+        self._free.clear()

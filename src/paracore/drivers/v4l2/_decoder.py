@@ -200,10 +200,21 @@ class Decoder(Session):
             self._tell_output(output, OutputFlag.LAST if self._is_new(met) else OutputFlag(0))
             self._enter(met)
             return
-        self._node.command(Request.DECODER_CMD, Command.START)
         self._tell_output(output, OutputFlag.LAST if self._stopping else OutputFlag(0))
+        self._resume()
         if self._stopping:
             self._drained()
+
+    def _resume(self) -> None:
+        """The side for pictures begins again, and with it a codec that has stopped.
+
+        Not by its START, after which nothing can be dequeued from vicodec (Linux 6.1).
+        """
+        assert self._sink
+        spans = self._sink.stop()
+        for lent in spans:
+            self._sink.lend(lent)
+        self._sink.start()
 
     def _ends(self) -> bool:
         return self._stopping and not self._changing
@@ -227,9 +238,14 @@ class Decoder(Session):
             self._sink.again(output.lent)
 
     def _restart(self) -> None:
-        if self._sink:
-            self._enter(self._met())
         self._look()
+        if self._sink:
+            met = self._met()
+            if self._is_new(met):
+                self._enter(met)
+            else:
+                self._resume()
+            self._changing = False
         self._units.start()
 
 

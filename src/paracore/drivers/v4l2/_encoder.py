@@ -201,13 +201,9 @@ class Encoder(Session):
         self._drained()
 
     def _restart(self) -> None:
-        """Both sides begin again: a new stream."""
-        self._renewing, self._fresh = False, True
         self._times.clear()
-        if self._source and self._sink:
-            for lent in self._sink.stop():
-                self._sink.lend(lent)
-            self._sink.start()
+        self._renew()
+        if self._source:
             self._source.start()
 
     def _look(self) -> None:
@@ -224,14 +220,11 @@ class Encoder(Session):
     def _came(self, output: Output) -> None:
         last = bool(output.flags & BufferFlag.LAST) and output.fits
         self._tell_output(output, OutputFlag.LAST if last and self._stopping and not self._renewing else OutputFlag(0))
-        if not last:
-            return
-        if self._renewing:
+        if last:
             self._renew()
-        else:
-            self._node.command(Request.ENCODER_CMD, Command.START)
             if self._stopping:
                 self._drained()
+            self._feed()
 
     def _tell_output(self, output: Output, flags: OutputFlag) -> None:
         """A unit; or a span that is too small for one; or one that comes back with a mark, or need not."""
@@ -250,13 +243,12 @@ class Encoder(Session):
             self._sink.again(lent)
 
     def _renew(self) -> None:
-        """The codec is through: it begins a stream. Nothing is with it, so nothing is lost."""
-        assert self._source
-        self._source.stop()
-        times = self._times.copy()
-        self._restart()
-        self._times = times
-        self._feed()
+        """The codec is through, or starts over: its next picture begins a stream."""
+        self._renewing, self._fresh = False, True
+        if self._sink:
+            for lent in self._sink.stop():
+                self._sink.lend(lent)
+            self._sink.start()
 
     def _decode_time(self, timestamp: int, duration: int) -> int:
         if timestamp == NO_TIME or not self._times:

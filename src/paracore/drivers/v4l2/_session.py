@@ -23,7 +23,7 @@ import errno
 import select
 from abc import abstractmethod
 from collections import OrderedDict, deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from paracore.classes import video
@@ -263,12 +263,8 @@ def _overlap(one: Span, other: Span) -> bool:
 
 
 def _let_go(side: Source | Sink | None) -> None:
-    """Stops a side and frees its buffers; of a device that has gone nothing is left to be freed."""
-    if not side:
-        return
-    try:
-        side.stop()
-        side.release()
-    except OSError as error:
-        if error.errno != errno.ENODEV:
-            raise
+    """Stops a side and frees its buffers. What the kernel does not do for a device that has gone it does at the close."""
+    if side:
+        for step in (side.stop, side.release):
+            with suppress(OSError):
+                step()
