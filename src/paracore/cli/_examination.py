@@ -132,6 +132,12 @@ def _codecs(_: str | None) -> Finding:
     return Finding("libav codecs", "good", text)
 
 
+def _kernel_codecs(_: str | None) -> Finding:
+    from paracore.cli._examination_v4l2 import examine_v4l2  # noqa: PLC0415 - only here
+
+    return examine_v4l2()
+
+
 def _descriptors(_: str | None) -> Finding:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     shown = "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
@@ -210,6 +216,7 @@ CHECKS: tuple[Callable[[str | None], Finding], ...] = (
     _user_namespaces,
     _bubblewrap,
     _codecs,
+    _kernel_codecs,
     _descriptors,
     _shared_memory,
     _socket,

@@ -8,8 +8,8 @@ kernel's ``vicodec`` is such a node without hardware.
 
 from __future__ import annotations
 
-from paracore.drivers.v4l2._driver import V4l2Driver
+from paracore.drivers.v4l2._driver import NODES, V4l2Driver, examine
 
-__all__ = ["V4l2Driver", "make"]
+__all__ = ["NODES", "V4l2Driver", "examine", "make"]
 
 make = V4l2Driver
