@@ -32,6 +32,7 @@ __all__ = ["Opener", "start"]
 
 _NUMBER: Final = struct.Struct("<I")
 """A question is an index of the table, an answer is an error number, 0 with the descriptor."""
+_ONE_DESCRIPTOR: Final = socket.CMSG_SPACE(_NUMBER.size)
 _DESCRIPTORS_MAX: Final = 1 << 20
 
 
@@ -49,7 +50,9 @@ class Opener:
             OSError: it could not be opened.
         """
         self._socket.sendmsg([_NUMBER.pack(self._nodes.index(path))])
-        answer, descriptors, *_ = socket.recv_fds(self._socket, _NUMBER.size, 1)
+        # Not socket.recv_fds, which forgets its flags (Python 3.11).
+        answer, passed, *_ = self._socket.recvmsg(_NUMBER.size, _ONE_DESCRIPTOR, socket.MSG_CMSG_CLOEXEC)
+        descriptors = [_NUMBER.unpack(octets)[0] for _, _, octets in passed]
         code = _NUMBER.unpack(answer)[0] if answer else errno.EIO
         if code or not descriptors:
             code = code or errno.EMFILE

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's own codec through a real backend, its sandbox and its frontend: where it is loaded, as in the testbed."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import paracore
+from tests import vicodec
+from tests.integration.backends import Backend
+
+WIDTH, HEIGHT = vicodec.SMALL
+COUNT = 8
+
+pytestmark = pytest.mark.skipif(not vicodec.nodes(), reason="needs the kernel module vicodec: see tests/system")
+
+
+@pytest.fixture(scope="module")
+def backend():
+    backend = Backend(driver="v4l2")
+    yield backend.start()
+    backend.remove()
+
+
+@pytest.fixture
+def domain(backend):
+    with paracore.open(backend.address) as domain:
+        yield domain
+
+
+@pytest.fixture
+def device(domain):
+    return domain.devices["vpu0"]
+
+
+def drawn(number):
+    luma = (np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) + 9 * number).astype(np.uint8)
+    chroma = np.full((HEIGHT // 2, WIDTH // 2), 100 + number, np.uint8)
+    return [luma, chroma, 255 - chroma]
+
+
+def encode(device, count=COUNT):
+    with device.encoder("fwht", width=WIDTH, height=HEIGHT, rate=25) as encoder:
+        return list(encoder.encode(drawn(number) for number in range(count)))
+
+
+def units(packets):
+    return [paracore.Packet(packet.data, packet.timestamp, packet.duration) for packet in packets]
+
+
+def decode(device, packets):
+    with device.decoder("fwht") as decoder:
+        yield from decoder.decode(units(packets))
+
+
+def copies(backend):
+    """Pictures that the worker has copied so far."""
+    worker = backend.domain()["worker"]
+    return worker["report"]["counts"]["copies"] if worker else 0
+
+
+def raw(planes):
+    return b"".join(plane.tobytes() for plane in planes)
+
+
+def v4l2_ctl(node, given, path, *options):
+    """What ``v4l2-ctl`` makes of octets."""
+    (path / "given").write_bytes(given)
+    command = ["v4l2-ctl", "-d", node, *options, "--stream-mmap", "--stream-out-mmap"]
+    command += ["--stream-from", path / "given", "--stream-to", path / "made"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return (path / "made").read_bytes()
+
+
+def test_there_is_nothing_but_what_the_nodes_have(device):
+    assert device.driver == "v4l2"
+    assert {(can.codec, can.direction) for can in device.capabilities} == {("fwht", "decode"), ("fwht", "encode")}
+
+
+def test_what_is_encoded_decodes(backend, device):
+    before = copies(backend)
+    packets = encode(device)
+    assert [packet.timestamp for packet in packets] == list(range(COUNT))
+    assert packets[0].key
+    encoded = copies(backend)
+    pictures = list(decode(device, packets))
+    assert [picture.timestamp for picture in pictures] == list(range(COUNT))
+    for number, picture in enumerate(pictures):
+        error = np.abs(picture.planes[0].astype(int) - drawn(number)[0]).mean()
+        assert error < 12, f"picture {number} is another one"
+    assert copies(backend) == encoded, "pictures are decoded where they are wanted"
+    assert encoded - before in (0, COUNT), "in place, or once each by a kernel that wants to write what it reads"
+
+
+@pytest.mark.skipif(not shutil.which("v4l2-ctl"), reason="needs v4l-utils")
+def test_it_is_what_v4l2_ctl_makes(device, tmp_path):
+    encoder, decoder = vicodec.nodes()
+    packets = encode(device)
+    stream = b"".join(bytes(packet.data) for packet in packets)
+    given = b"".join(raw(drawn(number)) for number in range(COUNT))
+    form = f"width={WIDTH},height={HEIGHT},pixelformat=YU12"
+    assert stream == v4l2_ctl(encoder, given, tmp_path, "-x", form)
+    pictures = b"".join(raw(picture.planes) for picture in decode(device, packets))
+    assert pictures == v4l2_ctl(decoder, stream, tmp_path)
+
+
+def test_two_at_once_do_not_mix(device):
+    packets = encode(device)
+    expected = [raw(picture.planes) for picture in decode(device, packets)]
+    with device.decoder("fwht") as one, device.decoder("fwht") as other:
+        for picture, ours, theirs in zip(
+            expected, one.decode(units(packets)), other.decode(units(packets)), strict=True
+        ):
+            assert picture == raw(ours.planes) == raw(theirs.planes)
