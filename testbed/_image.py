@@ -16,9 +16,10 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed import _packages, _wheels
+from testbed import _kernel_modules, _packages, _wheels
 from testbed._digest import Stamp
 from testbed._errors import TestbedError
 from testbed._paths import BUILD, DOMAIN, ROOT
@@ -26,7 +27,6 @@ from testbed._run import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 __all__ = ["IMAGE", "PACKAGES", "TREE", "Image", "build"]
 
@@ -42,6 +42,9 @@ WHEELS = ("hypothesis", "psutil", "pytest", "pytest-timeout")
 
 #: Needed before there is a root.
 BOOT_MODULES = ("virtio_mmio", "virtio_blk", "xen-blkfront", "squashfs", "overlay")
+
+#: What ``domain/init`` uses of busybox.
+_BOOT_COMMANDS = ("cp", "grep", "mkdir", "modprobe", "mount", "poweroff", "switch_root", "usleep")
 
 MODULES = (
     *BOOT_MODULES, "9p", "9pnet_virtio", "cuse", "fuse", "v4l2-mem2mem", "videobuf2-vmalloc", "videobuf2-dma-contig",
@@ -94,7 +97,7 @@ def build() -> Image:
     image = Image(IMAGE / "xen", IMAGE / "vmlinuz", IMAGE / "boot.cpio", IMAGE / "disk.squashfs")
     with _alone():
         IMAGE.mkdir(exist_ok=True)
-        disk = Stamp(IMAGE / "disk.stamp", texts=(*PACKAGES, *requirements(), *MODULES), files=_own_files())
+        disk = Stamp(IMAGE / "disk.stamp", texts=(*PACKAGES, *requirements(), *MODULES), files=[Path(__file__)])
         if not disk.is_current():
             _make(image)
             disk.set()
@@ -106,38 +109,43 @@ def build() -> Image:
     return image
 
 
-def _own_files() -> Iterator[Path]:
-    """What the image is made from beside the domain's files: this code, and modules that were built for it."""
-    yield from sorted((ROOT / "testbed").glob("_[ipw]*.py"))
-    yield from sorted((BUILD / "modules").glob("*.ko"))
-
-
 def _make(image: Image) -> None:
+    """Makes the tree anew beside the old one, which cross builds may be reading, and the disk of it."""
     packages = _packages.fetch(PACKAGES)
     wheels = _wheels.fetch(requirements())
-    version = _unpack(packages)
-    _packages_of_python(wheels)
-    _modules(version)
-    _finish(TREE)
-    shutil.copyfile(_KERNEL / f"boot/vmlinuz-{version}", image.kernel)
+    _kernel_modules.build(next(package for package in packages if _is_kernel(package)))
+    tree = TREE.with_name("root.new")
+    _unpack(packages, tree)
+    _packages_of_python(wheels, tree)
+    _modules(tree)
+    _finish(tree)
+    shutil.copyfile(_KERNEL / f"boot/vmlinuz-{_version()}", image.kernel)
     shutil.copyfile(_KERNEL / "boot/xen-4.17-arm64", image.xen)
-    (TREE / "boot").mkdir(exist_ok=True)
-    shutil.copyfile(image.kernel, TREE / "boot/vmlinuz")
-    _disk(image.disk)
-
-
-def _unpack(packages: Iterable[_packages.Package]) -> str:
-    """Makes the trees anew; returns the kernel's version."""
+    _disk(tree, image.disk)
     shutil.rmtree(TREE, ignore_errors=True)
-    shutil.rmtree(_KERNEL, ignore_errors=True)
+    tree.rename(TREE)
+
+
+def _unpack(packages: Iterable[_packages.Package], tree: Path) -> None:
+    """Makes the trees of the domains and of the kernel."""
+    for folder in (tree, _KERNEL):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
     for name in ("bin", "sbin", "lib"):
-        (TREE / "usr" / name).mkdir(parents=True)
-        (TREE / name).symlink_to(f"usr/{name}")
-    _KERNEL.mkdir()
+        (tree / "usr" / name).mkdir(parents=True)
+        (tree / name).symlink_to(f"usr/{name}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_unpack_one, packages))
+        for package in packages:
+            pool.submit(_packages.unpack, package.path, _KERNEL if _is_boot(package) else tree)
     run("depmod", "-b", _KERNEL, _version())
-    return _version()
+
+
+def _is_kernel(package: _packages.Package) -> bool:
+    return package.name.startswith("linux-image-") and package.name != "linux-image-arm64"
+
+
+def _is_boot(package: _packages.Package) -> bool:
+    return _is_kernel(package) or package.name.startswith("xen-hypervisor-")
 
 
 def _version() -> str:
@@ -148,47 +156,44 @@ def _version() -> str:
     return versions[0]
 
 
-def _unpack_one(package: _packages.Package) -> None:
-    is_boot = package.name.startswith(("linux-image-", "xen-hypervisor-"))
-    _packages.unpack(package.path, _KERNEL if is_boot else TREE)
-
-
-def _packages_of_python(wheels: list[Path]) -> None:
+def _packages_of_python(wheels: list[Path], tree: Path) -> None:
     """Wheels, compiled where the host's Python is the domains'; and where the project will lie."""
-    target = TREE / "usr/local/lib/python3.11/dist-packages"
+    target = tree / "usr/local/lib/python3.11/dist-packages"
     _wheels.unpack(wheels, target)
     (target / "paracore.pth").write_text("/opt/paracore/src\n", encoding="ascii")
     if sys.version_info[:2] == (3, 11):
-        run(sys.executable, "-m", "compileall", "-q", "-j0", "-s", TREE, TREE / "usr/lib/python3.11", target)
+        run(sys.executable, "-m", "compileall", "-q", "-j0", "-s", tree, tree / "usr/lib/python3.11", target)
 
 
-def _copy_modules(version: str, target: Path, names: Iterable[str]) -> None:
+def _copy_modules(target: Path, names: Iterable[str]) -> None:
     """Copies modules, and those that they need, with an index of their own."""
-    into = target / "lib/modules" / version
+    source = _KERNEL / "lib/modules" / _version()
+    into = target / "lib/modules" / _version()
     into.mkdir(parents=True, exist_ok=True)
-    shown = run("modprobe", "-d", _KERNEL, "-S", version, "--show-depends", "-a", *names)
+    shown = run("modprobe", "-d", _KERNEL, "-S", _version(), "--show-depends", "-a", *names)
     for line in sorted(set(shown.splitlines())):
         verb, _, path = line.strip().partition(" ")
         if verb == "insmod":
-            relative = path.split(f"lib/modules/{version}/", 1)[1].split()[0]
+            relative = path.split(f"lib/modules/{_version()}/", 1)[1].split()[0]
             (into / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_KERNEL / "lib/modules" / version / relative, into / relative)
+            shutil.copyfile(source / relative, into / relative)
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-        shutil.copyfile(_KERNEL / "lib/modules" / version / name, into / name)
-    run("depmod", "-b", target, version)
+        shutil.copyfile(source / name, into / name)
+    run("depmod", "-b", target, _version())
 
 
-def _modules(version: str) -> None:
-    extra = TREE / "lib/modules" / version / "extra"
+def _modules(tree: Path) -> None:
+    extra = tree / "lib/modules" / _version() / "extra"
     extra.mkdir(parents=True, exist_ok=True)
-    for path in (BUILD / "modules").glob("*.ko"):
+    for path in _kernel_modules.MODULES.glob("*.ko"):
         shutil.copyfile(path, extra / path.name)
-    _copy_modules(version, TREE, MODULES)
+    _copy_modules(tree, MODULES)
 
 
 def _finish(tree: Path) -> None:
     """What packages would have made when they were installed, and no more of it than is needed."""
     for name in (
+        "boot",
         "proc",
         "sys",
         "dev",
@@ -205,6 +210,7 @@ def _finish(tree: Path) -> None:
     for link, target in (("run", "../run"), ("lock", "../run/lock")):
         shutil.rmtree(tree / "var" / link, ignore_errors=True)
         (tree / "var" / link).symlink_to(target)
+    shutil.copyfile(_KERNEL / f"boot/vmlinuz-{_version()}", tree / "boot/vmlinuz")
     _link(tree / "sbin/init", "/bin/busybox")
     _link(tree / "bin/sh", "bash")
     etc = tree / "etc"
@@ -229,10 +235,12 @@ def _first_root(sources: Iterable[Path], output: Path) -> None:
     for name in ("bin", "testbed"):
         (folder / name).mkdir(parents=True)
     shutil.copy2(TREE / "bin/busybox", folder / "bin/busybox")
+    for command in _BOOT_COMMANDS:
+        (folder / "bin" / command).symlink_to("busybox")
     for source in sources:
         shutil.copy2(source, folder / "testbed" / source.name)
     (folder / "testbed/init").rename(folder / "init")
-    _copy_modules(_version(), folder, BOOT_MODULES)
+    _copy_modules(folder, BOOT_MODULES)
     pack_cpio(folder, output)
 
 
@@ -242,9 +250,9 @@ def pack_cpio(folder: Path, output: Path) -> None:
     run("bash", "-o", "pipefail", "-c", script, "pack", folder, output.absolute())
 
 
-def _disk(output: Path) -> None:
+def _disk(tree: Path, output: Path) -> None:
     fresh = output.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     how = ("-comp", "lz4", "-all-root", "-no-xattrs", "-noappend", "-no-progress", "-quiet", "-wildcards")
-    run("mksquashfs", TREE, fresh, *how, "-e", *_LEFT_OUT)
+    run("mksquashfs", tree, fresh, *how, "-e", *_LEFT_OUT)
     fresh.replace(output)

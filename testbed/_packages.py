@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Package", "fetch", "unpack"]
+__all__ = ["Package", "download", "fetch", "unpack"]
 
 _STATE = BUILD / "apt"
 _ARCHIVES = _STATE / "archives"
 _LOCK = BUILD / "packages.json"
+#: The second one is for tools that run here while something is built for the first.
+_ARCHITECTURES = ("arm64", "amd64")
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})")
 
 
@@ -60,8 +63,8 @@ def _options(archives: Path = _ARCHIVES) -> list[str]:
         "Dir::State::status": _STATE / "status",
         "Dir::Cache": _STATE,
         "Dir::Cache::archives": archives,
-        "APT::Architecture": "arm64",
-        "APT::Architectures": "arm64",
+        "APT::Architecture": _ARCHITECTURES[0],
+        "APT::Architectures": ",".join(_ARCHITECTURES),
         "APT::Install-Recommends": "0",
         "APT::Sandbox::User": "",
         "Acquire::ForceHash": "SHA256",
@@ -115,6 +118,15 @@ def fetch(names: Sequence[str]) -> list[Package]:
     lock = {"wanted": sorted(names), "packages": [asdict(package) for package in chosen]}
     _LOCK.write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
     return chosen
+
+
+def download(names: Sequence[str], folder: Path) -> list[Path]:
+    """Fetches just these packages, checked by apt, into a folder that is made anew for them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _update()
+    run("apt-get", "-q", *_options(), "download", *names, cwd=folder)
+    return sorted(folder.glob("*.deb"))
 
 
 def unpack(package: Path, target: Path, *members: str) -> None:

@@ -221,13 +221,13 @@ class Handler(socketserver.BaseRequestHandler):
 
     def _line(self) -> bytes:
         """The first line, and not an octet of what follows it."""
-        line = bytearray()
+        line = b""
         while not line.endswith(b"\n"):
-            octet = self.request.recv(1)
-            if not octet:
+            there = self.request.recv(65536, socket.MSG_PEEK)
+            if not there:
                 return b"{}"
-            line += octet
-        return bytes(line)
+            line += self.request.recv(there.find(b"\n") + 1 or len(there))
+        return line
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -241,7 +241,7 @@ class Server(socketserver.ThreadingTCPServer):
 def main() -> None:
     """Serves until the domain ends."""
     with Server(("", PORT), Handler) as server:
-        server.serve_forever()
+        server.serve_forever(poll_interval=3600)
 
 
 if __name__ == "__main__":
