@@ -52,7 +52,7 @@ class Opener:
         self._socket.sendmsg([_NUMBER.pack(self._nodes.index(path))])
         # Not socket.recv_fds, which forgets its flags (Python 3.11).
         answer, passed, *_ = self._socket.recvmsg(_NUMBER.size, _ONE_DESCRIPTOR, socket.MSG_CMSG_CLOEXEC)
-        descriptors = [_NUMBER.unpack(octets)[0] for _, _, octets in passed]
+        descriptors: list[int] = [_NUMBER.unpack(octets)[0] for _, _, octets in passed]
         code = _NUMBER.unpack(answer)[0] if answer else errno.EIO
         if code or not descriptors:
             code = code or errno.EMFILE
