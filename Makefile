@@ -20,10 +20,10 @@ as_root = sudo env PYTHONDONTWRITEBYTECODE=1 $(1); status=$$?; sudo chown -R "$$
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native gen format check test fuzz bench demo xen-demo wheel clean
+.PHONY: help setup native gen format check test fuzz bench demo xen-demo testbed wheel arm64 clean
 
 help: ## lists the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- set-up ----------------------------------------------------------------------------------
 
@@ -90,6 +90,14 @@ demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on 
 
 wheel: setup ## builds dist/*.whl
 	@$(PYTHON) -m hatchling build --target wheel
+
+arm64: testbed ## builds dist/*aarch64.whl by cross-compilation
+	@PARACORE_SYSROOT=$(BUILD)/testbed/root $(PYTHON) -m hatchling build --target wheel
+
+# --- the emulated board -------------------------------------------------------------------------
+
+testbed: setup $(STAMPS)/debian-testbed ## fetches and builds what the board boots from: paracore testbed up
+	@$(PYTHON) -m testbed build
 
 clean: ## removes what was built; .venv stays
 	@rm -rf $(BUILD) dist src/paracore/_native/*.so*

@@ -62,7 +62,6 @@ _LEFT_OUT = (
     "usr/share/bash-completion", "usr/lib/aarch64-linux-gnu/gconv", "usr/lib/python3.11/config-*", "... *.a",
 )  # fmt: skip
 
-
 # For busybox; what it names comes with the first root, so that a change of it needs no new disk.
 _INITTAB = "::sysinit:/usr/lib/testbed/start\n::respawn:/usr/lib/testbed/agent\n"
 
@@ -135,8 +134,7 @@ def _unpack(packages: Iterable[_packages.Package], tree: Path) -> None:
         (tree / "usr" / name).mkdir(parents=True)
         (tree / name).symlink_to(f"usr/{name}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for package in packages:
-            pool.submit(_packages.unpack, package.path, _KERNEL if _is_boot(package) else tree)
+        list(pool.map(lambda package: _packages.unpack(package.path, _KERNEL if _is_boot(package) else tree), packages))
     run("depmod", "-b", _KERNEL, _version())
 
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "paracore.cli._doctor",
     "paracore.cli._demo",
     "paracore.cli._bench",
+    "paracore.cli._testbed",
     "paracore.cli._completion",
 )
 
