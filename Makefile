@@ -88,6 +88,9 @@ bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promi
 demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on one coprocessor
 	@$(call as_root,$(VENV)/bin/paracore demo $(ARGS))
 
+xen-demo: testbed $(STAMPS)/debian-demo ## the same on Xen: two guests of an emulated ARM64 board
+	@$(PYTHON) -m xendemo $(ARGS)
+
 wheel: setup ## builds dist/*.whl
 	@$(PYTHON) -m hatchling build --target wheel
 
