@@ -6,6 +6,10 @@
  *     paracore-pingpong memory COUNT [CPU CPU]    each side spins on a word of shared memory
  *
  * With two numbers each side stays on that processor: what a wake-up costs depends on whether it crosses one.
+ * Between two Xen domains, each side is started by hand; the first prints the port that the other is told:
+ *
+ *     paracore-pingpong evtchn COUNT DOMAIN            measures to that domain, once it answers
+ *     paracore-pingpong evtchn COUNT DOMAIN PORT       answers
  */
 #include <err.h>
 #include <sched.h>
@@ -20,6 +24,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "evtchn.h"
 #include "samples.h"
 
 enum { WARM_UP = 1000 };
@@ -33,6 +38,7 @@ struct words {
 struct sides {
     int there, back;     /* eventfds */
     struct words *words; /* or shared memory */
+    struct paracore_doorbell bell; /* or an event channel */
 };
 
 static void wait_fd(int fd)
@@ -83,12 +89,30 @@ static void memory_pong(struct sides *sides, uint64_t number)
     __atomic_store_n(&sides->words->back, number, __ATOMIC_RELEASE);
 }
 
+static void evtchn_ping(struct sides *sides, uint64_t number)
+{
+    (void)number;
+    evtchn_notify(&sides->bell);
+    evtchn_wait(&sides->bell);
+}
+
+static void evtchn_pong(struct sides *sides, uint64_t number)
+{
+    (void)number;
+    evtchn_wait(&sides->bell);
+    evtchn_notify(&sides->bell);
+}
+
 typedef void turn(struct sides *sides, uint64_t number);
 
 static const struct way {
     const char *name;
     turn *ping, *pong;
-} ways[] = {{"eventfd", eventfd_ping, eventfd_pong}, {"memory", memory_ping, memory_pong}};
+} ways[] = {
+    {"eventfd", eventfd_ping, eventfd_pong},
+    {"memory", memory_ping, memory_pong},
+    {"evtchn", evtchn_ping, evtchn_pong},
+};
 
 static void measure(const struct way *way, struct sides *sides, size_t count)
 {
@@ -106,10 +130,8 @@ static void measure(const struct way *way, struct sides *sides, size_t count)
 
 static void echo(const struct way *way, struct sides *sides, size_t count)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 1; i <= WARM_UP + count; i++)
         way->pong(sides, i);
-    _exit(0);
 }
 
 static void stay_on(const char *cpu)
@@ -127,15 +149,27 @@ static const struct way *find_way(const char *name)
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(ways[i].name, name) == 0)
             return &ways[i];
-    errx(2, "%s: eventfd or memory is wanted", name);
+    errx(2, "%s: eventfd, memory or evtchn is wanted", name);
 }
 
-int main(int argc, char **argv)
+/* This is one side; the other is a program in another domain. */
+static void with_domain(const struct way *way, size_t count, uint32_t domain, const char *port)
 {
-    if (argc != 3 && argc != 5)
-        errx(2, "usage: paracore-pingpong eventfd|memory COUNT [CPU CPU]");
-    const struct way *way = find_way(argv[1]);
-    size_t count = parse_count(argv[2]);
+    struct sides sides = {.bell = port ? evtchn_bind(domain, (uint32_t)parse_count(port)) : evtchn_offer(domain)};
+
+    if (port) {
+        echo(way, &sides, count);
+        return;
+    }
+    printf("%u\n", sides.bell.port);
+    fflush(stdout);
+    evtchn_wait(&sides.bell);
+    measure(way, &sides, count);
+}
+
+/* The other side is a child. */
+static void with_child(const struct way *way, size_t count, char **cpus)
+{
     struct sides sides = {.there = eventfd(0, 0), .back = eventfd(0, 0)};
     sides.words = mmap(NULL, sizeof *sides.words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sides.there < 0 || sides.back < 0 || sides.words == MAP_FAILED)
@@ -143,11 +177,29 @@ int main(int argc, char **argv)
     pid_t child = fork();
     if (child < 0)
         err(1, "fork");
-    if (argc == 5)
-        stay_on(argv[child ? 3 : 4]);
-    if (child == 0)
+    if (cpus)
+        stay_on(cpus[child ? 0 : 1]);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         echo(way, &sides, count);
+        _exit(0);
+    }
     measure(way, &sides, count);
     waitpid(child, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3 || argc > 5)
+        errx(2, "usage: paracore-pingpong eventfd|memory COUNT [CPU CPU]\n"
+                "       paracore-pingpong evtchn COUNT DOMAIN [PORT]");
+    const struct way *way = find_way(argv[1]);
+    size_t count = parse_count(argv[2]);
+    if (way->ping == evtchn_ping && argc > 3)
+        with_domain(way, count, (uint32_t)atoi(argv[3]), argc > 4 ? argv[4] : NULL);
+    else if (way->ping != evtchn_ping && argc != 4)
+        with_child(way, count, argc == 5 ? argv + 3 : NULL);
+    else
+        errx(2, "%s: not with %d arguments", argv[1], argc - 2);
     return 0;
 }
