@@ -20,10 +20,9 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -35,8 +34,7 @@ STUBS = ROOT / "src" / "paracore" / "_native"
 ABI = "cp311-abi3"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What is built for: this machine, or arm64.
 
     Attributes:

@@ -22,7 +22,7 @@ static const uint64_t set_buffer_flag[] = {UINT64_C(0x1)};
 static const uint64_t set_input_flag[] = {UINT64_C(0x3)};
 static const uint64_t set_output_flag[] = {UINT64_C(0x7f)};
 static const uint64_t set_change_flag[] = {UINT64_C(0x7)};
-static const uint64_t set_capability_flag[] = {UINT64_C(0x7)};
+static const uint64_t set_capability_flag[] = {UINT64_C(0xf)};
 
 static const struct paracore_rule rules_core_device_query[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},

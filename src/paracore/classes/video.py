@@ -246,6 +246,10 @@ class CapabilityFlag(IntFlag, boundary=STRICT):
     """Pictures are made in, or read from, the domain's own pages."""
     BITRATE_CHANGE = 0x4
     """The bit rate may change in mid-stream."""
+    WRITABLE_INPUT = 0x8
+    """Encoder: with `zero_copy`, pictures are read in place only in pages that are not granted `read_only`;
+    others are copied.
+    """
 
 
 class _PictureFormatFields(NamedTuple):

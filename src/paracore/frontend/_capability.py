@@ -35,6 +35,8 @@ class Capability(NamedTuple):
     """Pictures are made in, or read from, the domain's own pages."""
     bitrate_change: bool
     """The bit rate may change in mid-stream."""
+    writable_input: bool
+    """With ``zero_copy``: an encoder reads pictures in place only if it might also write them, and copies others."""
 
     @classmethod
     def of_wire(cls, reply: video.CapabilityQueryReply) -> Capability:
@@ -50,6 +52,7 @@ class Capability(NamedTuple):
             bool(flags & video.CapabilityFlag.DYNAMIC_RESOLUTION),
             bool(flags & video.CapabilityFlag.ZERO_COPY),
             bool(flags & video.CapabilityFlag.BITRATE_CHANGE),
+            bool(flags & video.CapabilityFlag.WRITABLE_INPUT),
         )
 
 

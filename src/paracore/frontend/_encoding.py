@@ -3,8 +3,8 @@
 
 Theory of operation
 -------------------
-Pictures are filled by the user in spans that the backend may only read, and come back when the codec
-is done with them. Each access unit is written into a span of its own, copied out of it
+Pictures are filled by the user in spans that the backend may only read (unless the device works in no others),
+and come back when the codec is done with them. Each access unit is written into a span of its own, copied out of it
 (kilobytes) and the span is lent again at once.
 """
 
@@ -43,19 +43,21 @@ class Encoding(Session):
     Args:
         form: the format as the device wants it.
         copy: copies octets out of this process's memory, told address and length.
+        writable: the device reads pictures in place only where it may write.
 
     Attributes:
         packets: encoded and not yet taken.
         form: the layout of the pictures.
     """
 
-    def __init__(self, form: video.PictureFormat, copy: Callable[[int, int], bytes]) -> None:
+    def __init__(self, form: video.PictureFormat, copy: Callable[[int, int], bytes], *, writable: bool = False) -> None:
         super().__init__(Direction.ENCODE)
         check_format(form)
         self._step(Step.FORMAT_SET_REPLY)
         self.form = form
         self.packets: deque[EncodedPacket] = deque()
         self._copy = copy
+        self._read_only = not writable
         self._returned_outputs: deque[Span] = deque()
         self._picture_count = 0
         self._wanted = max(form.buffers_min, 1) + HEADROOM
@@ -103,7 +105,8 @@ class Encoding(Session):
         if not self._wanted:
             return None
         length = self._wanted * aligned(self.form.size)
-        return MemoryRequest(length, read_only=True, accept=self._accept_pictures, refuse=self._refuse_pictures)
+        accept, refuse = self._accept_pictures, self._refuse_pictures
+        return MemoryRequest(length, read_only=self._read_only, accept=accept, refuse=refuse)
 
     def _accept_outputs(self, memory: Memory) -> None:
         for span in spans_of(memory, self._outputs_wanted, self._output_size, self._output_cookie, 0):

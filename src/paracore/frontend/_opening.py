@@ -68,7 +68,7 @@ def open_encoding(channel: Channel, facts: DeviceFacts, codec: str, settings: En
             raise MediaError(
                 f"the {codec} encoder takes no {settings.get('pixel_format', 'yuv420p')} of {size}"
             ) from error
-        return session, Encoding(reply.format, _copy_out)
+        return session, Encoding(reply.format, _copy_out, writable=capability.writable_input)
 
 
 @contextmanager

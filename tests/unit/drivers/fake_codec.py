@@ -12,6 +12,7 @@ import errno
 import os
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from struct import Struct
 from typing import Any
 
@@ -24,6 +25,15 @@ UNIT = Struct("<4sHHBB")
 CODED, RAW = fourcc("H264"), fourcc("GREY")
 LARGEST = 4096
 FIELDS = {QueueType.VIDEO_OUTPUT, QueueType.VIDEO_OUTPUT_MPLANE}
+
+
+def writable(address: int) -> bool:
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        where, access, *_ = line.split()
+        first, end = (int(part, 16) for part in where.split("-"))
+        if first <= address < end:
+            return access[1] == "w"
+    return False
 
 
 def fail(code: int) -> None:
@@ -274,7 +284,7 @@ class File:
         if a.memory == Memory.USERPTR:
             if plane.length < side.size:
                 fail(errno.EINVAL)
-            if self.device.refuses_pages:
+            if self.device.refuses_pages or (self.device.needs_writing and not writable(plane.m.userptr)):
                 fail(errno.EFAULT)
             if slot.address != plane.m.userptr:
                 self.device.pins += 1
@@ -342,17 +352,27 @@ class FakeCodec:
         planar: speaks the multi-planar API.
         pages: works in foreign pages.
         refuses_pages: says so, and does not.
+        needs_writing: works in those that may be written.
         button: has a control for key pictures.
         reorders: says that pictures refer to later ones.
         marks_pictures: marks the last picture instead of an empty buffer.
     """
 
     def __init__(
-        self, *, planar=False, pages=True, refuses_pages=False, button=True, reorders=False, marks_pictures=False
+        self,
+        *,
+        planar=False,
+        pages=True,
+        refuses_pages=False,
+        needs_writing=False,
+        button=True,
+        reorders=False,
+        marks_pictures=False,
     ):
         self.planar = planar
         self.pages = pages
         self.refuses_pages = refuses_pages
+        self.needs_writing = needs_writing
         self.button = button
         self.reorders = reorders
         self.marks_pictures = marks_pictures

@@ -9,7 +9,7 @@ from paracore.cli._options import PRESETS as WORDS
 from paracore.frontend._capability import Capability
 from paracore.frontend._settings import PRESETS, control_number, controls_of, preset_number, wire_format_of
 
-ABLE = Capability("h264", "encode", ("yuv420p", "nv12"), ("bitrate",), 1920, 1088, *(False, True, True))
+ABLE = Capability("h264", "encode", ("yuv420p", "nv12"), ("bitrate",), 1920, 1088, *(False, True, True, False))
 
 
 def test_controls_are_those_that_were_given():

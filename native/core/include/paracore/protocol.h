@@ -372,6 +372,11 @@ enum paracore_capability_flag {
     PARACORE_CAPABILITY_FLAG_ZERO_COPY = 0x2,
     /* The bit rate may change in mid-stream. */
     PARACORE_CAPABILITY_FLAG_BITRATE_CHANGE = 0x4,
+    /*
+     * Encoder: with `zero_copy`, pictures are read in place only in pages that are not granted
+     * `read_only`; others are copied.
+     */
+    PARACORE_CAPABILITY_FLAG_WRITABLE_INPUT = 0x8,
 };
 
 /* --- structs ---------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from paracore.drivers.v4l2._node import read_only_pages
 from paracore.drivers.v4l2._uapi import BUFFERS_MAX, Memory
 
 if TYPE_CHECKING:
@@ -19,7 +20,22 @@ if TYPE_CHECKING:
     from paracore.drivers import Span
     from paracore.drivers.v4l2._node import Dequeued, Node, Side
 
-__all__ = ["Mapped", "Slots"]
+__all__ = ["Mapped", "Slots", "reads_read_only"]
+
+
+def reads_read_only(node: Node, side: Side, pieces: Sequence[tuple[int, int]]) -> bool:
+    """Whether the codec reads pages that nobody may write; a kernel before 6.2 does not. Found out by trying."""
+    slots = Slots(node, side, pieces)
+    try:
+        with read_only_pages(pieces[-1][0] + pieces[-1][1]) as address:
+            slots.queue(0, address, filled=True)
+            slots.stop()
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        slots.release()
 
 
 class Mapped:

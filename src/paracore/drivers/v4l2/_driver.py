@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from paracore._errors import ConfigError
 from paracore.classes.video import CapabilityFlag, CapabilityQueryReply, Codec, Control, Direction, Error, OpenFlag
 from paracore.drivers import CallFailed, Driver
+from paracore.drivers.v4l2._buffers import reads_read_only
 from paracore.drivers.v4l2._decoder import Decoder
 from paracore.drivers.v4l2._encoder import CONTROLS, Encoder
-from paracore.drivers.v4l2._formats import CODECS, PIXELS
+from paracore.drivers.v4l2._formats import CODECS, PIXELS, layout_of
 from paracore.drivers.v4l2._node import KERNEL, Node
 from paracore.drivers.v4l2._uapi import FormatFlag, Request
 from paracore.protocol import DIMENSION_MAX
@@ -21,7 +22,7 @@ from paracore.protocol import DIMENSION_MAX
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paracore.drivers.v4l2._node import Calls, Description
+    from paracore.drivers.v4l2._node import Calls, Description, Side
     from paracore.drivers.v4l2._session import Session
 
 __all__ = ["NODES", "V4l2Driver", "examine"]
@@ -30,6 +31,8 @@ NODES = "/dev/video*"
 """Where nodes are looked for."""
 LIKELY = (1920, 1088)
 """What units are made ready for: a node reckons the size of their buffers from it."""
+SMALL = (640, 480)
+"""For a trial."""
 GONE = (errno.ENODEV, errno.ENXIO, errno.ENOENT)
 FULL = (errno.EBUSY, errno.ENOSPC, errno.EMFILE)
 
@@ -133,42 +136,50 @@ def examine(path: str = NODES, *, in_place: bool = True, calls: Calls = KERNEL) 
 
 
 def _ways(path: str, node: Node, *, in_place: bool) -> Iterator[Way]:
-    for coded, raw, direction in (
-        (node.output, node.capture, Direction.DECODE),
-        (node.capture, node.output, Direction.ENCODE),
-    ):
+    both = ((node.output, node.capture, Direction.DECODE), (node.capture, node.output, Direction.ENCODE))
+    for coded, raw, direction in both:
         for each in node.formats(coded):
-            codec = CODECS.get(each.fourcc)
-            if codec is None:
+            if each.fourcc not in CODECS:
                 continue
             node.coded_set(coded, each.fourcc, *LIKELY, 0)
-            pixels = [form for form in node.formats(raw) if form.fourcc in PIXELS]
+            pixels = [form.fourcc for form in node.formats(raw) if form.fourcc in PIXELS]
             if pixels:
-                pages = in_place and node.takes_pages(raw)
-                yield Way(path, each.fourcc, _capability(node, codec, direction, each, pixels, pages=pages))
+                flags = _copies(node, raw, direction, pixels[0]) if in_place else CapabilityFlag(0)
+                yield Way(path, each.fourcc, _capability(node, each, direction, pixels, flags))
 
 
 def _capability(
-    node: Node, codec: Codec, direction: Direction, coded: Description, pixels: list[Description], *, pages: bool
+    node: Node, coded: Description, direction: Direction, pixels: list[int], flags: CapabilityFlag
 ) -> CapabilityQueryReply:
     width, height = node.largest(coded.fourcc) or (DIMENSION_MAX, DIMENSION_MAX)
     controls = [
         control for control, known in CONTROLS.items() if direction is Direction.ENCODE and all(map(node.has, known))
     ]
-    flags = CapabilityFlag.ZERO_COPY if pages else CapabilityFlag(0)
     if coded.flags & FormatFlag.DYN_RESOLUTION:
         flags |= CapabilityFlag.DYNAMIC_RESOLUTION
     if Control.BITRATE in controls:
         flags |= CapabilityFlag.BITRATE_CHANGE
     return CapabilityQueryReply(
-        codec,
+        CODECS[coded.fourcc],
         direction,
         flags,
         min(width, DIMENSION_MAX),
         min(height, DIMENSION_MAX),
-        sum({1 << PIXELS[form.fourcc].format for form in pixels}),
+        sum({1 << PIXELS[form].format for form in pixels}),
         sum(1 << control for control in controls),
     )
+
+
+def _copies(node: Node, side: Side, direction: Direction, pixels: int) -> CapabilityFlag:
+    """Whether pictures need not be copied, and on what condition."""
+    if not node.takes_pages(side):
+        return CapabilityFlag(0)
+    if direction is Direction.DECODE:
+        return CapabilityFlag.ZERO_COPY
+    raw = node.raw_set(side, pixels, *SMALL, (0, 0, 0, 0))
+    pieces = layout_of(raw, (0, 0, raw.width, raw.height), 1, (0, 1)).pieces
+    reads = reads_read_only(node, side, pieces)
+    return CapabilityFlag.ZERO_COPY | (CapabilityFlag(0) if reads else CapabilityFlag.WRITABLE_INPUT)
 
 
 def _remedy(path: str, faults: dict[str, str]) -> str:

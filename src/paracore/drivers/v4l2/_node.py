@@ -14,7 +14,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Callable  # noqa: TC003 - a field of a NamedTuple
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paracore.drivers.v4l2._uapi import (
@@ -52,7 +52,7 @@ from paracore.drivers.v4l2._uapi import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Calls", "CodedFormat", "Dequeued", "Description", "Node", "RawFormat", "Side"]
+__all__ = ["KERNEL", "Calls", "CodedFormat", "Dequeued", "Description", "Node", "RawFormat", "Side", "read_only_pages"]
 
 _MILLION = 1_000_000
 _FAILED = ctypes.c_void_p(-1).value
@@ -63,9 +63,8 @@ _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 
 
-def _map(descriptor: int, offset: int, length: int) -> int:
+def _map(descriptor: int, offset: int, length: int, access: int = mmap.PROT_READ | mmap.PROT_WRITE) -> int:
     """Not ``mmap.mmap``, which duplicates the descriptor: the worker's filter refuses that."""
-    access = mmap.PROT_READ | mmap.PROT_WRITE
     address: int = _libc.mmap(None, length, access, mmap.MAP_SHARED, descriptor, offset)
     if address == _FAILED:
         code = ctypes.get_errno()
@@ -385,6 +384,21 @@ class Node:
     def stop(self, side: Side) -> None:
         """All its buffers are the caller's again."""
         self._request(Request.STREAMOFF, ctypes.c_int32(side.type))
+
+
+@contextmanager
+def read_only_pages(length: int) -> Iterator[int]:
+    """The address of shared memory that cannot be written through it, as a domain grants its inputs."""
+    descriptor = os.memfd_create("paracore", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, length)
+        address = _map(descriptor, 0, length, mmap.PROT_READ)
+    finally:
+        os.close(descriptor)
+    try:
+        yield address
+    finally:
+        _unmap(address, length)
 
 
 def _buffer(side: Side, memory: Memory, index: int) -> tuple[Buffer, ctypes.Array[Plane]]:
