@@ -26,7 +26,7 @@ from paracore.classes import bridge, link
 from paracore.frontend._daemon._bridge import Ended
 from paracore.frontend._daemon._holdings import Holdings
 from paracore.protocol import PROTOCOL_VERSION, RING_ORDER_MAX, RING_ORDER_MIN
-from paracore.transport import CallRefused, Refused, failure_of
+from paracore.transport import CallRefused, Refused, WireFull, failure_of
 from paracore.transport._link_rules import LinkRules
 from paracore.transport.xen import write_directory
 
@@ -211,8 +211,10 @@ class Process:
     def _send(self, octets: bytes, descriptors: tuple[int, ...] = ()) -> None:
         try:
             self._wire.send(octets, descriptors)
-        except TransportBroken as error:
+        except WireFull as error:
             raise RemoteProtocolError("it does not read its replies") from error
+        except TransportBroken:
+            pass  # it has gone: that is what comes next
 
     def _too_late(self) -> None:
         if not self.greeted:

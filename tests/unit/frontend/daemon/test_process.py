@@ -5,16 +5,19 @@ import asyncio
 import errno
 import mmap
 import os
+from contextlib import suppress
 from functools import wraps
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from paracore import QuotaExceeded
+from paracore import QuotaExceeded, TransportBroken
 from paracore.classes import bridge, link
 from paracore.protocol import FAILURE, MAGIC, PAGE_SIZE, PROTOCOL_VERSION, REPLY, REQUEST, mapping_size, message
 from paracore.transport import Refused
 from paracore.transport.xen import read_directory
-from tests.unit.frontend.daemon.guest import GUEST, HELLO, WRITABLE, Guest, fake_page, until
+from tests.unit.frontend.daemon.guest import GUEST, HELLO, PATIENCE, WRITABLE, Guest, fake_page, until
 
 
 def with_guest(test=None, **options):
@@ -318,5 +321,58 @@ def test_a_backend_that_breaks_the_protocol_is_as_good_as_gone(say):
         assert (await program.goodbye()).reason is link.Refusal.SHUTDOWN
         assert "broke the protocol" in guest.bridge.lost.result()
         program.close()
+
+    run()
+
+
+@with_guest
+async def test_a_process_that_goes_in_the_middle_of_a_call(guest):
+    program, _ = await guest.open()
+    guest.backend.silent.add(bridge.Grant)
+    program.ask(link.Grant(PAGE_SIZE, WRITABLE))
+    await until(lambda: guest.backend.held)
+    program.close()
+    guest.backend.reply(guest.backend.held.pop())
+    await guest.finished()
+    assert not guest.complaints
+
+
+@with_guest
+async def test_a_process_that_does_not_read(guest):
+    program, _ = await guest.open()
+    guest.backend.refuse[bridge.Revoke] = link.Failure(link.Error.BUSY, link.Limit.NONE, 0)
+    await program.call(link.Grant(PAGE_SIZE, WRITABLE))
+    until_full = asyncio.get_running_loop().time() + PATIENCE
+    while not guest.complaints and asyncio.get_running_loop().time() < until_full:
+        with suppress(TransportBroken):
+            program.ask(link.Revoke(1))
+        await asyncio.sleep(0)
+    assert guest.complaints == ["it does not read its replies"]
+    program.close()
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(min_size=1, max_size=64),
+            st.sampled_from(
+                [HELLO, link.ChannelOpen(2), link.Grant(PAGE_SIZE, WRITABLE), link.Revoke(1), link.Status()]
+            ),
+        ),
+        max_size=8,
+    )
+)
+@settings(max_examples=30, deadline=None)
+def test_any_octets_of_a_process(said):
+    @with_guest
+    async def run(guest):
+        program = guest.process()
+        for each in said:
+            with suppress(TransportBroken):
+                program.say(each) if isinstance(each, bytes) else program.ask(each)
+        await asyncio.sleep(0)
+        program.close()
+        await guest.finished()
+        assert not guest.bridge.lost.done()
 
     run()
