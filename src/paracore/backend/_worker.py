@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
+from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, TransportError
 from paracore.backend._channel import Channel
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
@@ -149,9 +149,12 @@ class Worker:
 
     def _channel_add(self, _: Header, payload: memoryview, packet: Packet) -> None:
         added = worker.ChannelAdd.unpack(payload)
-        self._loop.add(
-            added.channel, added.ring_order, ChannelDescriptors(*packet.descriptors)._replace(port=added.port)
-        )
+        descriptors = ChannelDescriptors(*packet.descriptors)._replace(port=added.port)
+        try:
+            self._loop.add(added.channel, added.ring_order, descriptors)
+        except TransportError as error:  # a guest's pages may turn out to be none
+            self._tell_event(worker.Violation(added.channel, str(error).encode()[:_TEXT_MAX]))
+            return
         self._channels[added.channel] = Channel(added.channel, self._books, self)
 
     def _channel_remove(self, _: Header, payload: memoryview, __: Packet) -> None:

@@ -7,10 +7,8 @@ of its own, so that programs may block as real ones do.
 
 import asyncio
 import json
-import logging
-import os
+import select
 import shutil
-import signal
 import socket
 import tempfile
 import threading
@@ -22,13 +20,29 @@ from paracore.backend._config import BackendSection, Config, DeviceSection
 from paracore.backend._status import Status
 from paracore.backend._supervisor import Supervisor
 from paracore.backend._warm import launch
+from paracore.classes import bridge, link
 from paracore.frontend._daemon._daemon import FrontendDaemon
+from paracore.frontend._daemon._holdings import format_pages
+from paracore.frontend._daemon._offer import Offer
 from paracore.frontend._daemon._settings import FrontendSettings
-from paracore.protocol import Attachment, XenbusState, backend_path, frontend_path, xenbus_state
+from paracore.protocol import (
+    PROTOCOL_VERSION,
+    REPLY,
+    REQUEST,
+    Attachment,
+    XenbusState,
+    backend_path,
+    frontend_path,
+    mapping_size,
+    message,
+    split,
+    xenbus_state,
+)
 from paracore.testing import FakeXen, FakeXenstored
-from paracore.transport.local import LocalTransport
-from paracore.transport.xen import XenListener, Xenstore
-from tests.integration.backends import PATIENCE, shared_mappings
+from paracore.transport import Refused
+from paracore.transport.local import LocalPages, LocalTransport
+from paracore.transport.xen import XenListener, Xenstore, write_directory
+from tests.integration.backends import PATIENCE, WRITABLE, wait_until
 
 CONNECTED = (XenbusState.CONNECTED, XenbusState.CONNECTED)
 
@@ -188,6 +202,7 @@ class Machine:
             guest.kill()
         self.xen.destroy(domain)
         self.xenstored.release(domain)
+        self.run(self.store.remove(f"/local/domain/{domain}"))
 
     def close(self):
         for guest in list(self.guests.values()):
@@ -202,6 +217,96 @@ class Machine:
         self._loop.close()
         self.xenstored.__exit__()
         shutil.rmtree(self.folder)
+
+
+class Scripted:
+    """A guest whose daemon does what the test says."""
+
+    def __init__(self, machine, domain=3, **said):
+        self.machine = machine
+        self.domain = domain
+        self.hypervisor = machine.xen.domain(domain)
+        self.serial = 0
+        machine.introduce(domain)
+        machine.attach(domain, **said)
+        machine.wait_state(domain, backend=XenbusState.INIT_WAIT)
+        self.renew()
+
+    def renew(self):
+        """Pages and a port, new ones."""
+        self.offer = Offer(self.hypervisor, 0)
+        self.waiting = []
+
+    def publish(self, **nodes):
+        """Says where its pages are."""
+        values = self.offer.nodes.values() | nodes
+        for name, value in values.items():
+            self.write(name, value)
+        self.state(XenbusState.INITIALISED)
+
+    def connect(self):
+        self.publish()
+        self.machine.wait_state(self.domain, backend=XenbusState.CONNECTED)
+        self.state(XenbusState.CONNECTED)
+        return self
+
+    def write(self, name, value):
+        self.machine.write(f"{frontend_path(self.domain)}/{name}", value)
+
+    def state(self, state):
+        self.write("state", str(int(state)))
+
+    def send(self, connection, request, flags=REQUEST):
+        self.serial += 1
+        self.offer.ring.send(message(request.OPCODE, flags, connection, self.serial, request.pack()))
+
+    def receive(self, timeout=PATIENCE):
+        """What the backend says next, header and payload."""
+        poll = select.poll()
+        poll.register(self.offer.ring.fileno(), select.POLLIN)
+        until = time.monotonic() + timeout
+        while not self.waiting:
+            assert poll.poll(max(0.0, until - time.monotonic()) * 1000), "the backend says nothing"
+            self.waiting += self.offer.ring.receive()
+        return split(self.waiting.pop(0))
+
+    def call(self, connection, request):
+        """The header and payload of the answer, or of the goodbye in its place."""
+        self.send(connection, request)
+        header, payload = self.receive()
+        assert header.object == connection
+        return header, payload
+
+    def greet(self, connection):
+        return self.call(connection, bridge.Connect(PROTOCOL_VERSION, PROTOCOL_VERSION, 77, 1000))
+
+    def open(self, connection, order=2):
+        """A channel: its pages and events, which the caller closes."""
+        pages = self.hypervisor.allocate(0, mapping_size(order))
+        format_pages(pages, order)
+        directory = write_directory(self.hypervisor, 0, pages.references)
+        events = self.hypervisor.unbound(0)
+        header, payload = self.call(connection, bridge.ChannelOpen(order, directory.reference, events.remote_port))
+        directory.close()
+        assert header.flags == REPLY, bridge.Failure.unpack(payload)
+        return pages, events
+
+    def grant(self, connection, number, pages, length=None, flags=WRITABLE):
+        directory = write_directory(self.hypervisor, 0, pages.references)
+        said = self.call(connection, bridge.Grant(number, flags, length or pages.length, directory.reference))
+        directory.close()
+        return said
+
+    @staticmethod
+    def fill(pages, octets):
+        """Writes into the guest's own pages."""
+        mapping = LocalPages().map(pages.descriptor, pages.length, read_only=False)
+        with mapping.view() as view:
+            view[: len(octets)] = octets
+        mapping.close()
+
+    def close(self):
+        self.offer.close()
 
 
 class Guest:
@@ -241,9 +346,13 @@ class Guest:
         tasks = [self.daemon_task(task) for task in asyncio.all_tasks() if self.daemon_task(task)]
         for task in tasks:
             task.cancel()
+        processes = list(self.daemon._processes)
         await asyncio.gather(*tasks, return_exceptions=True)
-        asyncio.get_running_loop().remove_reader(self.daemon._socket.fileno())
-        self.daemon._socket.close()
+        for process in processes:
+            process._wire.close()
+        if self.daemon._socket.fileno() >= 0:  # else it had ended by itself
+            asyncio.get_running_loop().remove_reader(self.daemon._socket.fileno())
+            self.daemon._socket.close()
         self.store.close()
         self.machine.xen.destroy(self.domain)
 
@@ -254,18 +363,16 @@ class Guest:
             return None
         owner = frame.f_locals.get("self")
         ours = (self.daemon, self.daemon._device, *self.daemon._processes)
-        named = task.get_coro().__qualname__ in ("FrontendDaemon._serve",)
-        return task if owner in ours or (named and owner is self.daemon) else None
+        return task if owner in ours else None
 
     def connect(self):
-        return LocalTransport().connect(self.address)
-
-
-def wait_until(holds, what, timeout=PATIENCE):
-    until = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < until, what
-        time.sleep(0.005)
-
-
-__all__ = ["CONNECTED", "Guest", "Machine", "logging", "os", "shared_mappings", "signal", "wait_until"]
+        """A program's channel, as soon as there is a backend."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return LocalTransport().connect(self.address)
+            except Refused as refusal:
+                not_yet = refusal.reason in {link.Refusal.NO_BACKEND, link.Refusal.SHUTDOWN}
+                if not not_yet or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)

@@ -233,3 +233,16 @@ def test_it_ends_when_it_cannot_tell(place):
     place.add(1)
     place.control.close()
     place.worker.run()
+
+
+def test_pages_that_are_none_end_the_channel_and_nothing_else(place):
+    """A guest's references may turn out wrong when they are mapped."""
+    none = os.open("/dev/null", os.O_RDWR)
+    bells = [os.eventfd(0) for _ in range(2)]
+    place.tell(worker.ChannelAdd(5, ORDER, 0), (none, *bells))
+    header, payload = place.hear()
+    assert (header.opcode, worker.Violation.unpack(payload).channel) == (worker.Violation.OPCODE, 5)
+    place.tell(worker.ChannelRemove(5))
+    assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
+    for descriptor in (none, *bells):
+        os.close(descriptor)

@@ -12,6 +12,7 @@ domain that has been destroyed is not waited for: its worker is killed.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     from paracore.transport.xen._hypervisor import Hypervisor
     from paracore.transport.xen._port import XenPort
-    from paracore.transport.xen._xenstore import Xenstore
+    from paracore.transport.xen._xenstore import StoreNodes, Transaction, Xenstore
 
 __all__ = ["Guest", "XenHost"]
 
@@ -58,6 +59,8 @@ _RATE, _RATE_BURST = 20.0, 40.0
 """Looks at one device's nodes, a second and at once."""
 _PAUSE: Final = 0.1
 """Seconds that the nodes of a guest which changes them too often are not looked at."""
+_WORDS_MAX: Final = 200
+"""Octets of the ``error`` node."""
 _PATIENCE: Final = 5.0
 """Seconds that a frontend has to answer CLOSING."""
 _LEFT: Final = (XenbusState.CLOSED, XenbusState.UNKNOWN)
@@ -156,9 +159,12 @@ class Guest:
         """Moves until there is something to wait for; False when there is nothing more to come."""
         self._news.clear()
         try:
-            while not self._over(found := await self._look()):
-                if not await self._move(found):
+            while not self._dead and (action := await self._step()) is not XenbusAction.FORGET:
+                if action is XenbusAction.WAIT:
                     return True
+        except Conflict:  # somebody else has moved meanwhile
+            self._news.stir()
+            return True
         except XenStoreError as error:  # taken away while it was looked at: a watch tells of more
             self._log.write(logging.WARNING, "%s: %s", self.identity, error)
             return True
@@ -168,39 +174,58 @@ class Guest:
         except ConfigError as error:
             await self._complain(str(error))
             return True
-        await self._let_go(forced=not self._stopping)
+        await self._end()
         return False
 
-    async def _look(self) -> _Found:
-        nodes = await self._store.read_all(self._path, ("state", "online"))
-        other = await self._store.read(f"{self._frontend}/state")
-        return _Found(xenbus_state(nodes["state"]), xenbus_state(other), nodes["online"] != "0")
+    async def _step(self) -> XenbusAction:
+        """One move in one transaction, so that no end believes what the other has taken back."""
+        exchange = self._exchange
+        try:
+            async with self._store.transaction() as nodes:
+                action, leaves = await self._make_move(nodes)
+        except BaseException:
+            if self._exchange is not exchange:  # it is made of what may not be published any more
+                await self._drop()
+            raise
+        self._begun = True
+        self._leaves -= leaves
+        return action
 
-    def _over(self, found: _Found) -> bool:
-        """Whether the device has been taken away, or has been left."""
-        return self._dead or found.own is XenbusState.UNKNOWN or (self._stopping and found.own in _LEFT)
-
-    async def _move(self, found: _Found) -> bool:
-        """Makes one move; False when there is none now."""
+    async def _make_move(self, nodes: Transaction) -> tuple[XenbusAction, int]:
+        """What was done, and how many wishes to leave that was about."""
+        found = await self._look(nodes)
+        leaves = min(self._leaves, 1)
+        if self._stopping and found.own in _LEFT:
+            return XenbusAction.FORGET, leaves
         move = self._next(found)
-        if move.action is XenbusAction.WAIT:
-            return False
-        nodes = await self.ACTIONS[move.action](self, found)
-        await self._say(found, move.state, nodes)
-        return True
+        if move.action not in (XenbusAction.WAIT, XenbusAction.FORGET):
+            said = await self.ACTIONS[move.action](self, found, nodes)
+            await nodes.write_all(self._path, {**said, "state": str(int(move.state))})
+        return move.action, leaves
+
+    async def _look(self, nodes: StoreNodes) -> _Found:
+        own = await nodes.read_all(self._path, ("state", "online"))
+        other = await self._read_frontend(nodes)
+        return _Found(xenbus_state(own["state"]), other, own["online"] != "0")
+
+    async def _read_frontend(self, nodes: StoreNodes) -> XenbusState:
+        try:
+            return xenbus_state(await nodes.read(f"{self._frontend}/state"))
+        except XenStoreError as error:
+            if error.errno != errno.EACCES:  # what a driver domain hears of nodes that are not there
+                raise
+            return XenbusState.UNKNOWN
 
     def _next(self, found: _Found) -> Move:
         if found.own is XenbusState.CLOSING and self._shares() and not self._deadline:
             return Move(XenbusAction.LEAVE, found.own)  # as xl detaches
         if self._leaves or not (found.online or found.own in _LEAVING):
-            self._leaves = max(0, self._leaves - 1)
             move = xenbus_stop(End.BACKEND, found.own)
             if move.action is not XenbusAction.WAIT:
                 return move
         if found.own is XenbusState.CLOSED and not found.online:
             return Move(XenbusAction.WAIT, found.own)
         if self._is_stranger(found):
-            self._begun = True
             move = xenbus_start(End.BACKEND, found.own)
             if move.action is not XenbusAction.WAIT:
                 return move
@@ -217,32 +242,18 @@ class Guest:
             or (found.own is XenbusState.CONNECTED and not self._exchange)
         )
 
-    async def _say(self, found: _Found, state: XenbusState, nodes: dict[str, str]) -> None:
-        """Writes a state and what it stands for at once, unless the device has been taken away meanwhile."""
-        if state is found.own and not nodes:
-            return
-        try:
-            async with self._store.transaction() as own:
-                if await own.read(f"{self._path}/state") is not None:
-                    await own.write_all(self._path, {**nodes, "state": str(int(state))})
-        except Conflict:
-            return  # somebody else has moved: it is looked at again
-
     async def _complain(self, text: str) -> None:
-        """The toolstack's fault: it is told in its own directory, once; with no text, that it is no more."""
-        if text == self._said:
-            return
-        self._said = text
-        if text:
+        """The toolstack's fault: it is told in its own directory, once."""
+        text = text.encode("ascii", "replace").decode()[:_WORDS_MAX]
+        if text != self._said:
+            self._said = text
             self._log.write(logging.ERROR, "%s is not served: %s", self.identity, text)
             await self._store.write(f"{self._path}/error", text)
-        else:
-            await self._store.remove(f"{self._path}/error")
 
     # --- actions ------------------------------------------------------------------------------------
 
-    async def _publish(self, _: _Found) -> dict[str, str]:
-        values = await self._store.read_all(self._path, Attachment.names())
+    async def _publish(self, _: _Found, nodes: Transaction) -> dict[str, str]:
+        values = await nodes.read_all(self._path, Attachment.names())
         try:
             attachment = Attachment.parse(values)
         except RemoteProtocolError as error:
@@ -253,48 +264,46 @@ class Guest:
             self._detach(forced=False)
             self.host.attach(self.identity, attachment)
             self._attached = attachment
-        await self._complain("")
+        if self._said:
+            self._said = ""
+            await nodes.remove(f"{self._path}/error")
         return BackendNodes((PROTOCOL_VERSION,)).values()
 
-    async def _connect(self, _: _Found) -> dict[str, str]:
-        published = FrontendNodes.parse(await self._store.read_all(self._frontend, FrontendNodes.names()))
+    async def _connect(self, _: _Found, nodes: Transaction) -> dict[str, str]:
+        published = FrontendNodes.parse(await nodes.read_all(self._frontend, FrontendNodes.names()))
         if published.version != PROTOCOL_VERSION:
             raise VersionError(f"it speaks version {published.version}, which was not offered")
         self._exchange = Exchange(self, published)
         return {}
 
-    async def _leave(self, found: _Found) -> dict[str, str]:
+    async def _leave(self, found: _Found, _: Transaction) -> dict[str, str]:
         if not found.online or (self._shares() and not self._stopping):
             self._detach(forced=False)
         self._deadline = asyncio.get_running_loop().call_later(_PATIENCE, self._leave_now)
         return {}
 
-    async def _reconfigure(self, _: _Found) -> dict[str, str]:
+    async def _reconfigure(self, _: _Found, __: Transaction) -> dict[str, str]:
         await self._drop()
         return {}
 
-    async def _close(self, found: _Found) -> dict[str, str]:
+    async def _close(self, found: _Found, _: Transaction) -> dict[str, str]:
         if not found.online:
             self._detach(forced=False)
         await self._drop()
         return {}
 
-    async def _forget(self, _: _Found) -> dict[str, str]:
-        await self._let_go(forced=True)
-        return {}
-
-    ACTIONS: ClassVar[dict[XenbusAction, Callable[[Guest, _Found], Awaitable[dict[str, str]]]]] = {
+    ACTIONS: ClassVar[dict[XenbusAction, Callable[[Guest, _Found, Transaction], Awaitable[dict[str, str]]]]] = {
         XenbusAction.PUBLISH: _publish,
         XenbusAction.CONNECT: _connect,
         XenbusAction.LEAVE: _leave,
         XenbusAction.RECONFIGURE: _reconfigure,
         XenbusAction.CLOSE: _close,
-        XenbusAction.FORGET: _forget,
     }
     """What each does; returns the nodes that are to be written with the state."""
 
-    async def _let_go(self, *, forced: bool) -> None:
-        self._detach(forced=forced)
+    async def _end(self) -> None:
+        """Nothing more will come: by force, unless the backend leaves in peace."""
+        self._detach(forced=not self._stopping)
         await self._drop()
 
     async def _drop(self) -> None:

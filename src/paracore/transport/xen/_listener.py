@@ -135,7 +135,9 @@ class XenListener(Listener):
             if domain not in living:
                 guest.destroyed()
         for key in devices - self._guests.keys():
-            if key[0] in living and not self._closing:
+            if key[0] not in living:
+                await _clear(store, *key)
+            elif not self._closing:
                 self._begin(store, own, key)
 
     def _begin(self, store: Xenstore, own: int, key: _Key) -> None:
@@ -149,7 +151,10 @@ class XenListener(Listener):
         del self._guests[key]
         if task.cancelled() or not self._news:
             return
-        if error := task.exception():
+        error = task.exception()
+        if isinstance(error, TransportError):
+            return  # xenstore has gone: that is told once for all
+        if error:
             _log.error("domid %d, device %d: %s", *key, error, exc_info=error)
             self._loop.call_later(_AGAIN, self._news.stir)
         else:
@@ -160,6 +165,15 @@ class XenListener(Listener):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _clear(store: Xenstore, domain: int, index: int) -> None:
+    """Nobody else clears up after a domain that was destroyed; one that is being made has nodes of its own already."""
+    if await store.list(f"/local/domain/{domain}"):
+        return
+    await store.remove(f"{_DEVICES}/{domain}/{index}")
+    if not await store.list(f"{_DEVICES}/{domain}"):
+        await store.remove(f"{_DEVICES}/{domain}")
 
 
 async def _devices(store: Xenstore) -> set[_Key]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to xenstored for asyncio: a request at a time, and the events between.
+"""One connection to xenstored for asyncio: several requests on their way, and the events between.
 
-The daemon's socket answers in order and repeats the request's number. The kernel's device does neither for
-watches, so that a reply is known by being the next message that is no event. A request whose caller has gone
-keeps its place until it has been answered.
+xenstored serves a connection's requests in their order, so that many of them cost one trip. Answers carry the
+request's number; only what the kernel's device itself answers, watches, carries none, and comes in the order of
+these. A request whose caller has gone keeps its place until it has been answered.
 
 xenstored is trusted as Xen is. What it says is checked for shape all the same.
 """
@@ -31,10 +31,15 @@ __all__ = ["StoreLine", "store_address"]
 ADDRESSES: Final = ("/run/xenstored/socket", "/var/run/xenstored/socket", "/dev/xen/xenbus", "/proc/xen/xenbus")
 """The daemon's socket in its own domain, then the kernel's device in any."""
 _CHUNK: Final = 1 << 16
+_ASKED_MAX: Final = 16
+"""Requests on their way. Below what xenstored lets a domain have before it stops listening to it (20)."""
+_NUMBERS: Final = 1 << 32
+_UNNUMBERED: Final = frozenset({StoreType.WATCH, StoreType.UNWATCH})
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EIO})
 
 
 class _Request(NamedTuple):
+    number: int
     kind: StoreType
     octets: bytes
     about: str
@@ -64,7 +69,8 @@ class StoreLine:
         self._event, self._lost = event, lost
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Request] = deque()
-        self._asked: _Request | None = None
+        self._asked: dict[int, _Request] = {}
+        self._numbers = 0
         self._out = bytearray()
         self._in = bytearray()
         self._end: TransportError | None = None
@@ -75,12 +81,13 @@ class StoreLine:
         """Sends a request when its turn comes; the answer's payload, or ``XenStoreError`` about what is named."""
         answer: asyncio.Future[bytes] = self._loop.create_future()
         if self._end is not None:
-            answer.set_exception(self._end)
+            _settle(answer, self._end)
         elif len(payload) > STORE_PAYLOAD_MAX:
             answer.set_exception(_failure(errno.E2BIG, about))
         else:
-            octets = StoreMessage(kind, 0, transaction, payload).pack()
-            self._waiting.append(_Request(kind, octets, about, answer))
+            self._numbers = self._numbers % (_NUMBERS - 1) + 1
+            octets = StoreMessage(kind, self._numbers, transaction, payload).pack()
+            self._waiting.append(_Request(self._numbers, kind, octets, about, answer))
             self._next()
         return answer
 
@@ -89,33 +96,36 @@ class StoreLine:
         self._finish(TransportClosed("the connection to xenstore has been closed"))
 
     def _next(self) -> None:
-        while self._asked is None and self._waiting and self._end is None:
+        """Sends what waits, a write for each: the kernel's device takes no two at once."""
+        while self._waiting and len(self._asked) < _ASKED_MAX and not self._out and self._end is None:
             asked = self._waiting.popleft()
             if not asked.answer.done():  # else its caller has gone before it was sent
-                self._asked = asked
+                self._asked[asked.number] = asked
                 self._out += asked.octets
-                self._write()
+                self._write(asked)
 
-    def _write(self) -> None:
+    def _write(self, asked: _Request) -> None:
         try:
             while self._out:
                 del self._out[: os.write(self._descriptor, self._out)]
         except BlockingIOError:
-            self._loop.add_writer(self._descriptor, self._writable)
+            self._loop.add_writer(self._descriptor, self._writable, asked)
         except OSError as error:
-            self._refused(error)
+            self._refused(asked, error)
 
-    def _writable(self) -> None:
+    def _writable(self, asked: _Request) -> None:
         self._loop.remove_writer(self._descriptor)
-        self._write()
+        self._write(asked)
+        self._next()
 
-    def _refused(self, error: OSError) -> None:
+    def _refused(self, asked: _Request, error: OSError) -> None:
         """The kernel's device refuses some requests when they are written."""
-        if error.errno in _GONE or self._asked is None:
+        if error.errno in _GONE:
             self._finish(_broken(error))
             return
         self._out.clear()
-        self._answered(_failure(error.errno or errno.EIO, self._asked.about))
+        self._asked.pop(asked.number, None)
+        _settle(asked.answer, _failure(error.errno or errno.EIO, asked.about))
 
     def _readable(self) -> None:
         try:
@@ -138,20 +148,22 @@ class StoreLine:
     def _received(self, message: StoreMessage) -> None:
         if message.type == StoreType.WATCH_EVENT:
             self._event(message.payload)
-        elif self._asked is None:
-            raise RemoteProtocolError("an answer of xenstore that nobody asked for")
-        elif message.type == StoreType.ERROR:
-            self._answered(_failure(error_code(message.payload), self._asked.about))
-        elif message.type == self._asked.kind:
-            self._answered(message.payload)
+            return
+        asked = self._asked.pop(message.request, None) or self._unnumbered(message)
+        if message.type == StoreType.ERROR:
+            _settle(asked.answer, _failure(error_code(message.payload), asked.about))
+        elif message.type == asked.kind:
+            _settle(asked.answer, message.payload)
         else:
-            raise RemoteProtocolError(f"xenstore answers {self._asked.kind.name} with {message.type}")
-
-    def _answered(self, outcome: bytes | XenStoreError) -> None:
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            _settle(asked.answer, outcome)
+            _settle(asked.answer, _broken(None))
+            raise RemoteProtocolError(f"xenstore answers {asked.kind.name} with {message.type}")
         self._next()
+
+    def _unnumbered(self, message: StoreMessage) -> _Request:
+        oldest = next((each for each in self._asked.values() if each.kind in _UNNUMBERED), None)
+        if message.request or oldest is None:
+            raise RemoteProtocolError("an answer of xenstore that nobody asked for")
+        return self._asked.pop(oldest.number)
 
     def _finish(self, end: TransportError) -> None:
         if self._end is not None:
@@ -160,9 +172,9 @@ class StoreLine:
         self._loop.remove_reader(self._descriptor)
         self._loop.remove_writer(self._descriptor)
         os.close(self._descriptor)
-        for request in (*filter(None, [self._asked]), *self._waiting):
+        for request in (*self._asked.values(), *self._waiting):
             _settle(request.answer, end)
-        self._asked = None
+        self._asked.clear()
         self._waiting.clear()
         self._lost(end)
 
