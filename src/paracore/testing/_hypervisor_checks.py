@@ -107,8 +107,7 @@ def check_many_pages_keep_their_order(domains: Domains) -> None:
     """The octets of a large allocation lie as the guest has them."""
     with _granted(domains, _MANY * PAGE_SIZE) as (grant, references):
         _require(len(set(references)) == _MANY, "no two pages have the same reference")
-        for page in range(_MANY):
-            domains.guest.write(grant, page * PAGE_SIZE, page.to_bytes(4, "little"))
+        domains.guest.number(grant)
         with _mapped(domains, references) as mapping:
             seen = [int.from_bytes(_octets(mapping, page * PAGE_SIZE, 4), "little") for page in range(_MANY)]
     _require(seen == list(range(_MANY)), "pages are mapped in the order of their references")
@@ -269,8 +268,7 @@ def check_a_flood_is_one_ring(domains: Domains) -> None:
     """However often it is rung, one look is enough; and the next ring is heard."""
     number, port = domains.guest.offer(domains.domain)
     with domains.backend.interdomain(domains.guest.domain, port) as channel:
-        for _ in range(500):
-            domains.guest.notify(number)
+        domains.guest.notify(number, 500)
         heard = 0
         while rung(channel, _QUIET):
             heard += 1
@@ -298,7 +296,10 @@ def check_a_port_that_is_not_offered(domains: Domains) -> None:
         _not_bound(domains, port, "a port that is bound")
     domains.guest.withdraw(number)
     _not_bound(domains, port, "a port that was taken back")
-    number, port = domains.guest.offer(domains.stranger.domain)
+    try:
+        number, port = domains.guest.offer(domains.stranger.domain)
+    except EventChannelError:  # two guests may not have a channel at all: XSM's silo mode
+        return
     _not_bound(domains, port, "a port offered to another")
     domains.guest.withdraw(number)
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from paracore.protocol import PAGE_SIZE
 from paracore.transport.local._pages import LocalPages
 from paracore.transport.xen import write_directory
 
@@ -40,6 +41,10 @@ class Guest(ABC):
     def read(self, grant: int, place: int, length: int) -> bytes: ...
 
     @abstractmethod
+    def number(self, grant: int) -> None:
+        """Writes its number, from 0, at the start of each page, as a u32."""
+
+    @abstractmethod
     def revoke(self, grant: int) -> None:
         """Unmaps and closes."""
 
@@ -55,7 +60,7 @@ class Guest(ABC):
         """An unbound port: its number here, and what the other domain binds."""
 
     @abstractmethod
-    def notify(self, port: int) -> None: ...
+    def notify(self, port: int, times: int = 1) -> None: ...
 
     @abstractmethod
     def rung(self, port: int, seconds: float) -> bool:
@@ -103,6 +108,10 @@ class LocalGuest(Guest):
         with self._grants[grant][1].view() as view:
             return bytes(view[place : place + length])
 
+    def number(self, grant: int) -> None:
+        for page in range(self._grants[grant][0].length // PAGE_SIZE):
+            self.write(grant, page * PAGE_SIZE, page.to_bytes(4, "little"))
+
     def revoke(self, grant: int) -> None:
         allocation, mapping = self._grants.pop(grant)
         mapping.close()
@@ -121,8 +130,9 @@ class LocalGuest(Guest):
         made = self._ports[self._next()] = self._hypervisor.unbound(remote)
         return self._last, made.remote_port
 
-    def notify(self, port: int) -> None:
-        self._ports[port].notify()
+    def notify(self, port: int, times: int = 1) -> None:
+        for _ in range(times):
+            self._ports[port].notify()
 
     def rung(self, port: int, seconds: float) -> bool:
         return rung(self._ports[port], seconds)
