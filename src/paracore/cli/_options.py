@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 #: What an encoder can be asked for; which of them a device has, ``paracore list`` says.
-CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg2", "mpeg4", "mjpeg")
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg2", "mpeg4", "mjpeg", "fwht")
 
 #: For shell completion: a file's name.
 _FILE = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}

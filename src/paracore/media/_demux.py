@@ -60,6 +60,8 @@ def demux(source: str | os.PathLike[str] | IO[bytes], *, codec: str | None = Non
     """
     name = _name(source)
     file = sys.stdin.buffer if source == "-" else os.fspath(source) if isinstance(source, str | os.PathLike) else source
+    if codec == "fwht" or (codec is None and name.endswith(".fwht")):
+        return _fwht(file, name)
     cut_short = False
     if isinstance(file, str):
         cut_short = _check_file(file)
@@ -71,6 +73,13 @@ def demux(source: str | os.PathLike[str] | IO[bytes], *, codec: str | None = Non
     except BaseException:
         container.close()
         raise
+
+
+def _fwht(file: str | IO[bytes], name: str) -> Stream:
+    from paracore.media._fwht import FwhtStream  # noqa: PLC0415 - which is a stream of this module's
+
+    opened = open(file, "rb") if isinstance(file, str) else file  # noqa: PTH123, SIM115 - the stream closes it
+    return FwhtStream(opened, name)
 
 
 #: The wire's codec names and libav's raw demuxers.

@@ -16,6 +16,7 @@ import av
 from av.bitstream import BitStreamFilterContext
 
 from paracore._errors import MediaError
+from paracore.media._fwht import fwht_file
 
 if TYPE_CHECKING:
     import os
@@ -70,6 +71,9 @@ class Muxer:
         self._unknown = codec == "vp9"
         self._size = (width, height)
         name = str(target)
+        self._file = fwht_file(name) if codec == "fwht" else None
+        if self._file:
+            return
         suffix = Path(name).suffix.lower()
         container = (
             _ALONE[codec] if name == "-" else _SUFFIXES.get(suffix) or (_ALONE[codec] if suffix == ".es" else None)
@@ -90,6 +94,9 @@ class Muxer:
 
     def write(self, packet: EncodedPacket) -> None:
         """Writes one access unit, in decoding order."""
+        if self._file:
+            self._file.write(packet.data)
+            return
         if self._unknown:
             _describe(self._stream, packet, *self._size)
             self._unknown = False
@@ -97,7 +104,10 @@ class Muxer:
 
     def close(self) -> None:
         """Writes what belongs at the end. Idempotent."""
-        self._container.close()
+        if not self._file:
+            self._container.close()
+        elif self._file is not sys.stdout.buffer:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
