@@ -50,14 +50,14 @@ CONNECTED = (XenbusState.CONNECTED, XenbusState.CONNECTED)
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
-    def __init__(self, *, linger=30.0):
+    def __init__(self, *, linger=30.0, driver="null"):
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))
         self.folder.chmod(0o755)
         self.xen = FakeXen()
         self.xenstored = FakeXenstored(self.folder).__enter__()
         self.config = Config(
             backend=BackendSection(socket=str(self.folder / "paracore.sock"), worker_linger=linger),
-            device=(DeviceSection(name="vpu0", driver="null"),),
+            device=(DeviceSection(name="vpu0", driver=driver),),
         )
         self.guests = {}
         self.supervisor = self.listener = self.serving = None
