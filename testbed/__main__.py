@@ -58,7 +58,7 @@ def _push(arguments: argparse.Namespace) -> int:
     """Brings the source tree, as it is now, into dom0 and all guests."""
     board = Board.attach(_folder(arguments))
     for domain in arguments.domains or ["dom0", *board.guests()]:
-        board.push(domain)
+        print(f"{domain}: {board.push(domain)} files")
     return 0
 
 

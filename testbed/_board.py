@@ -13,10 +13,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
-from testbed import _image, _qemu
-from testbed._errors import DomainLost, TestbedError
+from testbed import _image, _project, _qemu
+from testbed._errors import CommandTimeout, DomainLost, TestbedError
 from testbed._paths import BUILD
-from testbed._project import project_archive
 from testbed._remote import Process, Result
 
 if TYPE_CHECKING:
@@ -28,17 +27,24 @@ __all__ = ["Board"]
 #: Of a guest that xl is given; the two lines in front of the last are what the domain's ``init`` and agent rest on.
 _GUEST = """name = "{name}"
 kernel = "/boot/vmlinuz"
-ramdisk = "/run/testbed/boot.cpio"
+ramdisk = "/usr/lib/testbed/boot.cpio"
 memory = {memory}
 vcpus = {processors}
 on_poweroff = "destroy"
 on_crash = "{on_crash}"
 on_reboot = "restart"
 extra = "console=hvc0 rdinit=/init rootfstype=ramfs panic=1 loglevel=4 testbed.address={address} {kernel}"
-disk = ["format=raw,vdev=xvda,access=r,script=/usr/lib/testbed/block,target=/dev/vda"]
+disk = [
+    "format=raw,vdev=xvda,access=r,script=/usr/lib/testbed/block,target=/dev/vda",
+    "format=raw,vdev=xvdb,access=r,script=/usr/lib/testbed/block,target=/dev/vdb",
+]
 vif = ["vifname={name},ip={address},script=/usr/lib/testbed/vif"]
 {more}
 """
+
+_PROJECT = "project.squashfs"
+_STARTED = "] dom0 started"  # what domain/start says
+_BOOTED = "booted"  # what was carried into a domain since it was made: at first, what the board booted with
 
 # Numbers are given once per board, by a folder that only one can make.
 _NEXT_ADDRESS = 'i=2; until mkdir /run/testbed/addresses/$i 2>/dev/null; do i=$((i + 1)); done; echo "10.1.0.$i"'
@@ -72,15 +78,21 @@ class Board:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self._token = secrets.token_hex(16)
-        self._machine = _qemu.start(image, self._boot_archive(image), self.options, self.folder, detached=detached)
+        self._make_project_disk(image)
+        boot, project = self._boot_archive(image), self.folder / _PROJECT
+        self._machine = _qemu.start(image, boot, project, self.options, self.folder, detached=detached)
         try:
             self._wait_dom0(time.monotonic() + timeout)
-            self.write_file("dom0", "/run/testbed/boot.cpio", image.boot.read_bytes())
-            self.push("dom0")
         except BaseException:
             self.kill()
             raise
         self._save()
+
+    def _make_project_disk(self, image: _image.Image) -> None:
+        _project.build()
+        carried = _project.files()
+        self._carried(_BOOTED).write_text(json.dumps(_project.state(carried)), encoding="utf-8")
+        _project.make_disk(carried, image.boot, self.folder / _PROJECT)
 
     def _boot_archive(self, image: _image.Image) -> Path:
         """The first root of dom0, with the token behind it as a second archive."""
@@ -94,17 +106,17 @@ class Board:
         return boot
 
     def _wait_dom0(self, deadline: float) -> None:
-        while True:
-            try:
-                self.start("dom0", "xl", "list").wait(max(1.0, deadline - time.monotonic())).check()
-            except DomainLost:
-                if time.monotonic() > deadline or not _qemu.is_running(self._running().pid):
-                    raise TestbedError(
-                        f"the board did not come up; its last words:\n{self.console()[-4000:]}"
-                    ) from None
-                time.sleep(0.2)
-            else:
-                return
+        """First for the word on the console: a connection that is tried too early is slow to fail."""
+        while _STARTED not in self.console() or not self._answers():
+            if time.monotonic() > deadline or not _qemu.is_running(self._running().pid):
+                raise TestbedError(f"the board did not come up; its last words:\n{self.console()[-4000:]}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            return not self.start("dom0", "true").wait(30).status
+        except (CommandTimeout, DomainLost):
+            return False
 
     def _running(self) -> _qemu.Machine:
         if not self._machine:
@@ -173,7 +185,7 @@ class Board:
             kernel: more options for its kernel.
             more: more lines of its xl configuration.
             on_crash: what the toolstack does when it panics.
-            wait: whether to wait; if not, the caller pushes the project's files.
+            wait: whether to wait.
         """
         address = self.run("dom0", "sh", "-c", _NEXT_ADDRESS).output.strip()
         text = _GUEST.format(
@@ -187,10 +199,10 @@ class Board:
         )
         path = f"/run/testbed/{name}.cfg"
         self.write_file("dom0", path, text.encode())
+        self._carried(name).unlink(missing_ok=True)
         self.run("dom0", "xl", "create", "-q", path, timeout=240)
         if wait:
             self.wait_ready(name)
-            self.push(name)
         return self.domid(name)
 
     def destroy_guest(self, name: str) -> None:
@@ -262,9 +274,27 @@ class Board:
         with tarfile.open(fileobj=io.BytesIO(octets)) as tar:
             tar.extractall(folder, filter="data")
 
-    def push(self, domain: str) -> None:
-        """Brings the project's files, as they are in the source tree now, into a domain."""
-        self._unpack(domain, project_archive(), "/opt/paracore")
+    def push(self, domain: str) -> int:
+        """Brings what has changed in the source tree into a domain; returns how many files that are."""
+        _project.build()
+        carried = _project.files()
+        new, old = _project.state(carried), self._state_of(domain)
+        changed = {name: path for name, path in carried.items() if new[name] != old.get(name)}
+        gone = [f"{_project.PLACE}/{name}" for name in old if name not in new]
+        if gone:
+            self.run(domain, "xargs", "-0", "rm", "-f", octets="\0".join(gone).encode())
+        if changed:
+            self._unpack(domain, _project.archive(changed), _project.PLACE)
+        self._carried(domain).write_text(json.dumps(new), encoding="utf-8")
+        return len(changed) + len(gone)
+
+    def _carried(self, domain: str) -> Path:
+        return self.folder / f"carried-{domain}.json"
+
+    def _state_of(self, domain: str) -> dict[str, list[int]]:
+        path = self._carried(domain)
+        text = (path if path.is_file() else self._carried(_BOOTED)).read_text(encoding="utf-8")
+        return dict(json.loads(text))
 
     def _unpack(self, domain: str, archive: bytes, folder: str) -> None:
         script = 'mkdir -p "$1" && exec tar -x --no-same-owner -C "$1"'

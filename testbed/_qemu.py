@@ -59,12 +59,13 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _command(image: Image, boot: Path, options: Options, port: int, console: Path) -> list[str]:
+def _command(image: Image, boot: Path, project: Path, options: Options, *, port: int, console: Path) -> list[str]:
     xen = (
         f"dom0_mem={options.dom0_memory}M dom0_max_vcpus={options.processors} console=dtuart dtuart=/pl011@9000000 "
         f"bootscrub=0 {options.xen}"
     )
     kernel = f"console=hvc0 rdinit=/init testbed.dom0 loglevel=4 {options.kernel}"
+    disks = (image.disk, project)
     words = {
         "-machine": "virt,virtualization=on,gic-version=3",
         "-cpu": "max,pauth=off,sve=off",
@@ -76,17 +77,18 @@ def _command(image: Image, boot: Path, options: Options, port: int, console: Pat
         "-serial": f"file:{console}",
         "-kernel": str(image.xen),
         "-append": xen.strip(),
-        "-drive": f"if=none,id=disk,file={image.disk},format=raw,readonly=on",
         "-netdev": f"user,id=line,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:{PORT}",
     }
     devices = [
         f"guest-loader,addr={_KERNEL_AT},kernel={image.kernel},bootargs={kernel.strip()}",
         f"guest-loader,addr={_BOOT_AT},initrd={boot}",
-        "virtio-blk-device,drive=disk",
         "virtio-net-device,netdev=line",
+        # the last one is found first
+        *(f"virtio-blk-device,drive=disk{number}" for number in reversed(range(len(disks)))),
     ]
-    pairs = [word for pair in words.items() for word in pair]
-    return ["qemu-system-aarch64", "-nodefaults", "-no-reboot", *pairs, *(w for d in devices for w in ("-device", d))]
+    drives = [f"if=none,id=disk{number},file={disk},format=raw,readonly=on" for number, disk in enumerate(disks)]
+    pairs = [*words.items(), *(("-drive", drive) for drive in drives), *(("-device", device) for device in devices)]
+    return ["qemu-system-aarch64", "-nodefaults", "-no-reboot", *(word for pair in pairs for word in pair)]
 
 
 def _end_with_parent() -> None:
@@ -94,7 +96,7 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def start(image: Image, boot: Path, options: Options, folder: Path, *, detached: bool) -> Machine:
+def start(image: Image, boot: Path, project: Path, options: Options, folder: Path, *, detached: bool) -> Machine:
     """Switches a machine on; a detached one outlives this process."""
     port = free_port()
     console = folder / "console.log"
@@ -102,7 +104,7 @@ def start(image: Image, boot: Path, options: Options, folder: Path, *, detached:
     with (folder / "qemu.log").open("wb") as log:
         try:
             process = subprocess.Popen(
-                _command(image, boot, options, port, console),
+                _command(image, boot, project, options, port=port, console=console),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
