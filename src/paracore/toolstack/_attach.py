@@ -7,6 +7,7 @@ domain's and the guest may read it. What is written below takes its directory's 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,7 +18,7 @@ from paracore.toolstack._waiting import NotThere, missing_end, wait_until
 from paracore.transport.xen import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from paracore.toolstack._devices import Attached
     from paracore.toolstack._domains import XenDomain
@@ -96,10 +97,16 @@ async def _make(nodes: Transaction, guest: XenDomain, backend: int, attachment: 
         raise ConfigError("domain", f"{guest} has devices already, of {there}; paracore detach {guest.number} first")
     if backend and await nodes.read(f"/local/domain/{backend}/domid") is None:
         raise ConfigError("backend", f"there is no domain {backend}")
-    for directory, owner, reader in ((theirs, guest.number, backend), (ours, backend, guest.number)):
-        await nodes.remove(directory)
-        await nodes.make(directory)
-        await nodes.permit(directory, owner, read=[reader])
     frontend = {"backend": ours, "backend-id": str(backend), "state": _INITIALISING}
-    await nodes.write_all(theirs, frontend)
-    await nodes.write_all(ours, {**attachment.values(), "state": _INITIALISING})
+    decided = {**attachment.values(), "state": _INITIALISING}
+    await asyncio.gather(
+        *_directory(nodes, theirs, guest.number, backend, frontend),
+        *_directory(nodes, ours, backend, guest.number, decided),
+    )
+
+
+def _directory(
+    nodes: Transaction, path: str, owner: int, reader: int, values: dict[str, str]
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    """The requests that make one, in their order: what is written takes its owner and permissions."""
+    return nodes.remove(path), nodes.make(path), nodes.permit(path, owner, read=[reader]), nodes.write_all(path, values)

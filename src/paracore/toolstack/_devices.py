@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,19 +79,18 @@ async def attached(store: Xenstore) -> list[Attached]:
 async def look_at(store: StoreNodes, frontend: int, backend: int, index: int = 0) -> Attached:
     """One device as its nodes have it now."""
     ours, theirs = backend_path(backend, frontend, index), frontend_path(frontend, index)
+    decided, name, *states, error = await asyncio.gather(
+        store.read_all(ours, Attachment.names()),
+        store.read(f"/local/domain/{frontend}/name"),
+        store.read(f"{theirs}/state"),
+        store.read(f"{ours}/state"),
+        store.read(f"{ours}/error"),
+    )
     attachment = None
     with suppress(RemoteProtocolError):
-        attachment = Attachment.parse(await store.read_all(ours, Attachment.names()))
-    return Attached(
-        frontend=frontend,
-        backend=backend,
-        index=index,
-        name=await store.read(f"/local/domain/{frontend}/name") or "",
-        frontend_state=xenbus_state(await store.read(f"{theirs}/state")),
-        backend_state=xenbus_state(await store.read(f"{ours}/state")),
-        error=await store.read(f"{ours}/error") or "",
-        attachment=attachment,
-    )
+        attachment = Attachment.parse(decided)
+    frontend_state, backend_state = map(xenbus_state, states)
+    return Attached(frontend, backend, index, name or "", frontend_state, backend_state, error or "", attachment)
 
 
 async def _numbers(store: Xenstore, path: str) -> list[int]:

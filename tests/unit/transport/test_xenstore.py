@@ -223,8 +223,8 @@ class Impostor:
     "octets",
     [
         StoreMessage(StoreType.READ, 0, 0, b"").pack()[:12] + b"\xff\xff\0\0",
-        StoreMessage(StoreType.WRITE, 0, 0, b"OK\0").pack(),
-        StoreMessage(StoreType.READ, 0, 0, b"1").pack() * 2,
+        StoreMessage(StoreType.WRITE, 1, 0, b"OK\0").pack(),
+        StoreMessage(StoreType.READ, 1, 0, b"1").pack() * 2,
     ],
     ids=["too long", "of another kind", "unasked"],
 )
@@ -241,7 +241,7 @@ def test_what_is_no_text_is_shown(tmp_path):
     async def step(store):
         assert await store.read("/x") == "\\xff\\xfe1"
 
-    run(Impostor(tmp_path, StoreMessage(StoreType.READ, 0, 0, b"\xff\xfe1").pack()).ask(step))
+    run(Impostor(tmp_path, StoreMessage(StoreType.READ, 1, 0, b"\xff\xfe1").pack()).ask(step))
 
 
 def test_an_answer_in_pieces_between_events(tmp_path):
@@ -250,7 +250,7 @@ def test_an_answer_in_pieces_between_events(tmp_path):
     async def step(store):
         assert await store.read("/x") == "1"
 
-    run(Impostor(tmp_path, event + StoreMessage(StoreType.READ, 0, 0, b"1").pack() + event[:7]).ask(step))
+    run(Impostor(tmp_path, event + StoreMessage(StoreType.READ, 1, 0, b"1").pack() + event[:7]).ask(step))
 
 
 @pytest.mark.parametrize(

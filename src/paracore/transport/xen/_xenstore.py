@@ -10,7 +10,8 @@
         async for path in watch:
             ...
 
-A relative path is the own domain's. Failures are ``XenStoreError`` with the errno that xenstore gave and the path.
+Requests are served in the order in which they are made, so that ``asyncio.gather`` of several keeps their order and
+costs one trip. A relative path is the own domain's. Failures are ``XenStoreError`` with the errno that xenstore gave and the path.
 A node that is missing reads as None and lists as nothing: it may go at any time, so that is no failure.
 """
 
@@ -55,17 +56,18 @@ class StoreNodes:
             return None
 
     async def read_all(self, path: str, names: Iterable[str]) -> dict[str, str | None]:
-        """The values of some of a directory's nodes."""
-        return {name: await self.read(f"{path}/{name}") for name in names}
+        """The values of some of a directory's nodes, in one trip."""
+        wanted = tuple(names)
+        values = await asyncio.gather(*(self.read(f"{path}/{name}") for name in wanted))
+        return dict(zip(wanted, values, strict=True))
 
     async def write(self, path: str, value: str) -> None:
         """Writes a node; makes it and what is above it, owned by the writer, when it is not there."""
         await self._ask(StoreType.WRITE, path, value.encode())
 
     async def write_all(self, path: str, values: dict[str, str]) -> None:
-        """Writes some of a directory's nodes."""
-        for name, value in values.items():
-            await self.write(f"{path}/{name}", value)
+        """Writes some of a directory's nodes, in their order and in one trip."""
+        await asyncio.gather(*(self.write(f"{path}/{name}", value) for name, value in values.items()))
 
     async def make(self, path: str) -> None:
         """Makes an empty node unless there is one."""
