@@ -35,7 +35,7 @@ serve(config_load(sys.argv[1]), ready=lambda: print("ready", flush=True))
 """
 
 
-def configuration(socket, *, linger=30.0, limits="", options="", driver="null"):
+def configuration(socket, *, linger=30.0, limits="", options="", driver="null", weight=100):
     return f"""
 [backend]
 socket = "{socket}"
@@ -50,6 +50,7 @@ driver = "{driver}"
 [[domain]]
 name = "alpha"
 user = {os.geteuid()}
+weight = {weight}
 [domain.limits]
 {limits}
 

@@ -240,3 +240,10 @@ def test_a_kernel_without_seccomp(tmp_path, wanted, ends):
         else:
             server.terminate()
     assert bool(server.returncode) is ends
+
+
+def test_a_weight_is_the_workers_share_of_processor_time(make_backend):
+    """200 against 100 is three steps of the nice value."""
+    backend = make_backend(weight=50)
+    with backend.connect():
+        assert os.getpriority(os.PRIO_PROCESS, backend.worker()) == 3

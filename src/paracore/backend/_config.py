@@ -8,6 +8,7 @@ the commented example. A name of a user or group is looked up once, when the con
 from __future__ import annotations
 
 import grp
+import math
 import os
 import pwd
 import re
@@ -35,6 +36,7 @@ __all__ = [
     "config_private",
     "section_attached",
     "worker_identity",
+    "worker_nice",
 ]
 
 DEFAULT_SOCKET = "/run/paracore/paracore.sock"
@@ -49,6 +51,11 @@ _MOST = {
     "outstanding": 2048,  # what the worker's loop keeps for a domain that reads late
     "memory": (1 << 63) - 1,
 }
+
+
+_WEIGHT_MAX = 10000
+_NICE_STEP = 1.25
+"""sched(7): what one step of the nice value is in shares of processor time."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,6 +116,8 @@ class DomainSection(_Section, frozen=True):
     devices: tuple[str, ...] | None = None
     """Names of devices; all when it is left out."""
     limits: Limits = Limits()
+    weight: int = 100
+    """Share of processor time against other domains, when there is too little: 200 has twice as much as 100."""
 
     def identities(self) -> tuple[str, ...]:
         """What a peer of this domain is known by, see ``transport.Peer``."""
@@ -181,6 +190,7 @@ def section_attached(attachment: Attachment, config: Config) -> DomainSection:
     section = DomainSection(
         name=attachment.name or f"domid-{attachment.frontend_id}",
         devices=attachment.devices,
+        weight=attachment.weight,
         limits=Limits(
             channels=attachment.max_channels,
             sessions=attachment.max_sessions,
@@ -192,6 +202,11 @@ def section_attached(attachment: Attachment, config: Config) -> DomainSection:
     )
     _check_devices(section, {device.name for device in config.device})
     return section
+
+
+def worker_nice(weight: int) -> int:
+    """The nice value that gives a worker such a share."""
+    return max(-20, min(19, round(-math.log(weight / 100, _NICE_STEP))))
 
 
 def worker_identity(user: str) -> tuple[int, int]:
@@ -256,6 +271,8 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     if not domain.identities():
         raise ConfigError(f"{option}.user", "is missing; give `user` or `group`, a name or a number")
     _check_devices(domain, devices)
+    if not 0 < domain.weight <= _WEIGHT_MAX:
+        raise ConfigError(f"{option}.weight", f"{domain.weight} is out of range; give 1 to {_WEIGHT_MAX}")
     for name in Limits.__struct_fields__:
         value = getattr(domain.limits, name)
         if not 0 < value <= _MOST[name]:

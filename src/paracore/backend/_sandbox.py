@@ -33,10 +33,12 @@ class Bounds:
     Attributes:
         memory: octets of private memory (RLIMIT_DATA): codecs' state.
         descriptors: RLIMIT_NOFILE.
+        nice: its share of processor time when there is too little.
     """
 
     memory: int
     descriptors: int
+    nice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Confinement:
             OSError: a step failed though the kernel has it; the caller must not go on.
         """
         _write_oom_score()
+        _be_nice(bounds.nice)
         if self.user:
             _become(*self.user)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -103,6 +106,11 @@ def confinement(user: tuple[int, int] | None, requests: Iterable[int] = ()) -> C
             program = _seccomp.program(requests)
             opener = _seccomp.opener_program()
     return Confinement(user, _syscalls.landlock_abi(), program, opener)
+
+
+def _be_nice(nice: int) -> None:
+    with suppress(PermissionError):  # a backend that is not root's can only take away
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def _become(user: int, group: int) -> None:

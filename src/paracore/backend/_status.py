@@ -68,6 +68,7 @@ class Status:
             "name": domain.name,
             "identities": domain.identities,
             "devices": [device.name for device in self._supervisor.config.device] if devices is None else devices,
+            "weight": domain.section.weight,
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
-from paracore.backend._config import section_attached
+from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
@@ -302,6 +302,7 @@ class Supervisor:
                 name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
             },
             "bounds": {
+                "nice": worker_nice(section.weight),
                 "memory": limits.memory,
                 "descriptors": min(PASSED_MAX + 1, PASSED_MIN + 64 + 3 * limits.channels + 4 * limits.sessions),
             },
@@ -324,7 +325,9 @@ class Supervisor:
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
         if self.config.backend.sandbox == "required" and not (said["landlock"] and said["seccomp"]):
-            self._give_up(ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)"))
+            self._give_up(
+                ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)")
+            )
         while self._wanted:
             self._wanted.pop().gather()
 

@@ -8,7 +8,8 @@ import pytest
 
 from paracore import ConfigError
 from paracore.backend import config_load, config_parse, config_private
-from paracore.backend._config import worker_identity
+from paracore.backend._config import section_attached, worker_identity, worker_nice
+from paracore.protocol import Attachment
 
 MISTAKES = {
     "[backend": ("configuration", "is not TOML"),
@@ -80,3 +81,28 @@ def test_a_private_backend_serves_its_user():
     config = config_private("/tmp/x", driver="null")
     assert config.domain[0].identities() == (f"uid:{os.geteuid()}",)
     assert config.backend.socket_mode == 0o600
+
+
+@pytest.mark.parametrize(("weight", "nice"), [(100, 0), (200, -3), (50, 3), (1, 19), (10000, -20), (125, -1)])
+def test_a_weight_is_a_nice_value(weight, nice):
+    assert worker_nice(weight) == nice
+
+
+@pytest.mark.parametrize("weight", [0, -1, 10001])
+def test_weights_that_cannot_be(weight):
+    with pytest.raises(ConfigError, match="weight"):
+        config_parse(f'[[domain]]\nname = "a"\nuser = 5\nweight = {weight}')
+
+
+def test_an_attached_domain():
+    config = config_parse('[[device]]\nname = "vpu0"\ndriver = "null"')
+    attachment = Attachment("/local/domain/3/device/paracore/0", 3, ("vpu0",), weight=50, max_sessions=2)
+    section = section_attached(attachment, config)
+    assert (section.name, section.devices, section.weight, section.limits.sessions) == ("domid-3", ("vpu0",), 50, 2)
+    with pytest.raises(ConfigError, match="vpu7"):
+        section_attached(attachment._replace(devices=("vpu7",)), config)
+
+
+def test_guests_are_not_served_unless_it_is_said():
+    assert not config_parse("").xen.enabled
+    assert config_parse("[xen]\nenabled = true").xen.enabled
