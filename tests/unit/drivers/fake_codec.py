@@ -80,6 +80,7 @@ class File:
         self.encodes = False
         self.events: deque[int] = deque()
         self.controls = {uapi.ControlId.MPEG_VIDEO_GOP_SIZE: 10, uapi.ControlId.MPEG_VIDEO_BITRATE: 1000}
+        self.controls[uapi.ControlId.MPEG_VIDEO_HEADER_MODE] = 0
         if device.button:
             self.controls[uapi.ControlId.MPEG_VIDEO_FORCE_KEY_FRAME] = 0
         if device.reorders:

@@ -23,6 +23,7 @@ from paracore.classes.video import (
 )
 from paracore.drivers import CallFailed, v4l2
 from paracore.drivers.v4l2._node import Calls
+from paracore.drivers.v4l2._uapi import ControlId
 from paracore.testing import DRIVER_CHECKS, DriverMedia, Player, Unit
 from paracore.testing._player import Memory
 from tests.unit.drivers.fake_codec import LARGEST, UNIT, FakeCodec
@@ -133,6 +134,13 @@ def test_a_kernel_that_wants_to_write_what_it_reads_is_told_of():
         with opened(codec, Direction.ENCODE) as session:
             assert len(encode(session, 5, read_only=read_only).packets) == 5
             assert session.copies == copies
+
+
+def test_parameter_sets_come_with_the_pictures():
+    codec = FakeCodec()
+    with opened(codec, Direction.ENCODE):
+        (file,) = [file for file in codec.files.values() if file.encodes][-1:]
+        assert file.controls[ControlId.MPEG_VIDEO_HEADER_MODE] == 1
 
 
 def test_copying_can_be_asked_for():

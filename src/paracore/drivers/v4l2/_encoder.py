@@ -43,6 +43,12 @@ CONTROLS: Final[dict[Control, tuple[ControlId, ...]]] = {
     Control.QUALITY: (ControlId.FWHT_I_FRAME_QP, ControlId.FWHT_P_FRAME_QP),
 }
 """The kernel's controls that are set together for one of the wire; the first is read."""
+ALWAYS: Final = {
+    ControlId.MPEG_VIDEO_HEADER_MODE: 1,  # V4L2_MPEG_VIDEO_HEADER_MODE_JOINED_WITH_1ST_FRAME
+    ControlId.MPEG_VIDEO_PREPEND_SPSPPS_TO_IDR: 1,
+    ControlId.MPEG_VIDEO_FRAME_RC_ENABLE: 1,
+}
+"""What an encoder that has it is set to: parameter sets in band, with the key pictures, and a bit rate that counts."""
 
 
 class Encoder(Session):
@@ -75,6 +81,9 @@ class Encoder(Session):
         self._button = node.has(ControlId.MPEG_VIDEO_FORCE_KEY_FRAME)
         if node.coded_set(node.capture, self._fourcc, *self._largest, 0).fourcc != self._fourcc:
             raise CallFailed(Error.NOT_SUPPORTED)
+        for control, value in ALWAYS.items():
+            if node.has(control):
+                node.control_set(control, value)
 
     # --- format and controls ------------------------------------------------------------------------------
 
