@@ -82,7 +82,7 @@ test: setup $(STAMPS)/debian-test ## all tests, in C under the sanitizers too
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
 
-bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
+bench: testbed $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
 	@$(call as_root,$(VENV)/bin/paracore bench $(ARGS))
 
 demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on one coprocessor

@@ -14,18 +14,19 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import alongside, calls, copies, decode, encode, idle, startup
+from bench import alongside, calls, copies, decode, encode, idle, startup, xen
 from bench._machine import Noise
 from bench._report import Result, write_report
 from bench._setting import ROOT, Setting
 from paracore import Error
+from testbed import TestbedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["main"]
 
-_MODULES = (decode, encode, calls, alongside, startup, idle, copies)
+_MODULES = (decode, encode, calls, alongside, startup, idle, copies, xen)
 _BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }
@@ -86,7 +87,7 @@ class _Run:
     def _try(self, name: str) -> list[Result]:
         try:
             return list(_BENCHMARKS[name](self._setting))
-        except (Error, OSError, ImportError, StopIteration, subprocess.SubprocessError) as error:
+        except (Error, TestbedError, OSError, ImportError, StopIteration, subprocess.SubprocessError) as error:
             self.failed.append(name)
             self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
             return []

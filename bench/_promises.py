@@ -46,6 +46,12 @@ PROMISES = {
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),
     "connect-64": Promise("value", "≤", 10.0),
+    # a guest of the emulated board beside dom0
+    "xen-call-sleeping": Promise("ratio", "≤", 1.3),
+    "xen-call-spinning": Promise("value", "≤", 5.0),
+    "xen-decode": Promise("ratio", "≥", 0.9),
+    "xen-vicodec": Promise("ratio", "≥", 0.9),
+    "xen-grants": Promise("value", "≤", 0.0),
     # pixels
     "pixel-copies": Promise("value", "≤", 0.0),
 }

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
+from bench._raw import raw_pictures
 from bench._report import Result, of_pairs
 from bench._setting import Job, Setting, run_jobs, run_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 __all__ = ["BENCHMARKS"]
 
@@ -22,7 +21,7 @@ _BITRATE, _GOP = 2_000_000, 50
 
 def encode_720p(setting: Setting) -> Iterator[Result]:
     """720p by libx264, preset veryfast, one codec thread. Each program reads its pictures from a raw file."""
-    raw = _raw_pictures(setting)
+    raw = raw_pictures(setting.clips, setting.clip(_HEIGHT), _HEIGHT, _PICTURES)
     # The driver keeps x264's buffer model on, two seconds wide: only then does a new bit rate take effect in mid-stream.
     model = [f"maxrate={2 * _BITRATE}", f"bufsize={2 * _BITRATE}"]
     options = ["preset=veryfast", f"b={_BITRATE}", *model, f"g={_GOP}", "threads=1", "forced-idr=1"]
@@ -31,18 +30,6 @@ def encode_720p(setting: Setting) -> Iterator[Result]:
         ours = Job(setting.client("encode", backend.socket, raw, _WIDTH, _HEIGHT, _BITRATE, _GOP), setting.gid())
         pairs = in_turns(lambda: run_rate(run_jobs([plain])), lambda: run_rate(run_jobs([ours])), setting.pairs)
     yield of_pairs("encode-720p", "frames/s", pairs, "plain libx264", threads=1)
-
-
-def _raw_pictures(setting: Setting) -> Path:
-    """Decoded pictures as raw yuv420p; made once."""
-    path = setting.clips / f"raw-{_HEIGHT}p-{_PICTURES}.yuv"
-    if not path.exists():
-        unfinished = path.with_suffix(".part")
-        clip = setting.clip(_HEIGHT).path
-        words = ["-i", str(clip), "-frames:v", str(_PICTURES), "-pix_fmt", "yuv420p", "-f", "rawvideo", str(unfinished)]
-        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *words], check=True)
-        unfinished.rename(path)
-    return path
 
 
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {"encode-720p": encode_720p}
