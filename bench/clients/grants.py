@@ -20,14 +20,17 @@ def main() -> None:
     """Decodes and counts."""
     socket, path = sys.argv[1:]
     pictures, before = 0, 0
-    with paracore.open(socket) as domain, demux(path) as stream:
-        with domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder:
-            for picture in decoder.decode(stream):
-                picture.release()
-                pictures += 1
-                if pictures == _WARM:
-                    before = domain.statistics().buffers
-            after = domain.statistics().buffers
+    with (
+        paracore.open(socket) as domain,
+        demux(path) as stream,
+        domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder,
+    ):
+        for picture in decoder.decode(stream):
+            picture.release()
+            pictures += 1
+            if pictures == _WARM:
+                before = domain.statistics().buffers
+        after = domain.statistics().buffers
     print(json.dumps({"pictures": pictures - _WARM, "grants": after - before, "held": after}))
 
 
