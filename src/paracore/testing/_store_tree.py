@@ -123,11 +123,11 @@ class StoreTree:
         if name not in parent.children:
             return
         node = self._get(domain, path, "w")
+        for gone in _below(path, node):
+            self._changed(gone, self)  # while it is known who may see it
         del parent.children[name]
         self._generations += 1
         parent.generation = self._generations
-        for gone in _below(path, node):
-            self._changed(gone, self)
 
     def permit(self, domain: int, path: str, permissions: tuple[Permission, ...]) -> None:
         """Sets a node's permissions; only its owner may, and may not give it away."""

@@ -50,7 +50,9 @@ CONNECTED = (XenbusState.CONNECTED, XenbusState.CONNECTED)
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
-    def __init__(self, *, linger=30.0, driver="null"):
+    def __init__(self, *, linger=30.0, driver="null", place=0):
+        """`place` is the backend's domain."""
+        self.place = place
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))
         self.folder.chmod(0o755)
         self.xen = FakeXen()
@@ -65,6 +67,8 @@ class Machine:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.store = self.run(self._connect())
+        if place:
+            self.introduce(place)
         self.start()
 
     def run(self, work, timeout=2 * PATIENCE):
@@ -84,13 +88,13 @@ class Machine:
     # --- the backend ------------------------------------------------------------------------------
 
     def start(self):
-        self.hypervisor = self.xen.domain(0)
+        self.hypervisor = self.xen.domain(self.place)
         self.launched = launch(self.config)
         self.run(self._start())
 
     async def _start(self):
         self.supervisor = Supervisor(self.config, self.launched)
-        self.listener = XenListener(self.hypervisor, self.supervisor, self.xenstored.address(0))
+        self.listener = XenListener(self.hypervisor, self.supervisor, self.xenstored.address(self.place))
         self.supervisor.listen(self.listener)
         self.serving = asyncio.create_task(self.supervisor.run())
 
@@ -141,19 +145,20 @@ class Machine:
         self.run(self._attach(domain, said))
 
     async def _attach(self, domain, said):
-        frontend, backend = frontend_path(domain), backend_path(0, domain)
+        frontend, backend = frontend_path(domain), backend_path(self.place, domain)
         attachment = Attachment(frontend, domain, **({"devices": ("vpu0",), "name": f"guest{domain}"} | said))
         async with self.store.transaction() as nodes:
-            await nodes.write_all(frontend, {"state": "1", "backend": backend, "backend-id": "0"})
+            await nodes.write_all(frontend, {"state": "1", "backend": backend, "backend-id": str(self.place)})
             for path in (frontend, *(f"{frontend}/{name}" for name in ("state", "backend", "backend-id"))):
-                await nodes.permit(path, domain, read=(0,))
+                await nodes.permit(path, domain, read=(self.place,))
             await nodes.write_all(backend, attachment.values() | {"state": "1"})
-            for path in (backend, *(f"{backend}/{name}" for name in (*attachment.values(), "state"))):
-                await nodes.permit(path, 0, read=(domain,))
+            above = (backend.rsplit("/", count)[0] for count in (1, 2, 3))
+            for path in (*above, backend, *(f"{backend}/{name}" for name in (*attachment.values(), "state"))):
+                await nodes.permit(path, self.place, read=(domain,))
 
     def detach(self, domain):
         """Gracefully: says so, waits, and clears up."""
-        self.write(f"{backend_path(0, domain)}/online", "0")
+        self.write(f"{backend_path(self.place, domain)}/online", "0")
         self.wait_state(domain, backend=XenbusState.CLOSED)
         self.take_away(domain)
 
@@ -164,7 +169,7 @@ class Machine:
     async def _take_away(self, domain):
         async with self.store.transaction() as nodes:
             await nodes.remove(frontend_path(domain))
-            await nodes.remove(backend_path(0, domain))
+            await nodes.remove(backend_path(self.place, domain))
 
     def write(self, path, value):
         self.run(self.store.write(path, value))
@@ -173,7 +178,7 @@ class Machine:
         return self.run(self.store.read(path))
 
     def states(self, domain):
-        paths = (frontend_path(domain), backend_path(0, domain))
+        paths = (frontend_path(domain), backend_path(self.place, domain))
         return tuple(xenbus_state(self.read(f"{path}/state")) for path in paths)
 
     def wait_states(self, domain, *states, timeout=PATIENCE):

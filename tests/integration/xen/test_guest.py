@@ -24,7 +24,7 @@ from tests.integration.backends import (
     shared_mappings,
     wait_until,
 )
-from tests.integration.xen.machine import CONNECTED
+from tests.integration.xen.machine import CONNECTED, Machine
 
 NOTHING = (0, 0)
 
@@ -265,3 +265,18 @@ def test_xenstore_goes_and_comes_back(machine):
     machine.wait_states(3, *CONNECTED)
     with guest.connect() as channel:
         Stream(channel).play(5)
+
+
+def test_a_backend_in_a_driver_domain():
+    """It is told of no domain's end; it sees nodes vanish, and may not look at those that are not its own."""
+    machine = Machine(place=5)
+    try:
+        guest = machine.guest(3)
+        with guest.connect() as channel:
+            Stream(channel).play(5)
+            machine.destroy(3)
+        wait_until(lambda: machine.held() == NOTHING, f"held {machine.held()}")
+        machine.run(machine.store.remove(backend_path(5, 3)))
+        wait_until(lambda: not machine.status()["domains"], "it is still served")
+    finally:
+        machine.close()

@@ -9,13 +9,14 @@ to an earlier life and begin anew.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from paracore._errors import RemoteProtocolError, TransportError
+from paracore._errors import RemoteProtocolError, TransportError, XenStoreError
 from paracore.protocol import device_of_path
 from paracore.transport._transport import Listener
 from paracore.transport.xen._guest import Guest
@@ -33,6 +34,9 @@ __all__ = ["XenListener"]
 _log = logging.getLogger("paracore.xen")
 
 _DEVICES: Final = "backend/paracore"
+_RELEASED: Final = "@releaseDomain"
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
+"""To all but dom0."""
 _AGAIN: Final = 1.0
 """Seconds until xenstore is tried again, or a device whose guest has failed here."""
 _FAREWELL: Final = 1.0
@@ -119,7 +123,7 @@ class XenListener(Listener):
             raise RemoteProtocolError("xenstore does not say which domain this is")
         self._news = News(store)
         try:
-            await self._news.follow(_DEVICES, "@releaseDomain")
+            await self._watch(self._news)
             while True:
                 self._news.clear()
                 await self._look(store, int(own))
@@ -127,10 +131,19 @@ class XenListener(Listener):
         finally:
             self._news.close()
 
+    @staticmethod
+    async def _watch(news: News) -> None:
+        try:
+            await news.follow(_DEVICES, _RELEASED)
+        except XenStoreError as error:
+            if error.errno not in _FORBIDDEN:
+                raise
+            await news.follow(_DEVICES)  # a driver domain sees the nodes of its guests vanish
+
     async def _look(self, store: Xenstore, own: int) -> None:
         devices = await _devices(store)
         domains = {domain for domain, _ in devices | self._guests.keys()}
-        living = {domain for domain in domains if await store.introduced(domain)}
+        living = {domain for domain in domains if await _lives(store, domain)}
         for (domain, _), (guest, _) in self._guests.items():
             if domain not in living:
                 guest.destroyed()
@@ -165,6 +178,15 @@ class XenListener(Listener):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _lives(store: Xenstore, domain: int) -> bool:
+    try:
+        return await store.introduced(domain)
+    except XenStoreError as error:
+        if error.errno not in _FORBIDDEN:
+            raise
+        return True  # a driver domain is not told
 
 
 async def _clear(store: Xenstore, domain: int, index: int) -> None:
