@@ -263,6 +263,16 @@ class File:
                 slot.address, slot.length = ctypes.addressof(slot.memory), side.size
         self.device.log.append(("REQBUFS", a.count))
 
+    def create_bufs(self, a: Any) -> None:
+        if not self.device.enlarges:
+            fail(errno.ENOTTY)
+        side = self.side(a.format.type)
+        part = self.part(a.format)
+        size = part.plane_fmt[0].sizeimage if self.device.planar else part.sizeimage
+        memory = (ctypes.c_char * size)()
+        a.index = len(side.slots)
+        side.slots.append(Slot(memory, ctypes.addressof(memory), size))
+
     def planes(self, a: Any) -> Any:
         if not self.device.planar:
             return a
@@ -354,6 +364,7 @@ class FakeCodec:
         pages: works in foreign pages.
         refuses_pages: says so, and does not.
         needs_writing: works in those that may be written.
+        enlarges: makes more buffers while it works.
         button: has a control for key pictures.
         reorders: says that pictures refer to later ones.
         marks_pictures: marks the last picture instead of an empty buffer.
@@ -366,6 +377,7 @@ class FakeCodec:
         pages=True,
         refuses_pages=False,
         needs_writing=False,
+        enlarges=True,
         button=True,
         reorders=False,
         marks_pictures=False,
@@ -374,6 +386,7 @@ class FakeCodec:
         self.pages = pages
         self.refuses_pages = refuses_pages
         self.needs_writing = needs_writing
+        self.enlarges = enlarges
         self.button = button
         self.reorders = reorders
         self.marks_pictures = marks_pictures

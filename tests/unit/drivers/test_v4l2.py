@@ -211,16 +211,27 @@ def test_more_spans_than_slots():
         assert len(player.play([unit(number) for number in range(60)])) == 60
 
 
-def test_a_unit_that_is_nothing_or_too_much_is_invalid():
-    with opened(FakeCodec()) as session:
+@pytest.mark.parametrize("planar", [False, True])
+def test_units_larger_than_expected(planar):
+    with opened(FakeCodec(planar=planar)) as session:
         player = Player(session)
-        player.queue(Memory(1 << 17), 0)
+        large = unit(1)._replace(octets=unit(1).octets + bytes(3 << 20))
+        pictures = player.play([unit(0), large, unit(2), large, large, unit(3)])
+        assert len(pictures) == 6
+        assert session.copies == 0
+
+
+@pytest.mark.parametrize(("enlarges", "length"), [(True, 17 << 20), (False, 1 << 20)])
+def test_a_unit_that_is_nothing_or_too_much_is_invalid(enlarges, length):
+    with opened(FakeCodec(enlarges=enlarges)) as session:
+        player = Player(session)
+        too_much = player.queue(Memory(length), 0)
         player.send(unit(1))
         session.queue_input(Memory(4096).span._replace(length=0), 99, video.InputFlag(0), 0, 0)
         player.inputs[99] = Memory(1)
         player.wait_inputs()
         errors = {event.cookie: event.error for event in player.events if isinstance(event, video.InputDone)}
-        assert (errors[1], errors[99]) == (Error.INVALID, Error.INVALID)
+        assert (errors[too_much], errors[99]) == (Error.INVALID, Error.INVALID)
 
 
 def test_what_is_pinned_is_held_until_the_session_ends():

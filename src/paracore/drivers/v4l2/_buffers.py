@@ -51,9 +51,18 @@ class Mapped:
         self._side = side
         self.areas: list[list[tuple[int, int]]] = []
         for index in range(node.allocate(side, Memory.MMAP, count)):
-            places = node.places(side, index)
-            self.areas.append([(node.map(place), place[1]) for place in places])
+            self._map(index)
         self.free = deque(range(len(self.areas)))
+
+    def _map(self, index: int) -> None:
+        places = self._node.places(self._side, index)
+        self.areas.append([(self._node.map(place), place[1]) for place in places])
+
+    def enlarge(self, size: int) -> None:
+        """Makes one more, of this size."""
+        index = self._node.enlarge(self._side, Memory.MMAP, size)
+        self._map(index)
+        self.free.append(index)
 
     def queue(self, index: int, used: Sequence[int], tag: int = 0) -> None:
         """Gives one to the codec with so many octets in each memory plane."""

@@ -82,12 +82,13 @@ class Decoder(Session):
         """Anything may come; what cannot be a unit is told of when its turn comes."""
 
     def _put(self, unit: Input) -> bool:
-        if not 0 < unit.span.length <= self._units.largest:
+        length = unit.span.length
+        if not length or not self._units.takes(length):
             self.tell(video.InputDone(unit.cookie, Error.INVALID))
-        elif self._units.free:
-            self._units.put(unit, self._tag(unit))
-        else:
+        elif self._units.free_for(length) is None:
             return False
+        else:
+            self._units.put(unit, self._tag(unit))
         return True
 
     def _stop(self) -> None:

@@ -30,6 +30,7 @@ from paracore.drivers.v4l2._uapi import (
     ControlFlag,
     ControlId,
     ControlQuery,
+    CreateBuffers,
     Event,
     EventSubscription,
     EventType,
@@ -328,6 +329,15 @@ class Node:
         asked = RequestBuffers(count=min(count, BUFFERS_MAX), type=side.type, memory=memory)
         self._request(Request.REQBUFS, asked)
         return int(asked.count)
+
+    def enlarge(self, side: Side, memory: Memory, size: int) -> int:
+        """Makes one more buffer, of this size; its number."""
+        asked = CreateBuffers(count=1, memory=memory, format=Format(type=side.type))
+        self._request(Request.G_FMT, asked.format)
+        part = asked.format.fmt.pix_mp.plane_fmt[0] if side.planar else asked.format.fmt.pix
+        part.sizeimage = size
+        self._request(Request.CREATE_BUFS, asked)
+        return int(asked.index)
 
     def places(self, side: Side, index: int) -> list[tuple[int, int]]:
         """Where the kernel's own buffer can be mapped: (offset, length) of each memory plane."""

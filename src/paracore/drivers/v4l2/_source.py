@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from ctypes import memmove
-from typing import TYPE_CHECKING, NamedTuple
+from errno import ENODEV
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from paracore.drivers import Span  # noqa: TC001 - a field of a NamedTuple
 from paracore.drivers.v4l2._buffers import Mapped, Slots
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from paracore.drivers.v4l2._node import Dequeued, Node, Side
 
 __all__ = ["Copying", "InPlace", "Input", "Source"]
+
+UNIT_MAX: Final = 16 << 20
+"""Octets of one unit. Bounds the kernel's memory that a domain can make a session take, a few times over."""
 
 
 class Input(NamedTuple):
@@ -99,21 +103,37 @@ class Copying(Source):
         self._buffers = Mapped(node, side, count)
 
     @property
-    def largest(self) -> int:
-        """Octets of the largest unit."""
-        return self._buffers.areas[0][0][1]
-
-    @property
     def free(self) -> bool:
         return bool(self._buffers.free)
 
+    def takes(self, length: int) -> bool:
+        """Whether there is a buffer for a unit so long, be it in use; a larger one is made if need be."""
+        if any(area[0][1] >= length for area in self._buffers.areas):
+            return True
+        if length > UNIT_MAX:
+            return False
+        try:
+            self._buffers.enlarge(1 << (length - 1).bit_length())
+        except OSError as error:
+            if error.errno == ENODEV:
+                raise
+            return False
+        return True
+
+    def free_for(self, length: int) -> int | None:
+        """The smallest free buffer that holds a unit so long."""
+        areas = self._buffers.areas
+        fits = [index for index in self._buffers.free if areas[index][0][1] >= length]
+        return min(fits, key=lambda index: areas[index][0][1], default=None)
+
     def put(self, unit: Input, tag: int) -> None:
-        index = self._buffers.free[0]
+        index = self.free_for(0 if self._pieces else unit.span.length)
+        assert index is not None
         pieces = self._pieces or ((0, unit.span.length),)
         for (start, length), (address, _) in zip(pieces, self._buffers.areas[index], strict=False):
             memmove(address, unit.span.address + start, length)
         self._buffers.queue(index, [length for _, length in pieces], tag)
-        self._buffers.free.popleft()
+        self._buffers.free.remove(index)
         self._inputs[index] = unit
         self.copies += bool(self._pieces)
 

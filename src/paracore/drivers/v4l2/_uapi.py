@@ -26,6 +26,7 @@ __all__ = [
     "ControlFlag",
     "ControlId",
     "ControlQuery",
+    "CreateBuffers",
     "Event",
     "EventSubscription",
     "EventType",
@@ -151,6 +152,19 @@ class RequestBuffers(Structure):
         ("capabilities", c_uint32),
         ("flags", c_uint8),
         ("reserved", c_uint8 * 3),
+    )
+
+
+class CreateBuffers(Structure):
+    C = "v4l2_create_buffers"
+    _fields_ = (
+        ("index", c_uint32),
+        ("count", c_uint32),
+        ("memory", c_uint32),
+        ("format", Format),
+        ("capabilities", c_uint32),
+        ("flags", c_uint32),
+        ("reserved", c_uint32 * 6),
     )
 
 
@@ -341,6 +355,7 @@ class Request(IntEnum):
     S_CTRL = _request(_BOTH, 28, ctypes.sizeof(Control))
     QUERYCTRL = _request(_BOTH, 36, ctypes.sizeof(ControlQuery))
     ENUM_FRAMESIZES = _request(_BOTH, 74, ctypes.sizeof(FrameSize))
+    CREATE_BUFS = _request(_BOTH, 92, ctypes.sizeof(CreateBuffers))
     ENCODER_CMD = _request(_BOTH, 77, ctypes.sizeof(_EncoderCommand))
     DQEVENT = _request(_READ, 89, ctypes.sizeof(Event))
     SUBSCRIBE_EVENT = _request(_WRITE, 90, ctypes.sizeof(EventSubscription))
