@@ -205,6 +205,19 @@ def test_no_node_is_a_fault_of_the_configuration(tmp_path):
         v4l2.make("vpu0", path="/dev/null", calls=Calls(open=refused))
 
 
+def test_a_span_that_is_too_small_can_be_lent_again():
+    with opened(FakeCodec()) as session:
+        player = Player(session)
+        player.play([unit(0)])
+        small = Memory(64)
+        for _ in range(2):
+            cookie = player.lend(small)
+            player.take()
+            ready = next(event for event in player.events if getattr(event, "cookie", 0) == cookie)
+            assert ready.flags is video.OutputFlag.CANCELLED
+            assert ready.bytes_used == 4096
+
+
 def test_more_spans_than_slots():
     with opened(FakeCodec()) as session:
         player = Player(session, spans=40)

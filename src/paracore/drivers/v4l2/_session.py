@@ -106,8 +106,8 @@ class Session(Notices, VideoSession):
         with self._kernel():
             if any(_overlap(span, other) for other in self._outputs):
                 raise CallFailed(Error.BUSY)
-            self._lend(Lent(span, cookie))
             self._outputs.add(span)
+            self._lend(Lent(span, cookie))
             self._take_outputs()
 
     def holds(self, span: Span) -> bool:
