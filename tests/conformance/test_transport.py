@@ -6,9 +6,10 @@ import pytest
 from paracore.testing import TRANSPORT_CHECKS, check_transport
 from paracore.transport.local import LocalTransport
 from paracore.transport.memory import MemoryTransport
+from tests.conformance.guest import GuestTransport
 
 
-@pytest.fixture(params=[MemoryTransport, LocalTransport], ids=["memory", "local"])
+@pytest.fixture(params=[MemoryTransport, LocalTransport, GuestTransport], ids=["memory", "local", "xen"])
 def maker(request, tmp_path):
     return lambda: (request.param(), str(tmp_path / "paracore.sock"))
 
