@@ -8,7 +8,7 @@
 Everything is fetched and built under ``build/testbed``, without root. It knows nothing of tests.
 """
 
-from testbed._board import Board
+from testbed._board import Board, folder_of
 from testbed._errors import CommandTimeout, DomainLost, TestbedError
 from testbed._image import build
 from testbed._qemu import Options
@@ -26,4 +26,5 @@ __all__ = [
     "Scene",
     "TestbedError",
     "build",
+    "folder_of",
 ]

@@ -11,10 +11,9 @@ import termios
 import tty
 from typing import TYPE_CHECKING
 
-from testbed._board import Board
+from testbed._board import Board, folder_of
 from testbed._errors import TestbedError
 from testbed._image import build
-from testbed._paths import BUILD
 from testbed._qemu import Options
 from testbed.domain.agent import Kind
 
@@ -25,7 +24,7 @@ GUESTS = ("d1", "d2")
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    return BUILD / "boards" / str(arguments.board)
+    return folder_of(str(arguments.board))
 
 
 def _build(_: argparse.Namespace) -> int:
@@ -35,7 +34,9 @@ def _build(_: argparse.Namespace) -> int:
 
 def _up(arguments: argparse.Namespace) -> int:
     """Boots a board with guests, and leaves it running."""
-    board = Board(_folder(arguments), Options(memory=arguments.memory, xen=arguments.xen))
+    board = Board(
+        _folder(arguments), Options(memory=arguments.memory, processors=arguments.processors, xen=arguments.xen)
+    )
     board.boot(detached=True)
     try:
         for name in GUESTS[: arguments.guests]:
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("up", help="boot a board in the background")
     verb.add_argument("--guests", type=int, choices=range(len(GUESTS) + 1), default=2, help="how many (2)")
     verb.add_argument("--memory", type=int, metavar="MIB", default=Options.memory, help=f"({Options.memory})")
+    verb.add_argument("--processors", type=int, metavar="N", default=Options.processors, help=f"({Options.processors})")
     verb.add_argument("--xen", metavar="WORDS", default="", help="more options for Xen")
     verb.set_defaults(call=_up)
     verb = verbs.add_parser("run", help="run a command: run DOMAIN -- COMMAND...")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["Board"]
+__all__ = ["Board", "folder_of"]
 
 #: Of a guest that xl is given; the two lines in front of the last are what the domain's ``init`` and agent rest on.
 _GUEST = """name = "{name}"
@@ -50,6 +50,11 @@ _BOOTED = "booted"  # what was carried into a domain since it was made: at first
 _NEXT_ADDRESS = 'i=2; until mkdir /run/testbed/addresses/$i 2>/dev/null; do i=$((i + 1)); done; echo "10.1.0.$i"'
 
 
+def folder_of(name: str) -> Path:
+    """Where a board with a name keeps its state: ``paracore testbed --board NAME up``."""
+    return BUILD / "boards" / name
+
+
 class Board:
     """An emulated board.
 
@@ -58,7 +63,7 @@ class Board:
     """
 
     def __init__(self, folder: Path | None = None, options: _qemu.Options | None = None) -> None:
-        self.folder = folder or BUILD / "boards" / secrets.token_hex(4)
+        self.folder = folder or folder_of(secrets.token_hex(4))
         self.options = options or _qemu.Options()
         self._machine: _qemu.Machine | None = None
         self._token = ""
@@ -237,7 +242,7 @@ class Board:
         self,
         domain: str,
         *command: str,
-        timeout: float = 60,
+        timeout: float = 120,
         octets: bytes = b"",
         check: bool = True,
         directory: str | None = None,
@@ -252,11 +257,11 @@ class Board:
 
     def write_file(self, domain: str, path: str, octets: bytes) -> None:
         """Writes a file in a domain."""
-        self.run(domain, "sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "write", path, octets=octets)
+        self.run(domain, "sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "write", path, octets=octets, timeout=300)
 
     def read_file(self, domain: str, path: str) -> bytes:
         """Reads a file of a domain."""
-        return self.run(domain, "cat", path).octets
+        return self.run(domain, "cat", path, timeout=300).octets
 
     def put(self, domain: str, sources: Iterable[Path], folder: str) -> None:
         """Copies files and folders into a folder of a domain."""

@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: the option ``--long`` for those that take minutes."""
+"""What all tests share: options for those that take minutes, and for those that need a board.
+
+``--xen`` adds ``tests/system``, on an emulated board that is booted for them; ``--board NAME`` has them on one that
+``paracore testbed --board NAME up`` has left running.
+"""
+
+from pathlib import Path
 
 import pytest
+
+SYSTEM = Path(__file__).parent / "system"
+LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also tests that take minutes (make fuzz)")
+    parser.addoption("--xen", action="store_true", help="also tests/system: boots Xen on an emulated board")
+    parser.addoption("--board", metavar="NAME", help="as --xen, on a board that runs: paracore testbed up")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -13,3 +24,16 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "long" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="takes minutes: --long runs it"))
+    if not (config.getoption("--xen") or config.getoption("--board")):
+        _deselect([item for item in items if item.path.is_relative_to(SYSTEM)], config, items)
+
+
+def _deselect(left_out, config, items):
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[LEFT_OUT] = len(left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_collectionfinish(config):
+    count = config.stash.get(LEFT_OUT, 0)
+    return f"{count} tests need an emulated board with Xen: --xen boots it" if count else []

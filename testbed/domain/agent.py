@@ -34,6 +34,7 @@ _FRAME = struct.Struct("<BI")
 _GUESTS = Path("/run/testbed/guests")
 _TOKEN = Path("/etc/testbed-token")
 _LINGER = 1.0  # for output of children that a command has left behind
+_TRY, _PAUSE = 2.0, 0.3  # while a guest boots it is not to be kept from it
 
 
 class Kind(IntEnum):
@@ -186,14 +187,17 @@ class Relay:
 
     def _connect(self, present: str, deadline: float) -> socket.socket:
         """Tries again while the guest boots."""
+        address = ((_GUESTS / self._name).read_text(encoding="ascii").strip(), PORT)
         while self._index() == present:
+            connection = socket.socket()
+            connection.settimeout(_TRY)
             try:
-                address = (_GUESTS / self._name).read_text(encoding="ascii").strip()
-                connection = socket.create_connection((address, PORT), timeout=0.5)
+                connection.connect(address)
             except OSError as error:
+                connection.close()
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the agent of {self._name} does not answer: {error}") from None
-                time.sleep(0.1)
+                time.sleep(_PAUSE)
             else:
                 connection.settimeout(None)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

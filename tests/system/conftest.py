@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real Xen: one emulated board for the session, with the guests ``d1`` and ``d2``."""
+
+import pytest
+
+import testbed
+
+GUESTS = ("d1", "d2")
+PLACE = "/opt/paracore"
+BOOT_TIMEOUT = 900
+"""Seconds for the first test, which also builds and boots the board on whatever else the host does."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "board" in item.fixturenames and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(BOOT_TIMEOUT))
+
+
+@pytest.fixture(scope="session")
+def board(pytestconfig):
+    """The board; guests that a test has ended are there again for the next one that asks for ``guests``."""
+    name = pytestconfig.getoption("--board")
+    if name:
+        board = testbed.Board.attach(testbed.folder_of(name))
+        for domain in ("dom0", *board.guests()):
+            board.push(domain)
+        yield board
+        return
+    with testbed.Board() as board:
+        for guest in GUESTS:
+            board.create_guest(guest)
+        yield board
+
+
+@pytest.fixture
+def guests(board):
+    """The names of two guests that answer."""
+    for guest in GUESTS:
+        if guest not in board.guests():
+            board.create_guest(guest)
+    return GUESTS
+
+
+@pytest.fixture(scope="session")
+def run_tests(board):
+    """Runs tests of this tree by pytest in a domain; what they say is this test's own when they fail."""
+
+    def run(domain, *arguments, timeout=600):
+        command = ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", str(timeout), *arguments)
+        result = board.run(domain, *command, directory=PLACE, timeout=timeout, check=False)
+        assert not result.status, f"in {domain}:\n{result.output}\n{result.errors.decode()}"
+        return result.output
+
+    return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what the board said last."""
+    report = yield
+    board = item.funcargs.get("board") if hasattr(item, "funcargs") else None
+    if report.failed and board:
+        report.sections.append(("console of Xen and dom0", board.console()[-3000:]))
+    return report
