@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +28,7 @@ _REMEDIES = {
 
 def with_xenstore(step: Callable[[Xenstore], Awaitable[Result]]) -> Result:
     """Runs a step of the toolstack; what the command line is to blame for is told as such."""
+    import asyncio  # noqa: PLC0415 - the other subcommands need not wait for it
 
     async def run() -> Result:
         from paracore.transport.xen import Xenstore  # noqa: PLC0415 - needs the native library
