@@ -240,6 +240,8 @@ class File:
         a.value = self.controls[a.id]
 
     def s_ctrl(self, a: Any) -> None:
+        if a.id == uapi.ControlId.MPEG_VIDEO_GOP_SIZE and self.output.streaming:
+            fail(errno.EBUSY)
         self.controls[a.id] = a.value
 
     def subscribe_event(self, a: Any) -> None:

@@ -143,6 +143,17 @@ def test_parameter_sets_come_with_the_pictures():
         assert file.controls[ControlId.MPEG_VIDEO_HEADER_MODE] == 1
 
 
+def test_a_control_may_be_refused():
+    with opened(FakeCodec(), Direction.ENCODE) as session:
+        assert session.control_set(video.Control.GOP, 5) == 5
+        assert session.control_set(video.Control.BITRATE, 1 << 40) == 1 << 20, "the nearest that it can be"
+        encode(session, 2)
+        with pytest.raises(CallFailed) as failed:
+            session.control_set(video.Control.GOP, 7)
+        assert failed.value.error is Error.BUSY
+        assert session.control_get(video.Control.GOP) == 5
+
+
 def test_copying_can_be_asked_for():
     codec = FakeCodec()
     with opened(codec, in_place=False) as session:

@@ -11,7 +11,9 @@ of presentation; with them, those of one picture earlier.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from paracore.classes.video import Control, Error, InputFlag, OutputFlag, PictureFormat
@@ -24,6 +26,8 @@ from paracore.drivers.v4l2._source import Copying, InPlace
 from paracore.drivers.v4l2._uapi import BufferFlag, Command, ControlId, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from paracore.drivers import Span
     from paracore.drivers.v4l2._node import Node, RawFormat
     from paracore.drivers.v4l2._sink import Lent, Output
@@ -127,11 +131,11 @@ class Encoder(Session):
         raise CallFailed(Error.NOT_SUPPORTED)
 
     def control_get(self, control: Control) -> int:
-        with self._kernel():
+        with self._kernel(), _refusing():
             return self._node.control(self._known(control)[0])
 
     def control_set(self, control: Control, value: int) -> int:
-        with self._kernel():
+        with self._kernel(), _refusing():
             for known in self._known(control):
                 self._node.control_set(known, value)
             return self._node.control(self._known(control)[0])
@@ -263,3 +267,17 @@ class Encoder(Session):
         if timestamp == NO_TIME or not self._times:
             return timestamp
         return min(timestamp, self._times.popleft() - (duration or 1))
+
+
+_REFUSALS: Final = {errno.EBUSY: Error.BUSY, errno.EINVAL: Error.INVALID, errno.ERANGE: Error.INVALID}
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the kernel refuses of a control is refused, and the session goes on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _REFUSALS:
+            raise CallFailed(_REFUSALS[error.errno]) from error
+        raise

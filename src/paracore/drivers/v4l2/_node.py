@@ -244,10 +244,15 @@ class Node:
         return selection.r.left, selection.r.top, selection.r.width, selection.r.height
 
     def visible_set(self, width: int, height: int) -> tuple[int, int]:
-        """Sets what an encoder takes of its pictures, from their upper left corner; what it made of it."""
+        """Sets what an encoder takes of its pictures, from their upper left corner; what it made of it, if it can."""
         selection = Selection(type=QueueType.VIDEO_OUTPUT, target=Target.CROP)
         selection.r.width, selection.r.height = width, height
-        self._request(Request.S_SELECTION, selection)
+        try:
+            self._request(Request.S_SELECTION, selection)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOTTY):
+                return 0, 0
+            raise
         return selection.r.width, selection.r.height
 
     def interval_set(self, side: Side, numerator: int, denominator: int) -> None:
