@@ -297,9 +297,10 @@ class Board:
         return self.folder / f"carried-{domain}.json"
 
     def _state_of(self, domain: str) -> dict[str, list[int]]:
-        path = self._carried(domain)
-        text = (path if path.is_file() else self._carried(_BOOTED)).read_text(encoding="utf-8")
-        return dict(json.loads(text))
+        for path in (self._carried(domain), self._carried(_BOOTED)):
+            if path.is_file():
+                return dict(json.loads(path.read_text(encoding="utf-8")))
+        return {}
 
     def _unpack(self, domain: str, archive: bytes, folder: str) -> None:
         script = 'mkdir -p "$1" && exec tar -x --no-same-owner -C "$1"'
