@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On the real hypervisor: what a user does in a guest, and how much memory a guest can share."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed import Scene
+from tests.unit.media.films import film
+
+pytestmark = pytest.mark.timeout(900)
+
+GUEST = "d1"
+PATIENCE = 200
+"""Seconds; the board shares its processors with whatever else the host does."""
+LIMIT = "/sys/module/xen_gntalloc/parameters/limit"
+
+
+@pytest.fixture(scope="module")
+def scene(board):
+    with Scene(board) as scene:
+        scene.serve()
+        scene.frontend(GUEST, "--backend-timeout", "60")
+        scene.attach(GUEST, "vpu0")
+        yield scene
+        board.run("dom0", "paracore", "detach", GUEST, "--force", timeout=PATIENCE)
+
+
+def decoded(scene, domain, octets):
+    scene.board.write_file(domain, "/tmp/film.mp4", octets)
+    command = ("paracore", "decode", "/tmp/film.mp4", "--framehash", "--quiet")
+    return scene.board.run(domain, *command, timeout=PATIENCE).output
+
+
+def test_a_film_is_the_same_in_the_guest_and_in_dom0(scene):
+    octets = Path(film("h264.mp4")).read_bytes()
+    pictures = decoded(scene, GUEST, octets)
+    assert pictures == decoded(scene, "dom0", octets)
+    assert pictures.count("\n") > 20
+    reports = [domain["worker"]["report"] for domain in scene.status()["domains"] if domain["worker"]]
+    assert sum(report["counts"]["copies"] for report in reports) == 0
+
+
+def test_the_doctor_finds_a_guest(scene):
+    said = scene.board.run(GUEST, "paracore", "doctor", check=False, timeout=PATIENCE).output
+    assert "a guest" in said
+    assert f"this user is domain {GUEST}" in said
+
+
+def granted(scene, count):
+    command = ("python3", "-m", "tests.system.granter", str(count))
+    return scene.board.run(GUEST, *command, directory="/opt/paracore", timeout=PATIENCE).output.strip()
+
+
+def test_beyond_the_kernels_limit_it_is_named(scene):
+    """Buffers of 2,048 pages; the control ring and the channel's take some more."""
+    before = scene.board.read_file(GUEST, LIMIT).decode()
+    scene.board.write_file(GUEST, LIMIT, b"5000\n")
+    try:
+        assert granted(scene, 3) == "refused NO_SPACE GRANTS after 2"
+    finally:
+        scene.board.write_file(GUEST, LIMIT, before.encode())
+    assert granted(scene, 3) == "granted 24 MiB"
+
+
+def test_a_guest_shares_much_memory(scene):
+    """Xen lets a domain grant 32,768 pages as it comes, its other devices' among them."""
+    assert granted(scene, 15) == "granted 120 MiB"
