@@ -3,6 +3,7 @@
 
 import ctypes
 import errno
+import fcntl
 import json
 import mmap
 import os
@@ -88,6 +89,8 @@ NUMBERS = {"x86_64": {"prlimit64": 302, "ptrace": 101, "process_vm_readv": 310, 
                        "userfaultfd": 282, "unshare": 97, "setns": 268, "keyctl": 219, "pidfd_getfd": 438, "shmget": 194},
            }[os.uname().machine]  # fmt: skip
 
+EVTCHN_NOTIFY = 0x0004_4504
+
 FORBIDDEN = {
     "read a file": lambda *_: os.open("/etc/passwd", os.O_RDONLY),
     "make a file": lambda *_: os.open("/tmp/made", os.O_CREAT | os.O_WRONLY),
@@ -117,6 +120,13 @@ FORBIDDEN = {
     "use keys": lambda *_: system_call(NUMBERS["keyctl"], 0, 0),
     "take another's descriptor": lambda *_: system_call(NUMBERS["pidfd_getfd"], 0, 0, 0),
     "make shared memory": lambda *_: system_call(NUMBERS["shmget"], 0, 4096, 0o600),
+    "map a grant": lambda _, high: fcntl.ioctl(high, 0x0018_4700, bytes(24)),
+    "unmap a grant": lambda _, high: fcntl.ioctl(high, 0x0010_4701, bytes(16)),
+    "bind an event channel": lambda _, high: fcntl.ioctl(high, 0x0008_4501, bytes(8)),
+    "ask a terminal": lambda _, high: fcntl.ioctl(high, 0x5413, bytes(8)),
+    "ring by a request whose upper half is cut off": lambda _, high: system_call(
+        16 if os.uname().machine == "x86_64" else 29, high, (1 << 32) | EVTCHN_NOTIFY, 0
+    ),
     "duplicate a descriptor": lambda low, _: os.dup(low),
     "move a descriptor": lambda low, _: os.dup2(low, 400),
     "map a descriptor that was not passed": lambda low, _: map_fd(low),
@@ -147,6 +157,13 @@ def run_thread(*_):
     return ran
 
 
+def ring_event_channel(_, high):
+    """There is none here; but it is the kernel that says so, and not the filter."""
+    with pytest.raises(OSError, match="ioctl") as raised:
+        fcntl.ioctl(high, EVTCHN_NOTIFY, bytes(4))
+    return raised.value.errno
+
+
 def use_passed_memory(_, high):
     mapping = LocalMapping(high, 4096, read_only=False)
     mapping.view()[0] = 7
@@ -157,6 +174,7 @@ ALLOWED = {
     "start a thread": (run_thread, [True]),
     "have more memory": (lambda *_: len(bytearray(64 << 20)), 64 << 20),
     "map passed memory": (use_passed_memory, 7),
+    "ring an event channel": (ring_event_channel, errno.ENOTTY),
     "make a doorbell": (lambda *_: os.eventfd(0) >= 0, True),
     "pin itself": (lambda *_: os.sched_setaffinity(0, os.sched_getaffinity(0)), None),
     "know the time and its cores": (lambda *_: len(os.sched_getaffinity(0)) > 0, True),

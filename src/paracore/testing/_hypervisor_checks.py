@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from paracore.testing._hypervisor_sides import Domains
     from paracore.transport import Mapping
+    from paracore.transport.xen import EventChannel
 
 __all__ = ["HYPERVISOR_CHECKS", "check_hypervisor"]
 
@@ -254,13 +255,12 @@ def check_notifications_go_both_ways(domains: Domains) -> None:
     """A ring is heard at the other end, once it is let in the next is too, and silence is silence."""
     number, port = domains.guest.offer(domains.domain)
     with domains.backend.interdomain(domains.guest.domain, port) as channel:
-        rung(channel, 0)  # a binder may be told to look once
         for _ in range(3):
             domains.guest.notify(number)
             _require(rung(channel, _SOON), "the backend hears the guest")
             channel.notify()
             _require(domains.guest.rung(number, _SOON), "the guest hears the backend")
-        _require(not rung(channel, _QUIET), "nobody rings: nothing is heard")
+        _require(_rings(channel) <= 1, "nobody rings: nothing is heard")  # but that a binder may be told to look once
     domains.guest.withdraw(number)
 
 
@@ -269,9 +269,7 @@ def check_a_flood_is_one_ring(domains: Domains) -> None:
     number, port = domains.guest.offer(domains.domain)
     with domains.backend.interdomain(domains.guest.domain, port) as channel:
         domains.guest.notify(number, 500)
-        heard = 0
-        while rung(channel, _QUIET):
-            heard += 1
+        heard = _rings(channel)
         _require(1 <= heard <= 3, f"a flood of rings is heard {heard} times")
         domains.guest.notify(number)
         _require(rung(channel, _SOON), "the ring after a flood is heard")
@@ -315,6 +313,14 @@ def check_the_other_end_has_gone(domains: Domains) -> None:
         domains.guest.withdraw(number)
         channel.notify()
         channel.drain()
+
+
+def _rings(channel: EventChannel) -> int:
+    """How often it is rung until there is silence."""
+    count = 0
+    while rung(channel, _QUIET):
+        count += 1
+    return count
 
 
 def _not_bound(domains: Domains, port: int, what: str) -> None:
