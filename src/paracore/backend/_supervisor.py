@@ -197,7 +197,7 @@ class Supervisor:
         domain = self._identities.pop(identity)
         self.domains.remove(domain)
         domain.detach(destroyed=destroyed)
-        _log.info("domain %s (%s) is %s", domain.name, identity, "no more" if destroyed else "detached")
+        _log.info("domain %s (%s) is %s", domain.name, identity, "taken away" if destroyed else "detached")
 
     def violated(self, identity: str, text: str) -> None:
         self._violated(self._identities[identity], identity, text)

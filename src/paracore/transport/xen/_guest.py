@@ -147,7 +147,8 @@ class Guest:
         """The guest broke the protocol, on the ring or in its nodes."""
         if self._attached:
             self.host.violated(self.identity, text)
-        self._leave_now()
+        self._leaves = self._leaves or 1
+        self._news.stir()
 
     def _leave_now(self) -> None:
         self._leaves += 1
@@ -159,22 +160,28 @@ class Guest:
         """Moves until there is something to wait for; False when there is nothing more to come."""
         self._news.clear()
         try:
-            while not self._dead and (action := await self._step()) is not XenbusAction.FORGET:
-                if action is XenbusAction.WAIT:
-                    return True
+            if await self._moves():
+                return True
         except Conflict:  # somebody else has moved meanwhile
             self._news.stir()
-            return True
         except XenStoreError as error:  # taken away while it was looked at: a watch tells of more
             self._log.write(logging.WARNING, "%s: %s", self.identity, error)
-            return True
         except (RemoteProtocolError, GrantError, EventChannelError) as error:
             self.broken(str(error))
-            return True
         except ConfigError as error:
             await self._complain(str(error))
-            return True
-        await self._end()
+        else:
+            await self._end()
+            return False
+        return True
+
+    async def _moves(self) -> bool:
+        while not self._dead and (action := await self._step()) is not XenbusAction.FORGET:
+            if action is XenbusAction.WAIT:
+                return True
+            if not self._bucket.take():  # one that moves all the time: others first
+                self._news.stir()
+                return True
         return False
 
     async def _step(self) -> XenbusAction:
@@ -279,6 +286,7 @@ class Guest:
     async def _leave(self, found: _Found, _: Transaction) -> dict[str, str]:
         if not found.online or (self._shares() and not self._stopping):
             self._detach(forced=False)
+        self._no_deadline()
         self._deadline = asyncio.get_running_loop().call_later(_PATIENCE, self._leave_now)
         return {}
 
@@ -308,15 +316,19 @@ class Guest:
 
     async def _drop(self) -> None:
         """Lets go of all that is shared; returns when nothing of it is mapped any more."""
+        self._no_deadline()
         if exchange := self._exchange:
             self._hang_up()
             await exchange.emptied.wait()
             self._exchange = None
 
-    def _hang_up(self) -> None:
+    def _no_deadline(self) -> None:
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
+
+    def _hang_up(self) -> None:
+        self._no_deadline()
         if self._exchange:
             self._exchange.close()
 
