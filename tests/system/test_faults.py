@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On the real hypervisor: guests that are destroyed, detached and hostile; a backend and daemons that are killed.
+
+Nothing may stay mapped: Xen keeps a domain for as long as anybody has one of its pages, and dom0's kernel tells who.
+"""
+
+import os
+import time
+
+import pytest
+
+from testbed import Scene
+
+pytestmark = pytest.mark.timeout(900)
+
+GUEST = "d1"
+PATIENCE = 90
+"""Seconds; the board shares its processors with whatever else the host does."""
+CONFIGURATION = """
+[[device]]
+name = "vpu0"
+driver = "null"
+[[domain]]
+name = "dom0"
+user = 0
+"""
+MAPPED = "cat /proc/[0-9]*/maps 2>/dev/null | grep -c /dev/xen/gntdev || true"
+
+
+class Faults(Scene):
+    """A backend, one guest that is attached, and what the tests look at."""
+
+    def __enter__(self):
+        self.server = self.serve(CONFIGURATION)
+        self.daemon = self.frontend(GUEST)
+        self.attach(GUEST, "vpu0")
+        return self
+
+    def player(self, *count):
+        """A program of the guest."""
+        return self.board.start(GUEST, "python3", "-m", "tests.system.player", *count, directory="/opt/paracore")
+
+    def playing(self):
+        player = self.player()
+        player.wait_output("plays", timeout=PATIENCE)
+        return player
+
+    def plays(self):
+        """Whether the guest is served."""
+        with self.player("5") as player:
+            player.wait_output("played", timeout=PATIENCE)
+
+    def mapped(self):
+        """Mappings of guests' pages in all processes of dom0."""
+        return int(self.board.run("dom0", "sh", "-c", MAPPED).output)
+
+    def domain(self):
+        domains = {domain["name"]: domain for domain in self.status()["domains"]}
+        return domains.get(GUEST)
+
+    def states(self):
+        paths = (f"/local/domain/{self.board.domid(GUEST)}/device", "/local/domain/0/backend")
+        frontend = f"{paths[0]}/paracore/0/state"
+        backend = f"{paths[1]}/paracore/{self.board.domid(GUEST)}/0/state"
+        return self.board.run("dom0", "xenstore-read", frontend, backend, check=False).output.split()
+
+    def detach(self, *options):
+        self.board.run("dom0", "paracore", "detach", GUEST, *options, timeout=PATIENCE)
+
+
+def wait_until(holds, what):
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, what
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def scene(board, guests):
+    assert GUEST in guests
+    with Faults(board) as scene:
+        yield scene
+        if scene.domain():
+            scene.detach("--force")
+
+
+def test_a_guest_plays(scene):
+    with scene.playing():
+        assert scene.domain()["held"]["channels"] == 1
+        assert scene.mapped() == 4  # control ring; in the worker the channel's ring and two buffers
+    wait_until(lambda: scene.domain()["held"]["channels"] == 0, "its channel is still there")
+    assert scene.mapped() == 1
+
+
+def test_detach_in_the_middle_of_a_stream(scene):
+    with scene.playing() as player:
+        scene.detach()
+        player.wait_output("ended detached", timeout=PATIENCE)
+    assert scene.domain() is None
+    assert scene.mapped() == 0
+
+
+def test_detach_by_force_in_the_middle_of_a_stream(scene):
+    with scene.playing() as player:
+        scene.detach("--force")
+        player.wait_output("ended detached", timeout=PATIENCE)
+    wait_until(lambda: scene.mapped() == 0, "pages are mapped")
+    assert scene.domain() is None
+
+
+def test_a_killed_worker(scene):
+    with scene.playing() as player:
+        scene.board.run("dom0", "kill", "-9", str(scene.domain()["worker"]["pid"]))
+        player.wait_output("ended worker_lost", timeout=PATIENCE)
+    scene.plays()
+
+
+def test_a_killed_supervisor_is_followed_by_another(scene):
+    with scene.playing() as player:
+        scene.board.run("dom0", "kill", "-9", str(scene.status()["pid"]))
+        scene.server.wait(PATIENCE)
+        assert scene.mapped() == 0
+        scene.server = scene.serve(CONFIGURATION)
+        player.wait_output("ended", timeout=PATIENCE)
+    wait_until(lambda: scene.states() == ["4", "4"], "it is not connected again")
+    scene.plays()
+
+
+def test_a_killed_daemon_is_followed_by_another(scene):
+    with scene.playing() as player:
+        scene.board.run(GUEST, "pkill", "-9", "-f", "paracore frontend")
+        player.wait_output("ended", timeout=PATIENCE)
+        scene.daemon = scene.frontend(GUEST)
+        scene.plays()
+    wait_until(lambda: scene.mapped() == 1, "pages are mapped")
+
+
+def test_nodes_that_a_guest_rewrites(scene):
+    """It writes what it likes into its own directory: at worst it loses its device until it begins anew."""
+    nodes = f"/local/domain/{scene.board.domid(GUEST)}/device/paracore/0"
+    flood = f"for i in $(seq 200); do xenstore-write {nodes}/state $((i % 9)) {nodes}/ring-ref $i; done; true"
+    scene.board.run(GUEST, "sh", "-c", flood, timeout=PATIENCE)
+    scene.board.run(GUEST, "xenstore-rm", f"{nodes}/ring-ref")
+    assert scene.server.is_running()
+    scene.daemon.close()
+    scene.daemon = scene.frontend(GUEST)
+    wait_until(lambda: scene.states() == ["4", "4"], "it is not connected again")
+    scene.plays()
+
+
+def test_attached_and_detached_for_ever(scene):
+    scene.plays()
+    for number in range(int(os.environ.get("PARACORE_ATTACH_ROUNDS", "20"))):
+        scene.detach()
+        scene.attach(GUEST, "vpu0")
+        if number % 10 == 0:
+            scene.plays()
+    scene.detach()
+    assert scene.mapped() == 0
+    assert scene.status()["domains"][1:] == []
+    names = [line.split()[0] for line in scene.board.run("dom0", "xl", "list").output.splitlines()]
+    assert "(null)" not in names
+
+
+def test_a_destroyed_guest_is_forgotten_by_xen(scene):
+    """In mid-stream. As long as one page is mapped, Xen would list the domain, without a name."""
+    domid = scene.board.domid(GUEST)
+    with scene.playing():
+        worker = scene.domain()["worker"]["pid"]
+        scene.board.run("dom0", "xl", "destroy", GUEST, timeout=PATIENCE)
+        wait_until(lambda: scene.domain() is None, "it is still served")
+        wait_until(lambda: scene.mapped() == 0, "pages are mapped")
+    left = [line.split() for line in scene.board.run("dom0", "xl", "list").output.splitlines()[1:]]
+    assert str(domid) not in [words[1] for words in left]
+    assert scene.board.run("dom0", "kill", "-0", str(worker), check=False).status
+    path = f"/local/domain/0/backend/paracore/{domid}"
+    wait_until(lambda: scene.board.run("dom0", "xenstore-exists", path, check=False).status, "its nodes are there")
