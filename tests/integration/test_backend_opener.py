@@ -2,6 +2,7 @@
 """The process that opens devices for a worker: what it opens, what it does not, when it ends."""
 
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -11,6 +12,7 @@ import pytest
 
 from paracore.backend import _opener, _syscalls
 from paracore.backend._sandbox import confinement
+from paracore.drivers.v4l2._uapi import Request
 from tests.integration.backends import wait_until
 
 FILTER = confinement(None).opener_filter
@@ -107,3 +109,28 @@ def _lives(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("requests", "request_", "code"),
+    [
+        ((Request.QBUF,), Request.QBUF, errno.ENOTTY),
+        ((Request.QBUF,), Request.DQBUF, errno.EPERM),
+        ((), Request.QBUF, errno.EPERM),
+    ],
+)
+def test_a_worker_asks_of_devices_what_its_drivers_name(requests, request_, code):
+    program = confinement(None, requests).filter
+    pid = os.fork()
+    if pid == 0:
+        said = 0
+        try:
+            event = os.eventfd(0)
+            _syscalls.no_new_privileges()
+            _syscalls.seccomp_load(program)
+            fcntl.ioctl(event, request_, bytearray(88))
+        except OSError as error:
+            said = error.errno or 0
+        os._exit(said)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == code
