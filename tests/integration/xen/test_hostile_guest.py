@@ -119,8 +119,10 @@ def test_what_is_no_call(machine, octets):
 
 
 def test_two_calls_at_once(machine, guest):
-    guest.send(1, bridge.Connect(1, 1, 7, 7))
-    guest.send(1, bridge.Disconnect())
+    calls = (bridge.Connect(1, 1, 7, 7), bridge.Disconnect())
+    octets = [message(call.OPCODE, REQUEST, 1, serial, call.pack()) for serial, call in enumerate(calls)]
+    guest.offer.ring._backlog += octets  # published as one
+    guest.offer.ring.notify_pending()
     closed(machine)
 
 
