@@ -14,7 +14,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol, TypeAlias
 
-from paracore._errors import RemoteProtocolError, XenStoreError
+from paracore._errors import EventChannelError, GrantError, RemoteProtocolError, XenStoreError
 from paracore.classes.bridge import Refusal
 from paracore.frontend._daemon._bridge import Bridge
 from paracore.frontend._daemon._holdings import Backend, GuestLimits
@@ -49,6 +49,10 @@ _LEAVE: Final = 5.0
 """Seconds that the backend has to let go before the daemon leaves without it."""
 _AGAIN: Final = 1.0
 """Seconds before the device is begun anew with a backend that was lost. Bounds how often that happens."""
+_LACKING: Final = 5.0
+"""Seconds until the guest tries again to share what it could not: its programs may have taken all there is."""
+_STOPS: Final = 2
+"""Stops after which the daemon ends even if xenstore does not let it say so."""
 _SHARING: Final = (XenbusState.INITIALISED, XenbusState.CONNECTED)
 _GONE: Final = (XenbusState.CLOSED, XenbusState.UNKNOWN)
 _NO_MOVES: Final = (XenbusAction.WAIT, XenbusAction.FORGET)
@@ -96,7 +100,6 @@ class Device:
         """Moves until ``stop`` has been followed to its end.
 
         Raises:
-            GrantError, EventChannelError: this guest cannot share what it has to, see their texts.
             TransportError: xenstore has gone.
         """
         try:
@@ -126,7 +129,10 @@ class Device:
             _log.warning("%s", error)
         except RemoteProtocolError as error:
             _log.error("the backend has published what cannot be: %s", error)
-        return not self._left
+        except (GrantError, EventChannelError) as error:
+            _log.error("%s", error)
+            asyncio.get_running_loop().call_later(_LACKING, self._news.stir)
+        return not self._left and self._stops < _STOPS
 
     async def _step(self) -> bool:
         """One move, as one transaction; False when there is none now."""

@@ -36,6 +36,7 @@ def serve_frontend(settings: FrontendSettings) -> None:
 
 async def _serve(settings: FrontendSettings) -> None:
     hypervisor = XenHypervisor()
+    hypervisor.check_frontend()
     async with Xenstore.connect() as store:
         daemon = FrontendDaemon(settings, store, hypervisor)
         for number in (signal.SIGTERM, signal.SIGINT):

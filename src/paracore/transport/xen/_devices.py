@@ -74,7 +74,14 @@ class XenHypervisor(Hypervisor):
         Raises:
             GrantError, EventChannelError: it cannot; the text names the remedy.
         """
-        os.close(_open(self._directory / "gntdev", os.O_RDWR, GrantError))
+        self._check("gntdev")
+
+    def check_frontend(self) -> None:
+        """Opens what a guest's frontend needs; raises as ``check_backend``."""
+        self._check("gntalloc")
+
+    def _check(self, device: str) -> None:
+        os.close(_open(self._directory / device, os.O_RDWR, GrantError))
         os.close(self._event_device())
 
     def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:

@@ -2,11 +2,14 @@
 """The whole daemon with xenstore and a backend that moves by the table, without Xen."""
 
 import asyncio
+import errno
 from functools import wraps
 
 import pytest
 
+from paracore import GrantError
 from paracore.classes import bridge, link
+from paracore.frontend._daemon import _device
 from paracore.protocol import XenbusState
 from tests.unit.frontend.daemon.guest import HELLO, until
 from tests.unit.frontend.daemon.machine import BACKEND, CONNECTED, FRONTEND, Machine
@@ -207,3 +210,23 @@ async def test_the_daemons_own_node_is_rewritten(machine):
     await machine.store.write(f"{FRONTEND}/state", "1")
     await program.goodbye()
     await machine.served()
+
+
+@machine_test
+async def test_a_guest_that_can_share_nothing_tries_again(machine):
+    await machine.attach()
+    machine.backend()
+    machine.start()
+    allocate, machine.hypervisor.allocate = machine.hypervisor.allocate, refuse
+    _device._LACKING, lacking = 0.05, _device._LACKING
+    try:
+        await machine.until_states(XenbusState.INITIALISING, XenbusState.INIT_WAIT)
+        await asyncio.sleep(0.2)
+        machine.hypervisor.allocate = allocate
+        await machine.served()
+    finally:
+        _device._LACKING = lacking
+
+
+def refuse(*_, **__):
+    raise GrantError(errno.ENOSPC, "raise the limit")
