@@ -113,6 +113,7 @@ def start(image: Image, boot: Path, project: Path, options: Options, folder: Pat
             )
         except FileNotFoundError:
             raise TestbedError("qemu-system-aarch64 is not installed: packaging/install-packages testbed") from None
+    process.returncode = 0  # it is known by its number from here on, and this object need not warn that it lives
     return Machine(process.pid, port)
 
 
