@@ -102,7 +102,7 @@ def test_detached_and_attached_again(machine, guest, end):
     with opened(guest.address) as domain:
         end(machine, guest.domain)
         with pytest.raises(paracore.TransportBroken, match="detached"):
-            domain.devices["vpu0"].decoder("h264")
+            wait_until(lambda: domain.devices["vpu0"].decoder("h264").close(), "it is served for ever")
     wait_until(lambda: not machine.supervisor.domains, "the domain is still there")
     machine.attach(guest.domain)
     with opened(guest.address) as domain:
