@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection to xenstored for asyncio: several requests on their way, and the events between.
 
-xenstored serves a connection's requests in their order, so that many of them cost one trip. Answers carry the
-request's number; only what the kernel's device itself answers, watches, carries none, and comes in the order of
-these. A request whose caller has gone keeps its place until it has been answered.
+xenstored serves a connection's requests in their order, so that on its socket many of them cost one trip. The
+kernel's device takes one at a time: it sends from the one buffer that the next write goes into. Answers carry
+the request's number; only what the device itself answers, watches, carries none. A request whose caller has
+gone keeps its place until it has been answered.
 
 xenstored is trusted as Xen is. What it says is checked for shape all the same.
 """
@@ -32,7 +33,7 @@ ADDRESSES: Final = ("/run/xenstored/socket", "/var/run/xenstored/socket", "/dev/
 """The daemon's socket in its own domain, then the kernel's device in any."""
 _CHUNK: Final = 1 << 16
 _ASKED_MAX: Final = 16
-"""Requests on their way. Below what xenstored lets a domain have before it stops listening to it (20)."""
+"""Requests on their way on a socket. Below what xenstored lets a domain have before it stops listening to it (20)."""
 _NUMBERS: Final = 1 << 32
 _UNNUMBERED: Final = frozenset({StoreType.WATCH, StoreType.UNWATCH})
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EIO})
@@ -74,7 +75,7 @@ class StoreLine:
         self._out = bytearray()
         self._in = bytearray()
         self._end: TransportError | None = None
-        self._descriptor = _open(address)
+        self._descriptor, self._asked_max = _open(address)
         self._loop.add_reader(self._descriptor, self._readable)
 
     def request(self, kind: StoreType, payload: bytes, about: str, transaction: int = 0) -> asyncio.Future[bytes]:
@@ -96,8 +97,8 @@ class StoreLine:
         self._finish(TransportClosed("the connection to xenstore has been closed"))
 
     def _next(self) -> None:
-        """Sends what waits, a write for each: the kernel's device takes no two at once."""
-        while self._waiting and len(self._asked) < _ASKED_MAX and not self._out and self._end is None:
+        """Sends what waits and may be sent."""
+        while self._waiting and len(self._asked) < self._asked_max and not self._out and self._end is None:
             asked = self._waiting.popleft()
             if not asked.answer.done():  # else its caller has gone before it was sent
                 self._asked[asked.number] = asked
@@ -199,11 +200,12 @@ def _broken(cause: BaseException | None) -> TransportBroken:
     return broken
 
 
-def _open(address: str) -> int:
+def _open(address: str) -> tuple[int, int]:
+    """The descriptor, and how many requests may be on their way."""
     try:
         if stat.S_ISSOCK(os.stat(address).st_mode):  # noqa: PTH116 - as text
-            return _connect(address)
-        return os.open(address, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            return _connect(address), _ASKED_MAX
+        return os.open(address, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), 1
     except OSError as error:
         raise XenStoreError(error.errno, error.strerror, address) from error
 

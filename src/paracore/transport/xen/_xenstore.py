@@ -11,8 +11,9 @@
             ...
 
 Requests are served in the order in which they are made, so that ``asyncio.gather`` of several keeps their order and
-costs one trip. A relative path is the own domain's. Failures are ``XenStoreError`` with the errno that xenstore gave and the path.
-A node that is missing reads as None and lists as nothing: it may go at any time, so that is no failure.
+costs one trip where xenstored itself is spoken to. A relative path is the own domain's. Failures are
+``XenStoreError`` with the errno that xenstore gave and the path. A node that is missing reads as None and lists as
+nothing: it may go at any time, so that is no failure.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class StoreNodes:
             return None
 
     async def read_all(self, path: str, names: Iterable[str]) -> dict[str, str | None]:
-        """The values of some of a directory's nodes, in one trip."""
+        """The values of some of a directory's nodes, together."""
         wanted = tuple(names)
         values = await asyncio.gather(*(self.read(f"{path}/{name}") for name in wanted))
         return dict(zip(wanted, values, strict=True))
@@ -66,7 +67,7 @@ class StoreNodes:
         await self._ask(StoreType.WRITE, path, value.encode())
 
     async def write_all(self, path: str, values: dict[str, str]) -> None:
-        """Writes some of a directory's nodes, in their order and in one trip."""
+        """Writes some of a directory's nodes, in their order and together."""
         await asyncio.gather(*(self.write(f"{path}/{name}", value) for name, value in values.items()))
 
     async def make(self, path: str) -> None:
