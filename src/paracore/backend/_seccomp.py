@@ -10,11 +10,12 @@ but for an event channel that is to be rung, and with the requests that the doma
 
 from __future__ import annotations
 
+import ctypes.util
 import errno
 import mmap
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,8 +55,7 @@ _OPTIMIZE, _BINARY_TREE = 8, 2
 
 def opener_program() -> bytes:
     """The filter of the process that opens devices: nothing is made, and only its own memory is mapped."""
-    import pyseccomp as seccomp  # noqa: PLC0415 - as below
-
+    seccomp = _pyseccomp()
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
     for name in _OPENER.split():
         rules.add_rule(seccomp.ALLOW, name)
@@ -73,8 +73,7 @@ def program(requests: Iterable[int] = ()) -> bytes:
     Args:
         requests: of ``ioctl``, for descriptors that were passed.
     """
-    import pyseccomp as seccomp  # noqa: PLC0415 - looks for its library with a compiler's help: only where it is needed
-
+    seccomp = _pyseccomp()
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
     with suppress(OSError):  # libseccomp before 2.5: slower by a microsecond
         rules.set_attr(_OPTIMIZE, _BINARY_TREE)
@@ -101,6 +100,21 @@ def program(requests: Iterable[int] = ()) -> bytes:
     allow("prctl", (0, seccomp.EQ, _PR_SET_NAME, 0))
     allow("prctl", (0, seccomp.EQ, _PR_SET_VMA, 0))
     return _exported(rules)
+
+
+def _pyseccomp() -> Any:
+    """The module, which asks ldconfig or a compiler where its library is: only where it is needed. A small system has
+    neither of them, but a loader that knows the library's name.
+    """
+    find = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: find(name) or ("libseccomp.so.2" if name == "seccomp" else None)
+    try:
+        import pyseccomp  # noqa: PLC0415
+    except OSError as error:
+        raise ImportError("libseccomp is not installed") from error
+    finally:
+        ctypes.util.find_library = find
+    return pyseccomp
 
 
 def _exported(rules: object) -> bytes:
