@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sides of ``check_hypervisor`` on the board; the test on the host carries their lines to and fro.
+"""The sides of ``check_hypervisor`` on the board; the test on the host carries their lines both ways.
 
     python3 -m tests.system.hypervisor_sides guest DOMID            in a guest: does what it is told
     python3 -m tests.system.hypervisor_sides backend GUEST OTHER    in dom0: runs the checks that it is told
