@@ -5,7 +5,8 @@ Between the frontend daemon of a Xen guest and the supervisor, on the device's c
 connection, numbered by the daemon, one for each process that uses the device. A connection has at most one
 call outstanding. Pages are named by the reference of a directory: granted pages which hold the reference of
 the next directory page (0: the last) and then up to 1,023 references each, in order. A directory may be taken
-back once its call is answered.
+back once its call is answered. Whoever breaks these rules loses the control ring: the backend closes it with
+all connections and says CLOSING. A number of a grant that does not rise ends only its connection.
 
 Made by codegen from specs/paracore.toml; do not edit.
 To make it again: make gen
@@ -435,7 +436,10 @@ _GOODBYE = Struct("<II")
 
 
 class Goodbye(_GoodbyeFields):
-    """``bridge.goodbye``: The connection is over, and why. Only `disconnect` is served after it."""
+    """``bridge.goodbye``: The connection is over, and why. Whatever call it had outstanding may stay without an
+    answer; a refused `connect` always does. Only `disconnect` is served after it, and has to come: until then
+    the number is in use.
+    """
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x7206

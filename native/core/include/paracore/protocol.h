@@ -1009,7 +1009,9 @@ struct paracore_bridge_revoke {
 };
 
 /*
- * bridge.goodbye, a event: The connection is over, and why. Only `disconnect` is served after it.
+ * bridge.goodbye, a event: The connection is over, and why. Whatever call it had outstanding may
+ * stay without an answer; a refused `connect` always does. Only `disconnect` is served after it,
+ * and has to come: until then the number is in use.
  */
 struct paracore_bridge_goodbye {
     /* Why. */
