@@ -33,6 +33,7 @@ PORT = 7000
 _FRAME = struct.Struct("<BI")
 _GUESTS = Path("/run/testbed/guests")
 _TOKEN = Path("/etc/testbed-token")
+_PIECE = 65536
 _LINGER = 1.0  # for output of children that a command has left behind
 _TRY, _PAUSE = 2.0, 0.3  # while a guest boots it is not to be kept from it
 
@@ -72,9 +73,10 @@ class Command:
         self._lock = threading.Lock()
         self._process, self._input, self._outputs = self._start(request)
 
-    def _start(self, request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], int, dict[int, Kind]]:
-        """The process, the descriptor of its input, those of its outputs."""
+    def _start(self, request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], IO[bytes], dict[IO[bytes], Kind]]:
+        """The process, its input, its outputs."""
         options: dict[str, Any] = {
+            "bufsize": 0,
             "cwd": request.get("directory") or "/root",
             "env": {**os.environ, **request.get("environment", {})},
             "start_new_session": True,
@@ -86,12 +88,11 @@ class Command:
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        outputs = {os.dup(process.stdout.fileno()): Kind.OUTPUT, os.dup(process.stderr.fileno()): Kind.ERRORS}
-        return process, os.dup(process.stdin.fileno()), outputs
+        return process, process.stdin, {process.stdout: Kind.OUTPUT, process.stderr: Kind.ERRORS}
 
     def _start_on_terminal(
         self, command: list[str], size: tuple[int, int], options: dict[str, Any]
-    ) -> tuple[subprocess.Popen[bytes], int, dict[int, Kind]]:
+    ) -> tuple[subprocess.Popen[bytes], IO[bytes], dict[IO[bytes], Kind]]:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("<4H", *size, 0, 0))
         process = subprocess.Popen(
@@ -103,7 +104,8 @@ class Command:
             **options,
         )
         os.close(theirs)
-        return process, os.dup(ours), {ours: Kind.OUTPUT}
+        keys = os.fdopen(os.dup(ours), "wb", buffering=0)
+        return process, keys, {os.fdopen(ours, "rb", buffering=0): Kind.OUTPUT}
 
     def serve(self) -> None:
         """Until the command has ended, or the host has gone."""
@@ -115,6 +117,7 @@ class Command:
             while frame := read_frame(self._stream):
                 self._obey(*frame)
         finally:
+            self._input.close()
             self._kill(signal.SIGKILL)
 
     def _obey(self, kind: Kind, octets: bytes) -> None:
@@ -122,21 +125,18 @@ class Command:
             self._kill(signal.Signals(octets[0]))
         elif octets:
             self._write(octets)
-        elif self._input >= 0:
-            os.close(self._input)
-            self._input = -1
-            if self._process.stdin:
-                self._process.stdin.close()
+        else:
+            self._input.close()
 
     def _write(self, octets: bytes) -> None:
         """To the command's input; one that no longer reads is left alone."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             while octets:
-                octets = octets[os.write(self._input, octets) :]
+                octets = octets[self._input.write(octets) :]
 
-    def _pump(self, descriptor: int, kind: Kind) -> None:
-        with contextlib.suppress(OSError):  # a terminal without a process says so
-            while octets := os.read(descriptor, 65536):
+    def _pump(self, output: IO[bytes], kind: Kind) -> None:
+        with output, contextlib.suppress(OSError):  # a terminal without a process says so
+            while octets := output.read(_PIECE):
                 self._send(kind, octets)
 
     def _wait(self, pumps: list[threading.Thread]) -> None:
@@ -145,7 +145,8 @@ class Command:
         for pump in pumps:
             pump.join(max(0.0, deadline - time.monotonic()))
         self._send(Kind.STATUS, struct.pack("<i", status))
-        self._connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # the host may have gone
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, kind: Kind, octets: bytes) -> None:
         with self._lock, contextlib.suppress(OSError):
@@ -154,7 +155,8 @@ class Command:
     def _kill(self, number: signal.Signals) -> None:
         """All processes of the command's session, while it has a leader."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
 
 class Relay:
@@ -174,7 +176,7 @@ class Relay:
             other = {guest: self._host, self._host: guest}
             while self._index() == present:
                 for readable in select.select(list(other), [], [], 0.25)[0]:
-                    octets = readable.recv(65536)
+                    octets = readable.recv(_PIECE)
                     if not octets:
                         return
                     other[readable].sendall(octets)
@@ -219,7 +221,8 @@ class Handler(socketserver.BaseRequestHandler):
             if name:
                 Relay(self.request, name).serve(request)
             else:
-                Command(self.request, self.request.makefile("rb"), request).serve()
+                with self.request.makefile("rb") as stream:
+                    Command(self.request, stream, request).serve()
         except (OSError, RuntimeError, ValueError) as error:
             send_frame(self.request, Kind.REFUSED, str(error).encode())
 
@@ -227,7 +230,7 @@ class Handler(socketserver.BaseRequestHandler):
         """The first line, and not an octet of what follows it."""
         line = b""
         while not line.endswith(b"\n"):
-            there = self.request.recv(65536, socket.MSG_PEEK)
+            there = self.request.recv(_PIECE, socket.MSG_PEEK)
             if not there:
                 return b"{}"
             line += self.request.recv(there.find(b"\n") + 1 or len(there))
