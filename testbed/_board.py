@@ -64,6 +64,7 @@ class Board:
 
     def __init__(self, folder: Path | None = None, options: _qemu.Options | None = None) -> None:
         self.folder = folder or folder_of(secrets.token_hex(4))
+        self._is_nameless = folder is None
         self.options = options or _qemu.Options()
         self._machine: _qemu.Machine | None = None
         self._token = ""
@@ -72,8 +73,14 @@ class Board:
         self.boot()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leaves the consoles' words behind only when something went wrong, or when a folder was asked for."""
+        if kind:
+            self.kill()
+            return
         self.power_off()
+        if self._is_nameless:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- the board ---------------------------------------------------------------------------------
 
