@@ -8,6 +8,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no fault of what is tested.
+settings.register_profile("paracore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("paracore")
 
 SYSTEM = Path(__file__).parent / "system"
 LEFT_OUT = pytest.StashKey[int]()

@@ -76,7 +76,7 @@ def unpacks(case, octets):
     return True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_both_refuse_the_same_octets(wire, data):
     case = data.draw(st.sampled_from(wire.cases))
@@ -99,7 +99,7 @@ NEARLY_TEXT = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(octets=NEARLY_TEXT)
 def test_both_refuse_the_same_texts(wire, octets):
     case = next(case for case in wire.cases if any(field.form is Form.TEXT for field in case.layout.fields))

@@ -232,7 +232,7 @@ class HonestRing(RuleBasedStateMachine):
         assert self.consumer.readable() is bool(self.shown)
 
 
-HonestRing.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+HonestRing.TestCase.settings = settings(max_examples=60, stateful_step_count=60)
 TestHonestRing = HonestRing.TestCase
 
 
@@ -316,7 +316,7 @@ class HostilePeer(RuleBasedStateMachine):
             assert 0 <= self.ring._room() <= SIZE
 
 
-HostilePeer.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+HostilePeer.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestHostilePeer = HostilePeer.TestCase
 
 

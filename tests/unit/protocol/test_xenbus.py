@@ -298,5 +298,5 @@ class TwoEnds(RuleBasedStateMachine):
         assert settled(here), here
 
 
-TwoEnds.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TwoEnds.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 test_two_ends = TwoEnds.TestCase

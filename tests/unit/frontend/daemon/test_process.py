@@ -362,7 +362,7 @@ async def test_a_process_that_does_not_read(guest):
         max_size=8,
     )
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_octets_of_a_process(said):
     @with_guest
     async def run(guest):
