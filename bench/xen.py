@@ -32,6 +32,8 @@ _TOOLS = ("paracore-ping", "paracore-pingpong")
 _LIBRARIES = {"LD_LIBRARY_PATH": "/opt/paracore/src/paracore/_native"}
 _SPIN_SECONDS = 0.02
 _WIDTH, _HEIGHT, _SECONDS = 320, 176, 4
+_RAW_WIDTH, _RAW_HEIGHT, _RAW_PICTURES = 640, 360, 50
+"""What vicodec takes at least."""
 
 
 def xen(setting: Setting) -> Iterator[Result]:
@@ -63,7 +65,8 @@ class _Place:
         self._setting = setting
         self._board = board
         clip = zoomed_clip(setting.clips, "bigbuckbunny", _WIDTH, _HEIGHT, "300k", seconds=_SECONDS)
-        raw = raw_pictures(setting.clips, clip, _HEIGHT, 25 * _SECONDS)
+        large = zoomed_clip(setting.clips, "bigbuckbunny", _RAW_WIDTH, _RAW_HEIGHT, "900k", seconds=2)
+        raw = raw_pictures(setting.clips, large, _RAW_HEIGHT, _RAW_PICTURES)
         self._clip, self._raw = (f"{_FOLDER}/{path.name}" for path in (clip.path, raw))
         for domain in ("dom0", _GUEST):
             board.put(domain, [clip.path, raw, *_tools()], _FOLDER)
@@ -116,7 +119,7 @@ class _Place:
         return of_pairs("xen-vicodec", "frames/s", pairs, "v4l2-ctl in dom0")
 
     def _encode(self, domain: str, way: str) -> float:
-        words = ("python3", "/opt/paracore/bench/clients/kernel.py", way, self._raw, str(_WIDTH), str(_HEIGHT))
+        words = ("python3", "/opt/paracore/bench/clients/kernel.py", way, self._raw, str(_RAW_WIDTH), str(_RAW_HEIGHT))
         return _rate(self._board.run(domain, *words, timeout=300).output)
 
     def grants(self) -> Result:

@@ -26,6 +26,7 @@ _CLIPS = Path("build/clips")
 _SIZES = ((320, 176, "300k"), (640, 360, "900k"))
 _SECONDS = 2
 _SOURCES = ("bigbuckbunny", "bikes")
+_RAW_PICTURES = 12
 
 
 class _Encoding(NamedTuple):
@@ -102,10 +103,22 @@ class _Encodings:
                 yield _compared(case, encoding, said, expected)
 
     def _raw(self, cases: list[Case]) -> str:
-        """A second of raw pictures, in every domain."""
-        clip = cases[0].clips[0].path
+        """Some raw pictures in every domain, as large as vicodec wants them."""
+        clip = cases[0].clips[-1].path
         raw = clip.with_suffix(".y4m")
-        words = ["-nostdin", "-v", "error", "-y", "-i", str(clip), "-frames:v", "25", "-pix_fmt", "yuv420p", str(raw)]
+        words = [
+            "-nostdin",
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            str(clip),
+            "-frames:v",
+            str(_RAW_PICTURES),
+            "-pix_fmt",
+            "yuv420p",
+            str(raw),
+        ]
         subprocess.run(["ffmpeg", *words], check=True)
         for case in (self._stage.dom0, *cases):
             self._stage.machine.put(case.name, [raw], "/run/demo")
