@@ -67,12 +67,18 @@ static int attach(struct paracore_channel *channel, struct paracore_buffer *buff
     struct paracore_core_buffer_attach request = {
         .grant = buffer->grant, .flags = buffer->flags, .length = buffer->length};
     struct paracore_core_buffer_attach_reply reply;
+    struct paracore_failure failure;
     size_t reply_size = sizeof reply;
     int error = paracore_call(channel, PARACORE_OP_CORE_BUFFER_ATTACH, 0, &request, sizeof request, &reply,
-                              &reply_size, NULL, ADMIN_NS);
+                              &reply_size, &failure, ADMIN_NS);
 
-    if (error == 0)
+    if (error == 0) {
         buffer->id = reply.buffer;
+        return 0;
+    }
+    pthread_mutex_lock(&channel->link_lock);
+    channel->refused = failure;
+    pthread_mutex_unlock(&channel->link_lock);
     return error;
 }
 

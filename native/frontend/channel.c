@@ -169,6 +169,13 @@ uint32_t paracore_goodbye(struct paracore_channel *channel)
     return __atomic_load_n(&channel->goodbye, __ATOMIC_ACQUIRE);
 }
 
+void paracore_get_failure(struct paracore_channel *channel, struct paracore_failure *failure)
+{
+    pthread_mutex_lock(&channel->link_lock);
+    *failure = channel->refused;
+    pthread_mutex_unlock(&channel->link_lock);
+}
+
 void paracore_get_statistics(struct paracore_channel *channel, struct paracore_statistics *statistics)
 {
     pthread_mutex_lock(&channel->lock);

@@ -74,6 +74,7 @@ struct paracore_channel {
     int socket;
     uint32_t link_serial;
     uint32_t goodbye;  /* enum paracore_refusal; atomic */
+    struct paracore_failure refused; /* the last buffer that was; under link_lock */
     char domain[PARACORE_NAME_MAX];
 
     struct paracore_ring ring;

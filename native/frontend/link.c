@@ -178,13 +178,15 @@ struct answer {
 };
 
 /* The payload of a reply that refuses. */
-static int read_refusal(const struct packet *packet, struct answer *answer)
+static int read_refusal(struct paracore_channel *channel, const struct packet *packet, struct answer *answer)
 {
     struct paracore_failure failure;
 
     if (paracore_check_failure(payload_of(packet), packet->payload_size) != 0)
         return -EPROTO;
     memcpy(&failure, payload_of(packet), sizeof failure);
+    if (packet->header.opcode == PARACORE_OP_LINK_GRANT)
+        channel->refused = failure;
     answer->refusal = -(int)failure.error;
     return 0;
 }
@@ -197,7 +199,7 @@ static int read_answer(struct paracore_channel *channel, struct packet *packet, 
     if (packet->header.opcode != opcode || packet->header.serial != channel->link_serial)
         return -EPROTO;
     if (packet->header.flags == (PARACORE_MESSAGE_FLAG_REPLY | PARACORE_MESSAGE_FLAG_ERROR))
-        return read_refusal(packet, answer);
+        return read_refusal(channel, packet, answer);
     if (paracore_check_payload(opcode, true, payload_of(packet), packet->payload_size) != 0 ||
         packet->payload_size != answer->size || packet->fd_count != answer->fd_count)
         return -EPROTO;

@@ -251,11 +251,10 @@ class Channel:
         return Memory(buffer.id, address, view, self._retire)
 
     def _limit_in_the_way(self) -> QuotaExceeded:
-        """Which of the domain's limits forbids one more buffer."""
-        limits = self.call(core.LimitsQuery(), core.LimitsQueryReply, "asking for limits")
-        if len(self._buffers) >= limits.buffers:
-            return QuotaExceeded("buffers", limits.buffers)
-        return QuotaExceeded("bytes", limits.bytes)
+        """Which limit forbids one more buffer."""
+        failure: Any = ffi.new("struct paracore_failure *")
+        lib.paracore_get_failure(self.handle, failure)
+        return QuotaExceeded(video.Limit(failure.limit).name.lower(), failure.allowed)
 
     def _retire(self, identity: int) -> None:
         """Nobody refers to this memory any more. Called by finalizers: on any thread, at any point."""

@@ -114,6 +114,9 @@ int paracore_next_event(struct paracore_channel *channel, struct paracore_event 
 int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
                            struct paracore_buffer *buffer);
 
+/* Why the last paracore_buffer_create() was refused: the backend's error, which limit, its value. */
+void paracore_get_failure(struct paracore_channel *channel, struct paracore_failure *failure);
+
 /* Detaches, revokes and unmaps, and zeroes *buffer. -EBUSY while a session holds a span of it: nothing has
  * happened. -EIO: unmapped here, but the backend keeps the grant. When the backend has gone the pages
  * are simply unmapped. */

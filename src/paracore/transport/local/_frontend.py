@@ -31,7 +31,10 @@ class LocalBuffer(Buffer):
         self._channel = channel
         buffer: Any = ffi.new("struct paracore_buffer *")
         self._buffer = buffer
-        channel.check(lib.paracore_buffer_create(channel.handle, length, flags, self._buffer))
+        failure: Any = ffi.new("struct paracore_failure *")
+        code = lib.paracore_buffer_create(channel.handle, length, flags, self._buffer)
+        lib.paracore_get_failure(channel.handle, failure)
+        channel.check(code, failure if code == -failure.error else None)
         self.id = self._buffer.id
         self.grant = self._buffer.grant
         self.length = self._buffer.length
