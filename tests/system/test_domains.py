@@ -7,8 +7,8 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize("domain", ["dom0", "d1"])
-def test_the_rings_and_the_transports_on_arm64(run_tests, domain):
-    run_tests(domain, "tests/conformance/test_transport.py", "tests/unit/transport")
+def test_the_local_transport_on_arm64(run_tests, domain):
+    run_tests(domain, "tests/unit/transport/test_local.py", "tests/unit/transport/test_link.py")
 
 
 def test_the_kernels_codec_passes_the_suite_of_drivers(board, run_tests):
