@@ -41,8 +41,7 @@ def confined(step):
     read, write = os.pipe()
     memory = os.memfd_create("passed")
     os.ftruncate(memory, 4096)
-    low, high = os.dup(memory), 300
-    os.dup2(memory, high)
+    low, high = os.dup(memory), fcntl.fcntl(memory, fcntl.F_DUPFD, 300)
     prepared = confinement(NOBODY if os.geteuid() == 0 else None)
     parent = os.getpid()
     pid = os.fork()

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from paracore.classes import core, link
 from paracore.protocol import EVENT, REPLY, message
 from tests.integration.native.channel import PONG, SECOND, Channel
 from tests.integration.native.fake_backend import RING_ORDER, FakeBackend, event, failure, reply, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_channel_opens_and_answers(tmp_path):
@@ -104,11 +108,12 @@ def test_a_backend_that_accepts_nobody(tmp_path):
 def wrong_opens() -> dict[str, object]:
     """Ways to answer channel_open wrongly."""
 
-    def with_fds(*fds: int, order: int = RING_ORDER, port: int = 0):
+    def with_fds(*makers: Callable[[], int], order: int = RING_ORDER, port: int = 0):
         def answer(connection, header, _payload):
             opened = link.ChannelOpenReply(1, order, port)
-            socket.send_fds(connection.socket, [reply(header, opened.pack())], list(fds))
-            for fd in set(fds):
+            fds = [make() for make in makers]
+            socket.send_fds(connection.socket, [reply(header, opened.pack())], fds)
+            for fd in fds:
                 os.close(fd)
 
         return answer
@@ -124,21 +129,27 @@ def wrong_opens() -> dict[str, object]:
         os.ftruncate(fd, 1 << 20)
         return fd
 
-    reader, writer = os.pipe()
-    large = 1 << 20
+    def pipe() -> int:
+        reader, writer = os.pipe()
+        os.close(reader)
+        return writer
+
+    def large() -> int:
+        return sealed(1 << 20)
+
     return {
         "no descriptors": with_fds(),
-        "two descriptors": with_fds(sealed(large), bell()),
-        "four descriptors": with_fds(sealed(large), bell(), bell(), bell()),
-        "pages too small": with_fds(sealed(4096), bell(), bell()),
-        "pages that may shrink": with_fds(unsealed(), bell(), bell()),
-        "pages that are a pipe": with_fds(reader, bell(), bell()),
-        "a doorbell that is a pipe": with_fds(sealed(large), writer, bell()),
-        "a port, and doorbells that have none": with_fds(sealed(large), bell(), bell(), port=3),
-        "doorbells that are devices, and no port": with_fds(sealed(large), device(), device()),
-        "a doorbell that is some other device": with_fds(sealed(large), device(), device(), port=3),
-        "a ring order of 0": with_fds(sealed(large), bell(), bell(), order=0),
-        "a ring order of 31": with_fds(sealed(large), bell(), bell(), order=31),
+        "two descriptors": with_fds(large, bell),
+        "four descriptors": with_fds(large, bell, bell, bell),
+        "pages too small": with_fds(lambda: sealed(4096), bell, bell),
+        "pages that may shrink": with_fds(unsealed, bell, bell),
+        "pages that are a pipe": with_fds(pipe, bell, bell),
+        "a doorbell that is a pipe": with_fds(large, pipe, bell),
+        "a port, and doorbells that have none": with_fds(large, bell, bell, port=3),
+        "doorbells that are devices, and no port": with_fds(large, device, device),
+        "a doorbell that is some other device": with_fds(large, device, device, port=3),
+        "a ring order of 0": with_fds(large, bell, bell, order=0),
+        "a ring order of 31": with_fds(large, bell, bell, order=31),
     }
 
 

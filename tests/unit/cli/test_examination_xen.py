@@ -42,7 +42,7 @@ def test_a_low_limit(domain):
     (domain / "sys/module/xen_gntalloc/parameters/limit").write_text("1024\n")
     finding = verdicts(domain)["xen grants"]
     assert (finding.verdict, finding.text.split()[-2:]) == ("fair", ["4", "MiB"])
-    assert "echo 32768" in finding.remedy
+    assert "echo 30000" in finding.remedy
 
 
 @pytest.mark.parametrize(
