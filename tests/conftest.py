@@ -5,6 +5,7 @@
 ``paracore testbed --board NAME up`` has left running.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import HealthCheck, settings
 # A slow machine is no fault of what is tested.
 settings.register_profile("paracore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("paracore")
+
+# A job in the background of a shell ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SYSTEM = Path(__file__).parent / "system"
 LEFT_OUT = pytest.StashKey[int]()
