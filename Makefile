@@ -20,10 +20,10 @@ as_root = sudo env PYTHONDONTWRITEBYTECODE=1 $(1); status=$$?; sudo chown -R "$$
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native gen format check test fuzz bench demo xen-demo testbed wheel arm64 clean
+.PHONY: help setup native gen format check test fuzz bench xen-bench demo xen-demo testbed wheel arm64 clean
 
 help: ## lists the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- set-up ----------------------------------------------------------------------------------
 
@@ -82,8 +82,11 @@ test: setup $(STAMPS)/debian-test ## all tests, in C under the sanitizers too
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
 
-bench: testbed $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
+bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
 	@$(call as_root,$(VENV)/bin/paracore bench $(ARGS))
+
+xen-bench: testbed $(STAMPS)/debian-bench $(STAMPS)/python-bench ## the promises on Xen: build/xen-bench/report.json
+	@$(VENV)/bin/paracore bench --only xen --output $(BUILD)/xen-bench $(ARGS)
 
 demo: setup $(STAMPS)/debian-demo ## two sandboxed domains decode real clips on one coprocessor
 	@$(call as_root,$(VENV)/bin/paracore demo $(ARGS))

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_MODULES = (decode, encode, calls, alongside, startup, idle, copies, xen)
-_BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
+_MODULES = (decode, encode, calls, alongside, startup, idle, copies)
+_USUAL: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }
+_BENCHMARKS = _USUAL | xen.BENCHMARKS
+"""With those that need a board: they are run when they are asked for."""
 
 
 def main() -> int:
@@ -40,7 +42,7 @@ def main() -> int:
     setting = Setting(arguments.pairs or (5 if arguments.quick else 7), arguments.quick, ROOT / "build" / "clips")
     console = Console(width=None if sys.stdout.isatty() else 100)
     noise = Noise()
-    names = arguments.only or list(_BENCHMARKS)
+    names = arguments.only or list(_USUAL)
     run = _Run(setting, console, len(names))
     results = [result for name in names for result in run.measure(name)]
     results.append(noise.result())
