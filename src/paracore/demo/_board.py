@@ -106,7 +106,7 @@ def _print_cell(console: Console, domain: DomainResult) -> None:
 def _together(cell: dict[str, bool]) -> dict[str, bool]:
     """The namespaces in one phrase if it has them all."""
     own = [what for what in cell if what.startswith("own ")]
-    if not all(cell[what] for what in own):
+    if not own or not all(cell[what] for what in own):
         return cell
     names = ", ".join(what.split()[1] for what in own)
     rest = {what: true for what, true in cell.items() if what not in own}
