@@ -13,7 +13,7 @@ import pytest
 from paracore.backend import _opener, _syscalls
 from paracore.backend._sandbox import confinement
 from paracore.drivers.v4l2._uapi import Request
-from tests.integration.backends import wait_until
+from tests.integration.backends import descriptors, wait_until
 
 FILTER = confinement(None).opener_filter
 
@@ -54,7 +54,7 @@ def test_what_is_no_question_ends_it(opener, question):
 
 def test_it_has_nothing_of_its_worker(opener):
     pid = int(_children()[-1])
-    assert len(list(Path(f"/proc/{pid}/fd").iterdir())) == 1
+    wait_until(lambda: descriptors(pid) == 1, "it has its socket and nothing else")
 
 
 def test_it_ends_with_its_worker():
