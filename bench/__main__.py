@@ -58,7 +58,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="NAME", action="append", choices=list(_BENCHMARKS), help="this one; repeatable"
     )
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer and shorter measurements; shortened decodes are not judged"
+    )
     parser.add_argument("--pairs", type=int, help="measurements of each")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder of the report")
     return parser.parse_args()

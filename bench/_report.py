@@ -27,6 +27,7 @@ class Result:
         ratio: median of the pairs' ratios, None without a reference.
         against: what the reference is, in words.
         pairs: all measurements.
+        whole: whether it was measured at the length that the promise is about; a shortened one is not judged.
     """
 
     name: str
@@ -36,13 +37,14 @@ class Result:
     ratio: float | None = None
     against: str = ""
     pairs: Sequence[Pair] = ()
+    whole: bool = True
     notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
-        """Whether the promise is kept; None when nothing was promised."""
+        """Whether the promise is kept; None when nothing was promised of such a measurement."""
         promise = PROMISES.get(self.name)
-        return promise.met(self.value, self.reference, self.ratio) if promise else None
+        return promise.met(self.value, self.reference, self.ratio) if promise and self.whole else None
 
     @property
     def promise(self) -> str | None:
@@ -67,12 +69,14 @@ class Result:
         } | self.notes
 
 
-def of_pairs(name: str, unit: str, pairs: Sequence[Pair], against: str, **notes: object) -> Result:
+def of_pairs(
+    name: str, unit: str, pairs: Sequence[Pair], against: str, *, whole: bool = True, **notes: object
+) -> Result:
     """The result of measurements in turns: medians."""
     value = median([pair.value for pair in pairs])
     reference = median([pair.reference for pair in pairs])
     ratio = median([pair.ratio for pair in pairs])
-    return Result(name, value, unit, reference, ratio, against, pairs, notes)
+    return Result(name, value, unit, reference, ratio, against, pairs, whole, notes)
 
 
 def of_value(name: str, unit: str, value: float, **notes: object) -> Result:

@@ -19,7 +19,7 @@ NAME = "bench"
 SUMMARY = "measure the promises of SPECIFICATION.md beside plain libav (in a source tree)"
 EXAMPLES = """
   make bench                            all of it; report and plots in build/bench
-  paracore bench --quick                fewer and shorter measurements
+  paracore bench --quick                fewer and shorter measurements (shortened decodes are not judged)
   paracore bench --only decode-480p     one of them
 """
 
