@@ -8,8 +8,10 @@ import io
 import json
 import secrets
 import shutil
+import socket
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,9 +19,10 @@ from testbed import _image, _project, _qemu
 from testbed._errors import CommandTimeout, DomainLost, TestbedError
 from testbed._paths import BUILD
 from testbed._remote import Process, Result
+from testbed._snapshot import Snapshot, go_on, save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Board", "folder_of"]
@@ -44,7 +47,12 @@ vif = ["vifname={name},ip={address},script=/usr/lib/testbed/vif"]
 
 _PROJECT = "project.squashfs"
 _STARTED = "] dom0 started"  # what domain/start says
+_BOOT = "boot.cpio"
+_EXTRA = "extra/testbed-token"
 _BOOTED = "booted"  # what was carried into a domain since it was made: at first, what the board booted with
+
+# What a Python program of the project begins with: it stays in memory.
+_WARM_UP = ("python3", "-c", "import asyncio, av, json, numpy, paracore.cli, paracore.media, paracore.demo, pytest")
 
 # Numbers are given once per board, by a folder that only one can make.
 _NEXT_ADDRESS = 'i=2; until mkdir /run/testbed/addresses/$i 2>/dev/null; do i=$((i + 1)); done; echo "10.1.0.$i"'
@@ -60,11 +68,17 @@ class Board:
 
     As a context manager it boots and, however the block ends, leaves nothing behind. ``Board.attach`` finds one that
     another process has booted and left running.
+
+    With ``guests`` it has these from the start: it goes on from a snapshot of a board where they run, which the first
+    such board makes.
     """
 
-    def __init__(self, folder: Path | None = None, options: _qemu.Options | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, options: _qemu.Options | None = None, guests: Sequence[str] = ()
+    ) -> None:
         self.folder = folder or folder_of(secrets.token_hex(4))
         self._is_nameless = folder is None
+        self._guests = tuple(guests)
         self.options = options or _qemu.Options()
         self._machine: _qemu.Machine | None = None
         self._token = ""
@@ -85,20 +99,41 @@ class Board:
     # --- the board ---------------------------------------------------------------------------------
 
     def boot(self, *, detached: bool = False, timeout: float = 240) -> None:
-        """Builds what is missing, switches the board on, and waits until dom0 answers."""
+        """Builds what is missing, switches the board on, and waits until dom0, and guests it began with, answer."""
         image = _image.build()
+        self._begin_folder()
+        if self._guests:
+            self._go_on(image, detached=detached)
+        else:
+            self._switch_on(self._parts(image), detached=detached, timeout=timeout)
+        self._save()
+
+    def _begin_folder(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        self._token = secrets.token_hex(16)
-        self._make_project_disk(image)
-        boot, project = self._boot_archive(image), self.folder / _PROJECT
-        self._machine = _qemu.start(image, boot, project, self.options, self.folder, detached=detached)
+
+    def _switch_on(
+        self,
+        parts: _qemu.Parts,
+        *,
+        detached: bool = False,
+        timeout: float = 240,
+        monitor: socket.socket | None = None,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._machine = _qemu.start(parts, self.folder, detached=detached, monitor=monitor)
         try:
+            begin()
             self._wait_dom0(time.monotonic() + timeout)
         except BaseException:
             self.kill()
             raise
-        self._save()
+
+    def _parts(self, image: _image.Image, memory: _qemu.Memory | None = None) -> _qemu.Parts:
+        """Those of a board that boots."""
+        self._token = secrets.token_hex(16)
+        self._make_project_disk(image)
+        return _qemu.Parts(image, self._boot_archive(image), self.folder / _PROJECT, self.options, memory)
 
     def _make_project_disk(self, image: _image.Image) -> None:
         _project.build()
@@ -108,14 +143,54 @@ class Board:
 
     def _boot_archive(self, image: _image.Image) -> Path:
         """The first root of dom0, with the token behind it as a second archive."""
-        extra = self.folder / "extra"
-        extra.mkdir()
-        (extra / "testbed-token").write_text(self._token, encoding="ascii")
-        _image.pack_cpio(extra, self.folder / "extra.cpio")
-        boot = self.folder / "boot.cpio"
+        token = self.folder / _EXTRA
+        token.parent.mkdir()
+        token.write_text(self._token, encoding="ascii")
+        _image.pack_cpio(token.parent, self.folder / "extra.cpio")
+        boot = self.folder / _BOOT
         boot.write_bytes(image.boot.read_bytes() + (self.folder / "extra.cpio").read_bytes())
         boot.chmod(0o600)
         return boot
+
+    # --- snapshots ---------------------------------------------------------------------------------
+
+    def _go_on(self, image: _image.Image, *, detached: bool) -> None:
+        """From the snapshot; what has changed in the source tree since it was made is brought in."""
+        snapshot = Snapshot(image, self.options, self._guests)
+        with snapshot.alone():
+            if not snapshot.is_current():
+                with snapshot.being_made():
+                    Board(snapshot.board, self.options).record(image, snapshot, self._guests)
+        made = snapshot.board
+        self._token = (made / _EXTRA).read_text(encoding="ascii")
+        for name in (_qemu.CONSOLE, self._carried(_BOOTED).name):
+            shutil.copyfile(made / name, self.folder / name)
+        memory = _qemu.Memory(snapshot.memory, snapshot.state)
+        parts = _qemu.Parts(image, made / _BOOT, made / _PROJECT, self.options, memory)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._switch_on(parts, detached=detached, monitor=theirs, begin=lambda: go_on(ours, snapshot.state))
+        _project.build()
+        self._everywhere(self._bring)
+
+    def record(self, image: _image.Image, snapshot: Snapshot, guests: Sequence[str]) -> None:
+        """Boots, makes the guests, loads into memory what most programs need of the disk, and becomes the snapshot."""
+        self._guests = tuple(guests)
+        self._begin_folder()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._switch_on(self._parts(image, _qemu.Memory(snapshot.memory)), monitor=theirs)
+            try:
+                with ThreadPoolExecutor() as pool:
+                    list(pool.map(self.create_guest, guests))
+                self._everywhere(lambda domain: self.run(domain, *_WARM_UP, timeout=240))
+                save(ours, snapshot.state)
+            finally:
+                self.kill()
+
+    def _everywhere(self, do: Callable[[str], object]) -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(do, ("dom0", *self._guests)))
 
     def _wait_dom0(self, deadline: float) -> None:
         """First for the word on the console: a connection that is tried too early is slow to fail."""
@@ -157,7 +232,7 @@ class Board:
     def console(self) -> str:
         """What Xen and dom0 wrote on the serial line."""
         with contextlib.suppress(FileNotFoundError):
-            return (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
+            return (self.folder / _qemu.CONSOLE).read_text(encoding="utf-8", errors="replace")
         return ""
 
     def power_off(self, timeout: float = 20) -> None:
@@ -289,6 +364,9 @@ class Board:
     def push(self, domain: str) -> int:
         """Brings what has changed in the source tree into a domain; returns how many files that are."""
         _project.build()
+        return self._bring(domain)
+
+    def _bring(self, domain: str) -> int:
         carried = _project.files()
         new, old = _project.state(carried), self._state_of(domain)
         changed = {name: path for name, path in carried.items() if new[name] != old.get(name)}

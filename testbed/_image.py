@@ -15,7 +15,7 @@ import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,12 +68,13 @@ _INITTAB = "::sysinit:/usr/lib/testbed/start\n::respawn:/usr/lib/testbed/agent\n
 
 @dataclass(frozen=True)
 class Image:
-    """What QEMU is given."""
+    """What QEMU is given; ``digest`` is of all that it was made of."""
 
     xen: Path
     kernel: Path
     boot: Path
     disk: Path
+    digest: str = ""
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def build() -> Image:
         if not boot.is_current():
             _first_root(sources, image.boot)
             boot.set()
-    return image
+    return replace(image, digest=boot.text)
 
 
 def _make(image: Image) -> None:

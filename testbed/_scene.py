@@ -32,10 +32,11 @@ _FILE = "/etc/paracore.toml"
 
 
 class Scene:
-    """A context manager; what it has started ends with it."""
+    """A context manager; what it has started ends with it. ``drivers`` is the domain that the backend runs in."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, drivers: str = "dom0") -> None:
         self.board = board
+        self.drivers = drivers
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -45,10 +46,10 @@ class Scene:
         self._stack.close()
 
     def serve(self, configuration: str = CONFIGURATION) -> Process:
-        """Starts the backend in dom0."""
-        self.board.run("dom0", "modprobe", "-a", "vicodec", "vim2m")
-        self.board.write_file("dom0", _FILE, configuration.encode())
-        server = self.board.start("dom0", "paracore", "serve", "--config", _FILE, "--xen")
+        """Starts the backend."""
+        self.board.run(self.drivers, "modprobe", "-a", "vicodec", "vim2m")
+        self.board.write_file(self.drivers, _FILE, configuration.encode())
+        server = self.board.start(self.drivers, "paracore", "serve", "--config", _FILE, "--xen")
         self._stack.callback(server.close)
         server.wait_output("serving", timeout=60)
         return server
@@ -61,9 +62,10 @@ class Scene:
 
     def attach(self, guest: str, *devices: str, options: tuple[str, ...] = ()) -> None:
         """Attaches devices to a guest, and waits until both ends are connected."""
-        words = ("paracore", "attach", guest, *devices, "--timeout", "60", *options)
+        backend = str(self.board.domid(self.drivers)) if self.drivers != "dom0" else "0"
+        words = ("paracore", "attach", guest, *devices, "--backend", backend, "--timeout", "60", *options)
         self.board.run("dom0", *words, timeout=90)
 
     def status(self) -> dict[str, Any]:
         """What the backend says of itself."""
-        return dict(json.loads(self.board.run("dom0", "paracore", "list", "--json").output))
+        return dict(json.loads(self.board.run(self.drivers, "paracore", "list", "--json").output))

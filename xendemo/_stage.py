@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from paracore.demo import DEVICE, Case, Run, Stage
@@ -13,6 +14,7 @@ from xendemo._guest import GuestTasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Future
 
     from paracore.demo import Clip
     from paracore.demo.show import Board, Timeline
@@ -38,29 +40,37 @@ class XenStage(Stage):
         self.dom0: Case
 
     def begin(self, clips: list[list[Clip]], board: Board) -> list[Case]:
+        """The backend and both guests start side by side."""
         with self._timeline.span("board", "Xen, dom0"), board.bar("board: Xen and dom0", 1) as step:
             step(self._stack.enter_context(self.machine))
-            self._stack.enter_context(self._scene)
-        self._start_backend(board)
-        self._put(DOM0, [clip for own in clips for clip in own])
-        cases = [self._start_guest(name, own, board) for name, own in zip(GUESTS, clips, strict=True)]
-        self.dom0 = Case(DOM0, {"domid": 0}, [], self._stack.enter_context(GuestTasks(self.machine, DOM0)), SOCKET)
-        return cases
+        self._stack.enter_context(self._scene)
+        with ThreadPoolExecutor() as pool:
+            dom0 = pool.submit(self._start_backend, [clip for own in clips for clip in own], board)
+            cases = [pool.submit(self._start_guest, *own, dom0, board) for own in zip(GUESTS, clips, strict=True)]
+        self.dom0 = dom0.result()
+        return [case.result() for case in cases]
 
-    def _start_backend(self, board: Board) -> None:
+    def _start_backend(self, clips: list[Clip], board: Board) -> Case:
         with self._timeline.span("board", "backend"):
             self._scene.serve()
         board.say(f"backend in dom0: {DEVICE} (libav), {KERNEL_DEVICE} (v4l2: the kernel's vicodec)")
+        return self._case(DOM0, 0, clips)
 
-    def _start_guest(self, name: str, clips: list[Clip], board: Board) -> Case:
+    def _start_guest(self, name: str, clips: list[Clip], dom0: Future[Case], board: Board) -> Case:
         with self._timeline.span(name, "boots"):
             domid = self.machine.create_guest(name)
+        self._scene.frontend(name)
+        case = self._case(name, domid, clips)
+        dom0.result()
         with self._timeline.span(name, "attach"):
-            self._scene.frontend(name)
             self._scene.attach(name, DEVICE, KERNEL_DEVICE)
         board.say(f"guest {name}: domid {domid}, attached to {DEVICE} and {KERNEL_DEVICE}")
-        self._put(name, clips)
+        return case
+
+    def _case(self, name: str, domid: int, clips: list[Clip]) -> Case:
+        """The program in a domain, and the clips that it will be asked for."""
         tasks = self._stack.enter_context(GuestTasks(self.machine, name))
+        self._put(name, clips)
         return Case(name, {"domid": domid}, clips, tasks, SOCKET)
 
     def _put(self, domain: str, clips: Iterable[Clip]) -> None:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A domain in Python that decodes a file and prints how many buffers it granted after the first second's pictures.
+"""A domain in Python that decodes a file and stops twice for others to look: once warm, and at the last picture.
 
 grants.py SOCKET FILE
+
+It prints a line each time, and goes on when it is given one.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ _WARM = 25
 
 
 def main() -> None:
-    """Decodes and counts."""
+    """Decodes."""
     socket, path = sys.argv[1:]
-    pictures, before = 0, 0
+    pictures = 0
     with (
         paracore.open(socket) as domain,
         demux(path) as stream,
@@ -29,9 +31,13 @@ def main() -> None:
             picture.release()
             pictures += 1
             if pictures == _WARM:
-                before = domain.statistics().buffers
-        after = domain.statistics().buffers
-    print(json.dumps({"pictures": pictures - _WARM, "grants": after - before, "held": after}))
+                _stop("warm", pictures)
+        _stop("done", pictures)
+
+
+def _stop(where: str, pictures: int) -> None:
+    print(json.dumps({"at": where, "pictures": pictures}), flush=True)
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from paracore.testing import ATTACKS
 from testbed import Scene
 
 pytestmark = pytest.mark.timeout(900)
@@ -142,6 +143,37 @@ def test_a_killed_daemon_is_followed_by_another(scene):
     wait_until(lambda: scene.mapped() == 1, "pages are mapped")
 
 
+def test_a_program_and_its_daemon_killed_together(scene):
+    """Their grants are revoked while the worker has the pages mapped; the kernel keeps them until it lets go."""
+    with scene.playing():
+        scene.board.run(GUEST, "pkill", "-9", "-f", "paracore frontend|tests.system.player")
+        scene.daemon = scene.frontend(GUEST)
+        scene.plays()
+    wait_until(lambda: scene.mapped() == 1, "pages are mapped")
+
+
+def test_hostile_programs(scene):
+    """Every attack there is, rings of the event channel without end among them, beside a program that plays on."""
+    with scene.playing() as player:
+        worker = scene.domain()["worker"]["pid"]
+        attacks = scene.board.run(
+            GUEST,
+            "python3",
+            "-m",
+            "tests.system.hostile",
+            "0",
+            str(len(ATTACKS)),
+            directory="/opt/paracore",
+            timeout=PATIENCE,
+        )
+        assert attacks.output.splitlines()[-1] == "survived"
+        assert len(attacks.output.splitlines()) == len(ATTACKS) + 1
+        assert player.is_running()
+        assert scene.domain()["worker"]["pid"] == worker
+        scene.plays()
+    wait_until(lambda: scene.mapped() == 1, "pages are mapped")
+
+
 def test_nodes_that_a_guest_rewrites(scene):
     """It writes what it likes into its own directory: at worst it loses its device until it begins anew."""
     nodes = f"/local/domain/{scene.board.domid(GUEST)}/device/paracore/0"
@@ -169,16 +201,34 @@ def test_attached_and_detached_for_ever(scene):
     assert "(null)" not in names
 
 
-def test_a_destroyed_guest_is_forgotten_by_xen(scene):
+def destroy(scene):
+    scene.board.destroy_guest(GUEST)
+
+
+def shut_down(scene):
+    """As ``xl shutdown`` asks a guest to."""
+    scene.board.run("dom0", "xl", "shutdown", "-w", GUEST, timeout=PATIENCE)
+
+
+def panic(scene):
+    """A guest whose kernel gives up: the toolstack destroys it."""
+    scene.board.start(GUEST, "sh", "-c", "echo c >/proc/sysrq-trigger")
+
+
+@pytest.mark.parametrize("end", [destroy, shut_down, panic])
+def test_a_guest_that_ends_is_forgotten_by_xen(scene, end):
     """In mid-stream. As long as one page is mapped, Xen would list the domain, without a name."""
     domid = scene.board.domid(GUEST)
     with scene.playing():
         worker = scene.domain()["worker"]["pid"]
-        scene.board.run("dom0", "xl", "destroy", GUEST, timeout=PATIENCE)
+        end(scene)
         wait_until(lambda: scene.domain() is None, "it is still served")
         wait_until(lambda: scene.mapped() <= 0, "pages are mapped")  # its console's have gone, too
-    left = [line.split() for line in scene.board.run("dom0", "xl", "list").output.splitlines()[1:]]
-    assert str(domid) not in [words[1] for words in left]
+    wait_until(lambda: str(domid) not in domids(scene.board), "Xen still lists it")
     assert scene.board.run("dom0", "kill", "-0", str(worker), check=False).status
     path = f"/local/domain/0/backend/paracore/{domid}"
     wait_until(lambda: scene.board.run("dom0", "xenstore-exists", path, check=False).status, "its nodes are there")
+
+
+def domids(board):
+    return [line.split()[1] for line in board.run("dom0", "xl", "list").output.splitlines()[1:]]

@@ -58,6 +58,7 @@ class Status:
             "devices": supervisor.devices,
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
+            "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
         }
 

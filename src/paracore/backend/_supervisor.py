@@ -108,6 +108,10 @@ class Supervisor:
             **{name: self._counts[name] for name in counted},
         )
 
+    def transport_counts(self) -> dict[str, int]:
+        """What the transports have counted, in one: their names differ."""
+        return {name: count for listener in self._listeners for name, count in listener.counts().items()}
+
     def stop(self) -> None:
         """Says goodbye to everybody; ``run`` returns soon."""
         self._stopping.set()

@@ -8,7 +8,6 @@ else, and nobody else's (the invariant that ``attack`` is run for).
 
 from __future__ import annotations
 
-import os
 import random
 import select
 import struct
@@ -31,6 +30,7 @@ from paracore.protocol import (
     split,
 )
 from paracore.protocol._wire import HEADER, PAGE_IN_CONS, PAGE_IN_EVENT, PAGE_OUT_PROD, PAGE_OUT_SPACE_EVENT
+from paracore.testing._bells import bells_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,10 +86,12 @@ class HostileDomain:
         """Gets a channel and maps its ring."""
         self.hello()
         reply, descriptors = self.link_call(link.ChannelOpen.OPCODE, link.ChannelOpen(ring_order).pack())
-        order = link.ChannelOpenReply.unpack(reply).ring_order
+        opened = link.ChannelOpenReply.unpack(reply)
         for descriptor in descriptors:
             self._made.callback(self._pages.close, descriptor)
-        pages, self.bell_out, self.bell_in = descriptors
+        pages, bell_out, bell_in = descriptors
+        self.bells = bells_of(bell_out, bell_in, opened.port)
+        order = opened.ring_order
         self._mapping = self._pages.map(pages, mapping_size(order), read_only=False)
         self._made.callback(self._mapping.close)
         self.page = self._made.enter_context(self._mapping.view())
@@ -140,7 +142,7 @@ class HostileDomain:
             raise BlockingIOError("the ring is full")
         self.ring.publish()
         self.ring.release()
-        self.ring_bell()
+        self.bells.ring()
 
     def write(self, place: int, value: int) -> None:
         """Writes a word of the interface page."""
@@ -149,10 +151,6 @@ class HostileDomain:
     def scribble(self, at: int, octets: bytes) -> None:
         """Writes anywhere into the ring's pages."""
         self.page[at : at + len(octets)] = octets
-
-    def ring_bell(self) -> None:
-        """Makes the backend look."""
-        os.eventfd_write(self.bell_out, 1)
 
     # --- what comes of it -----------------------------------------------------------------------
 
@@ -187,15 +185,15 @@ class HostileDomain:
         if not self.ring.arm():
             return
         poll = select.poll()
-        poll.register(self.bell_in, select.POLLIN)
+        poll.register(self.bells, select.POLLIN)
         poll.register(self._wire.fileno(), select.POLLIN)
         ready = poll.poll(max(0.0, until - time.monotonic()) * 1000)
         if not ready:
             raise TimeoutError("the backend does not answer")
-        if any(descriptor != self.bell_in for descriptor, _ in ready):
+        if any(descriptor != self.bells.fileno() for descriptor, _ in ready):
             self.wait_packet(0)
             raise TransportBroken(f"the backend has ended it: {self.reason}")
-        os.eventfd_read(self.bell_in)
+        self.bells.answer()
 
     def _drop_ring(self) -> None:
         del self.ring
@@ -233,7 +231,7 @@ def _wild_indices(domain: HostileDomain, chance: random.Random) -> None:
     """Indices that no honest frontend can have."""
     for _ in range(chance.randrange(1, 10)):
         domain.write(chance.choice((PAGE_OUT_PROD, PAGE_IN_CONS)), chance.getrandbits(32))
-        domain.ring_bell()
+        domain.bells.ring()
 
 
 def _moving_thresholds(domain: HostileDomain, chance: random.Random) -> None:
@@ -302,14 +300,12 @@ def _link_disorder(domain: HostileDomain, chance: random.Random) -> None:
 def _bell_flood(domain: HostileDomain, _: random.Random) -> None:
     """A doorbell that is rung for nothing."""
     for _round in range(2000):
-        domain.ring_bell()
+        domain.bells.ring()
 
 
 def _full_bell(domain: HostileDomain, _: random.Random) -> None:
     """Doorbells filled to the brim, so that whoever rings them would have to wait."""
-    for bell in (domain.bell_in, domain.bell_out):
-        with suppress(BlockingIOError):
-            os.eventfd_write(bell, 2**64 - 2)
+    domain.bells.fill()
     domain.put(message(core.LimitsQuery.OPCODE, REQUEST, 0, 1))
 
 

@@ -382,7 +382,7 @@ def check_wild_indices_end_one_channel(channel: Channel) -> None:
     """An index that no honest frontend can have is that channel's fault."""
     with HostileDomain(channel.backend.transport, channel.address).opened() as other:
         other.write(PAGE_OUT_PROD, 0x4000_0008)
-        other.ring_bell()
+        other.bells.ring()
         _violation(channel, channel.number + 1)
         _goes_on(channel)
         channel.backend.loop.remove(channel.number + 1)

@@ -317,6 +317,10 @@ class Listener(ABC):
     def close(self) -> None:
         """Lets nobody else in; those who are in stay until their ports are closed."""
 
+    def counts(self) -> dict[str, int]:
+        """What it has counted beside arrivals, such as pages mapped and unmapped; most count nothing."""
+        return {}
+
     async def wait_closed(self) -> None:  # noqa: B027 - most have nothing more to say
         """After ``close``, and after the last port's: whatever there is still to be said to domains has been said."""
 

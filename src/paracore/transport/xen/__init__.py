@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from paracore.transport.xen._control import CONTROL_RING_ORDER, ControlRing
-from paracore.transport.xen._devices import XenHypervisor
+from paracore.transport.xen._devices import XenHypervisor, adopt_events
 from paracore.transport.xen._directory import Directory, read_directory, write_directory
 from paracore.transport.xen._hypervisor import Allocation, EventChannel, Hypervisor, HypervisorStatistics
 from paracore.transport.xen._listener import XenListener
@@ -39,6 +39,7 @@ __all__ = [
     "XenHypervisor",
     "XenListener",
     "Xenstore",
+    "adopt_events",
     "read_directory",
     "store_address",
     "write_directory",

@@ -31,7 +31,7 @@ from paracore.transport.xen._hypervisor import Allocation, Counts, EventChannel,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEVICES", "XenHypervisor"]
+__all__ = ["DEVICES", "XenHypervisor", "adopt_events"]
 
 DEVICES: Final = Path("/dev/xen")
 
@@ -187,6 +187,11 @@ class _DeviceEventChannel(EventChannel):
             os.close(self.descriptor_in)
             self.descriptor_in = self.descriptor_out = -1
             self._counts.add(unbound=1)
+
+
+def adopt_events(descriptor: int, port: int) -> EventChannel:
+    """The event channel whose descriptor was handed on; closing it closes the descriptor."""
+    return _DeviceEventChannel(descriptor, port, Counts())
 
 
 # --- what went wrong, and what to do about it -----------------------------------------------------------

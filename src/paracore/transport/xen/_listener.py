@@ -79,6 +79,10 @@ class XenListener(Listener):
         """Guests stay until ``wait_closed``: they have yet to be told goodbye, over their rings."""
         self._closing = True
 
+    def counts(self) -> dict[str, int]:
+        """Those of the hypervisor: ``HypervisorStatistics``."""
+        return self._hypervisor.statistics()._asdict()
+
     async def wait_closed(self) -> None:
         for _ in range(2):  # the second time they are not waited for
             for guest, _ in self._guests.values():
