@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BENCHMARKS"]
 
-_GUEST = "bench"
+_GUESTS = ("d1", "d2")
+_GUEST = _GUESTS[0]
 _SOCKET = "/run/paracore/paracore.sock"
 _FOLDER = "/run/bench"
 _TOOLS = ("paracore-ping", "paracore-pingpong")
@@ -40,7 +41,7 @@ def xen(setting: Setting) -> Iterator[Result]:
     """One board for all of it."""
     from testbed import CONFIGURATION, Board, Scene  # noqa: PLC0415 - not for the other benchmarks
 
-    with Board(guests=[_GUEST]) as board:
+    with Board(guests=_GUESTS) as board:
         place = _Place(setting, board)
         with Scene(board) as scene:
             scene.serve()

@@ -33,19 +33,11 @@ def _build(_: argparse.Namespace) -> int:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    """Boots a board with guests, and leaves it running."""
-    board = Board(
-        _folder(arguments), Options(memory=arguments.memory, processors=arguments.processors, xen=arguments.xen)
-    )
-    board.boot(detached=True)
-    try:
-        for name in GUESTS[: arguments.guests]:
-            board.create_guest(name)
-            print(f"{name} is up", flush=True)
-    except BaseException:
-        board.power_off()
-        raise
-    print("the board is up; `down` ends it")
+    """A board with guests that is left running."""
+    options = Options(memory=arguments.memory, processors=arguments.processors, xen=arguments.xen)
+    guests = GUESTS[: arguments.guests]
+    Board(_folder(arguments), options, guests).boot(detached=True)
+    print(f"the board is up with {' and '.join(('dom0', *guests))}; `down` ends it")
     return 0
 
 
@@ -104,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     verb = verbs.add_parser("build", help="fetch and build what a board boots from")
     verb.set_defaults(call=_build)
-    verb = verbs.add_parser("up", help="boot a board in the background")
+    verb = verbs.add_parser("up", help="start a board in the background, from a snapshot after the first time")
     verb.add_argument("--guests", type=int, choices=range(len(GUESTS) + 1), default=2, help="how many (2)")
     verb.add_argument("--memory", type=int, metavar="MIB", default=Options.memory, help=f"({Options.memory})")
     verb.add_argument("--processors", type=int, metavar="N", default=Options.processors, help=f"({Options.processors})")

@@ -50,7 +50,7 @@ def main() -> int:
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:
-        return 0 if _show(Options(output, arguments.rounds), console) else 1
+        return 0 if _show(Options(output, arguments.rounds), console, boots=arguments.boot) else 1
     except (TestbedError, DomainFailed) as error:
         console.print(f"xen-demo: {error}", style="red", highlight=False, markup=False)
         return 1
@@ -60,12 +60,17 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make xen-demo", description="Two Xen guests use the codecs of dom0.")
     parser.add_argument("--output", metavar="FOLDER", type=Path, default=Path("build/xen-demo"), help="of the report")
     parser.add_argument("--rounds", metavar="N", type=int, default=1, help="timed decodes of each clip (%(default)s)")
+    parser.add_argument(
+        "--boot",
+        action="store_true",
+        help="boot everything, instead of going on from a snapshot that the first run makes",
+    )
     return parser.parse_args()
 
 
-def _show(options: Options, console: Console) -> bool:
+def _show(options: Options, console: Console, *, boots: bool) -> bool:
     timeline = Timeline()
-    with Board(console) as board, XenStage(timeline) as stage:
+    with Board(console) as board, XenStage(timeline, boots=boots) as stage:
         clips = [[_clip(source, *size) for size in _SIZES] for source in _SOURCES]
         encodings = _Encodings(stage, board, timeline)
         report = Show(options, stage, board, timeline).run(clips, encodings.run)

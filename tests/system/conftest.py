@@ -27,9 +27,7 @@ def board(pytestconfig):
             board.push(domain)
         yield board
         return
-    with testbed.Board() as board:
-        for guest in GUESTS:
-            board.create_guest(guest)
+    with testbed.Board(guests=GUESTS) as board:
         yield board
 
 
