@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import shtab
-
 if TYPE_CHECKING:
     import argparse
 
@@ -18,13 +16,19 @@ EXAMPLES = """
 """
 
 
+#: Those of shtab, which is loaded only when it has something to do.
+SHELLS = ("bash", "zsh", "tcsh", "fish")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="which shell")
+    parser.add_argument("shell", choices=SHELLS, help="which shell")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the script."""
+    import shtab  # noqa: PLC0415 - see SHELLS
+
     from paracore.cli._parser import make_parser  # noqa: PLC0415 - it imports this module
 
     print(shtab.complete(make_parser(), arguments.shell))

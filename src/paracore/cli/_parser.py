@@ -11,8 +11,6 @@ import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from rich_argparse import RawDescriptionRichHelpFormatter
-
 import paracore
 from paracore.cli._exit import ExitCode
 
@@ -64,13 +62,29 @@ class Command(Protocol):
         """Does it; returns an exit code, None for success."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Draws its help with rich, which takes as long to load as all the rest: only when there is something to draw."""
+
+    def format_help(self) -> str:
+        self._use_rich()
+        return super().format_help()
+
+    def format_usage(self) -> str:
+        self._use_rich()
+        return super().format_usage()
+
+    def _use_rich(self) -> None:
+        from rich_argparse import RawDescriptionRichHelpFormatter  # noqa: PLC0415 - see above
+
+        self.formatter_class = RawDescriptionRichHelpFormatter
+
+
 def make_parser(modules: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of the whole command line; ``arguments.run`` is the subcommand's."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="paracore",
         description="Paravirtual coprocessors: isolated domains use the host's video codec.",
         epilog=_escaped(_EPILOG + "\n".join(f"  {code:3}  {code.meaning}" for code in ExitCode)),
-        formatter_class=RawDescriptionRichHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"paracore {paracore.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command", prog="paracore")
@@ -85,7 +99,6 @@ def _add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], comman
         help=command.SUMMARY,
         description=command.SUMMARY[:1].upper() + command.SUMMARY[1:] + ".",
         epilog=_escaped(f"examples:\n{command.EXAMPLES.strip(chr(10))}") if command.EXAMPLES else None,
-        formatter_class=RawDescriptionRichHelpFormatter,
     )
     command.add_arguments(parser)
     parser.set_defaults(run=command.run, parser=parser)

@@ -4,9 +4,9 @@ from fractions import Fraction
 from importlib import import_module
 
 import pytest
-import shtab
 
 from paracore.cli import main
+from paracore.cli._completion import SHELLS
 from paracore.cli._exit import ExitCode
 from paracore.cli._parser import COMMANDS, make_parser
 
@@ -51,7 +51,7 @@ def test_no_command_is_a_wrong_command_line():
     assert caught.value.code == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("shell", shtab.SUPPORTED_SHELLS)
+@pytest.mark.parametrize("shell", SHELLS)
 def test_completion_for_each_shell(capsys, shell):
     assert main(["completion", shell]) == 0
     assert "transcode" in capsys.readouterr().out
