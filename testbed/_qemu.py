@@ -24,6 +24,8 @@ __all__ = ["CONSOLE", "Machine", "Memory", "Options", "Parts", "free_port", "is_
 
 #: Each change from one domain to another empties the caches of an emulated processor: as few as can be.
 _SCHEDULING = "sched=credit sched_credit_tslice_ms=30 sched_ratelimit_us=10000"
+#: A guest gets as much as comes with Xen, 64, unless its configuration asks for more, which is bounded by this.
+_GRANTS = "gnttab_max_frames=128"
 
 _KERNEL_AT, _BOOT_AT = "0x49000000", "0x50000000"
 _PR_SET_PDEATHSIG = 1
@@ -100,7 +102,7 @@ def _command(parts: Parts, port: int, console: Path, monitor: int | None) -> lis
     image, options, memory = parts.image, parts.options, parts.memory
     xen = (
         f"dom0_mem={options.dom0_memory}M dom0_max_vcpus={options.processors} console=dtuart dtuart=/pl011@9000000 "
-        f"bootscrub=0 {_SCHEDULING} {options.xen}"
+        f"bootscrub=0 {_SCHEDULING} {_GRANTS} {options.xen}"
     )
     kernel = f"console=hvc0 rdinit=/init testbed.dom0 loglevel=4 {options.kernel}"
     disks = (image.disk, parts.project)
