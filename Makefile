@@ -6,6 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BUILD := build
 STAMPS := $(BUILD)/stamps
+XEN := --xen
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip -qq
 SAY := @printf '\033[1m%s\033[0m\n'
 ifeq ($(TERM),dumb)
@@ -73,11 +74,11 @@ check: setup ## style, types, layers, generated files, spelling
 	$(SAY) 'spelling'
 	@$(VENV)/bin/codespell
 
-test: setup $(STAMPS)/debian-test ## all tests, in C under the sanitizers too
+test: setup $(STAMPS)/debian-test $(if $(XEN),testbed) ## all tests, in C under the sanitizers and on Xen too (XEN= leaves Xen out)
 	$(SAY) 'protocol: every branch'
 	@$(PYTHON) -m pytest -q tests/unit/protocol --cov paracore.protocol --cov-branch --cov-fail-under 100 --cov-report=
 	$(SAY) 'everything else'
-	@$(PYTHON) -m pytest --ignore tests/unit/protocol $(ARGS)
+	@$(PYTHON) -m pytest --ignore tests/unit/protocol $(XEN) $(ARGS)
 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)

@@ -80,21 +80,21 @@ class _Run:
         """One benchmark's results."""
         self._number += 1
         started = time.monotonic()
+        results = []
         with self._console.status(f"{self._number}/{self._total} {name}"):
-            results = self._try(name)
-        for result in results:
-            self._console.print(
-                f"{result.name:22} {_figure(result)}  ({time.monotonic() - started:.0f} s)", highlight=False
-            )
+            for result in self._try(name):
+                results.append(result)
+                took = time.monotonic() - started
+                self._console.print(f"{result.name:22} {_figure(result)}  ({took:.0f} s)", highlight=False)
         return results
 
-    def _try(self, name: str) -> list[Result]:
+    def _try(self, name: str) -> Iterator[Result]:
+        """As many as there are before it goes wrong."""
         try:
-            return list(_BENCHMARKS[name](self._setting))
+            yield from _BENCHMARKS[name](self._setting)
         except (Error, TestbedError, OSError, ImportError, StopIteration, subprocess.SubprocessError) as error:
             self.failed.append(name)
             self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
-            return []
 
 
 def _draw(results: list[Result], output: Path, console: Console) -> list[Path]:

@@ -32,8 +32,8 @@ _FOLDER = "/run/bench"
 _TOOLS = ("paracore-ping", "paracore-pingpong")
 _LIBRARIES = {"LD_LIBRARY_PATH": "/opt/paracore/src/paracore/_native"}
 _SPIN_SECONDS = 0.02
-_WIDTH, _HEIGHT, _SECONDS = 320, 176, 4
-_RAW_WIDTH, _RAW_HEIGHT, _RAW_PICTURES = 640, 360, 50
+_WIDTH, _HEIGHT, _SECONDS = 1280, 720, 5
+_RAW_WIDTH, _RAW_HEIGHT, _RAW_PICTURES = 640, 360, 150
 """What vicodec takes at least."""
 
 
@@ -51,6 +51,7 @@ def xen(setting: Setting) -> Iterator[Result]:
             yield place.decode()
             yield place.encode()
             yield place.grants()
+            scene.detach(_GUEST)
         with Scene(board) as scene:
             scene.serve(CONFIGURATION.replace("[backend]", f"[backend]\nworker_spin = {_SPIN_SECONDS}"))
             scene.frontend(_GUEST)
@@ -64,8 +65,8 @@ class _Place:
     def __init__(self, setting: Setting, board: Board) -> None:
         self._setting = setting
         self._board = board
-        clip = zoomed_clip(setting.clips, "bigbuckbunny", _WIDTH, _HEIGHT, "300k", seconds=_SECONDS)
-        large = zoomed_clip(setting.clips, "bigbuckbunny", _RAW_WIDTH, _RAW_HEIGHT, "900k", seconds=2)
+        clip = zoomed_clip(setting.clips, "bigbuckbunny", _WIDTH, _HEIGHT, "3M", seconds=_SECONDS)
+        large = zoomed_clip(setting.clips, "bigbuckbunny", _RAW_WIDTH, _RAW_HEIGHT, "900k", seconds=6)
         raw = raw_pictures(setting.clips, large, _RAW_HEIGHT, _RAW_PICTURES)
         self._clip, self._raw = (f"{_FOLDER}/{path.name}" for path in (clip.path, raw))
         for domain in ("dom0", _GUEST):

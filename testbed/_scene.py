@@ -66,6 +66,10 @@ class Scene:
         words = ("paracore", "attach", guest, *devices, "--backend", backend, "--timeout", "60", *options)
         self.board.run("dom0", *words, timeout=90)
 
+    def detach(self, guest: str, *options: str, timeout: float = 60) -> None:
+        """Detaches all that a guest has."""
+        self.board.run("dom0", "paracore", "detach", guest, *options, timeout=timeout)
+
     def status(self) -> dict[str, Any]:
         """What the backend says of itself."""
         return dict(json.loads(self.board.run(self.drivers, "paracore", "list", "--json").output))

@@ -39,7 +39,7 @@ def test_a_guest_is_served_by_a_guest(scene):
 
 
 def test_it_is_detached_in_dom0(scene):
-    scene.board.run("dom0", "paracore", "detach", GUEST, timeout=200)
+    scene.detach(GUEST, timeout=200)
     assert scene.status()["domains"] == []
     scene.attach(GUEST, "vpu0")
     assert played(scene.board).endswith("played\n")

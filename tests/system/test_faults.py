@@ -71,8 +71,8 @@ class Faults(Scene):
         backend = f"{paths[1]}/paracore/{self.board.domid(GUEST)}/0/state"
         return self.board.run("dom0", "xenstore-read", frontend, backend, check=False).output.split()
 
-    def detach(self, *options):
-        self.board.run("dom0", "paracore", "detach", GUEST, *options, timeout=PATIENCE)
+    def leave(self, *options):
+        self.detach(GUEST, *options, timeout=PATIENCE)
 
 
 def wait_until(holds, what):
@@ -89,7 +89,7 @@ def scene(board, guests):
         scene.begin()
         yield scene
         if scene.domain():
-            scene.detach("--force")
+            scene.leave("--force")
 
 
 def test_a_guest_plays(scene):
@@ -102,7 +102,7 @@ def test_a_guest_plays(scene):
 
 def test_detach_in_the_middle_of_a_stream(scene):
     with scene.playing() as player:
-        scene.detach()
+        scene.leave()
         player.wait_output("ended detached", timeout=PATIENCE)
     assert scene.domain() is None
     assert scene.mapped() == 0
@@ -110,7 +110,7 @@ def test_detach_in_the_middle_of_a_stream(scene):
 
 def test_detach_by_force_in_the_middle_of_a_stream(scene):
     with scene.playing() as player:
-        scene.detach("--force")
+        scene.leave("--force")
         player.wait_output("ended detached", timeout=PATIENCE)
     wait_until(lambda: scene.mapped() == 0, "pages are mapped")
     assert scene.domain() is None
@@ -190,7 +190,7 @@ def test_nodes_that_a_guest_rewrites(scene):
 def test_attached_and_detached_for_ever(scene):
     """As a toolstack that stays would, so that it is not a test of how fast Python starts."""
     scene.plays()
-    scene.detach()
+    scene.leave()
     command = ("python3", "-m", "tests.system.attacher", GUEST, str(ROUNDS))
     said = scene.board.run("dom0", *command, directory="/opt/paracore", timeout=5 * PATIENCE).output
     assert said.split()[-1] == str(ROUNDS)

@@ -23,7 +23,7 @@ def scene(board):
         scene.frontend(GUEST, "--backend-timeout", "60")
         scene.attach(GUEST, "vpu0")
         yield scene
-        board.run("dom0", "paracore", "detach", GUEST, "--force", timeout=PATIENCE)
+        scene.detach(GUEST, "--force", timeout=PATIENCE)
 
 
 def decoded(scene, domain, octets):

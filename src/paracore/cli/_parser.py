@@ -93,7 +93,7 @@ def make_parser(modules: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], command: Command) -> None:
+def _add(subparsers: argparse._SubParsersAction[_Parser], command: Command) -> None:
     parser = subparsers.add_parser(
         command.NAME,
         help=command.SUMMARY,

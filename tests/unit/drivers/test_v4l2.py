@@ -267,3 +267,30 @@ def test_what_is_pinned_is_held_until_the_session_ends():
         assert session.holds(owned)
         assert not session.holds(Memory(4096).span)
     assert not session.holds(owned)
+
+
+def test_a_first_picture_waits_for_a_second_only_so_long():
+    """Of those that come one by one each comes out before the next goes in."""
+    with opened(FakeCodec(), Direction.ENCODE) as session:
+        format_ = session.format_set(wanted())
+        player = Player(session)
+        player.lend_new(4, 4096)
+        for number in range(3):
+            player.queue(Memory(format_.size), number)
+            player.wait(lambda: len(player.packets) > number)  # noqa: B023 - called at once
+        session.drain()
+        player.wait_drained()
+
+
+def test_a_session_may_end_while_its_first_picture_waits():
+    with opened(FakeCodec(), Direction.ENCODE) as session:
+        format_ = session.format_set(wanted())
+        player = Player(session)
+        player.lend_new(4, 4096)
+        player.queue(Memory(format_.size), 0)
+        session.flush()
+        player.queue(Memory(format_.size), 1)
+        session.drain()
+        player.wait_drained()
+        assert len(player.packets) == 1
+        player.queue(Memory(format_.size), 2)

@@ -5,6 +5,10 @@ A key picture on demand is asked for by a button that acts on whatever picture c
 when the codec has none. A codec without the button is drained and begun again, since a stream
 begins with a key picture.
 
+A codec may do its work within the request that completes a job, and go on by itself only as long as it has
+another by the end of that one (v4l2_m2m_job_finish; vicodec is such). So it begins with two pictures: with the first
+alone if no other comes soon.
+
 The kernel tells nothing of decode times. Without pictures that refer to later ones they are the times
 of presentation; with them, those of one picture earlier.
 """
@@ -12,6 +16,8 @@ of presentation; with them, those of one picture earlier.
 from __future__ import annotations
 
 import errno
+import os
+import threading
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -37,8 +43,10 @@ __all__ = ["CONTROLS", "Encoder"]
 
 UNITS: Final = 4
 """The kernel's buffers for the bit stream."""
-MORE: Final = 1
-"""Pictures beyond what the codec needs: one that waits while it works."""
+MORE: Final = 3
+"""Pictures beyond what the codec needs: two that wait while it works, one that the domain fills."""
+HOLD: Final = 0.02
+"""Seconds that the first picture waits for a second at most."""
 
 CONTROLS: Final[dict[Control, tuple[ControlId, ...]]] = {
     Control.BITRATE: (ControlId.MPEG_VIDEO_BITRATE,),
@@ -77,6 +85,9 @@ class Encoder(Session):
         self._renewing = False
         """The codec is drained to begin a stream."""
         self._reorders = False
+        self._hold: threading.Timer | None = None
+        """The codec has its first picture, and does not run yet."""
+        self._held_enough = False
         self._times: deque[int] = deque()
 
     def begin(self) -> None:
@@ -161,7 +172,10 @@ class Encoder(Session):
         self._fresh = False
         if self._reorders:
             self._times.append(unit.timestamp)
+        second = source.busy
         source.put(unit, self._tag(unit))
+        if second:
+            self._run()
         return True
 
     def _key(self, source: Source) -> bool:
@@ -185,8 +199,31 @@ class Encoder(Session):
         self._spans.clear()
         self._source = self._opened(first)
         self._sink.start()
-        self._source.start()
+        self._hold = threading.Timer(HOLD, self._held)
+        self._hold.start()
         return self._source
+
+    def _held(self) -> None:
+        """In the timer's thread."""
+        self._held_enough = True
+        os.eventfd_write(self._event, 1)
+
+    def _run(self) -> None:
+        """The codec runs, if it does not already."""
+        if self._let_go() and self._source:
+            self._source.start()
+
+    def _let_go(self) -> bool:
+        """Ends the wait for a second picture; whether there was one."""
+        hold, self._hold = self._hold, None
+        if hold:
+            hold.cancel()
+            hold.join()
+        return hold is not None
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
 
     def _opened(self, first: Input) -> Source:
         """Pictures are read in place if the kernel takes the first one's pages."""
@@ -206,6 +243,7 @@ class Encoder(Session):
         return Copying(node, node.output, self._layout.format.buffers_min, pieces)
 
     def _stop(self) -> None:
+        self._run()
         if self._source:
             self._node.command(Request.ENCODER_CMD, Command.STOP)
             return
@@ -215,12 +253,15 @@ class Encoder(Session):
 
     def _restart(self) -> None:
         self._times.clear()
+        self._let_go()
         self._renew()
         if self._source:
             self._source.start()
 
     def _look(self) -> None:
-        """An encoder has nothing to say beside its buffers."""
+        """An encoder has nothing to say beside its buffers; a second picture may not have come."""
+        if self._held_enough:
+            self._run()
 
     # --- the bit stream -------------------------------------------------------------------------------------
 

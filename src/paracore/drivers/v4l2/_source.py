@@ -49,6 +49,7 @@ class Source(ABC):
         self._node = node
         self._side = side
         self._inputs: dict[int, Input] = {}
+        self._runs = False
 
     @property
     def busy(self) -> bool:
@@ -69,12 +70,13 @@ class Source(ABC):
 
     def done(self) -> Iterator[tuple[Input, bool]]:
         """The inputs that have come back, and whether the codec could make something of them."""
-        while done := self._dequeue():
+        while self._runs and (done := self._dequeue()):
             yield self._inputs.pop(done.number), not done.flags & BufferFlag.ERROR
 
     def start(self) -> None:
         """The side runs."""
         self._node.start(self._side)
+        self._runs = True
 
     @abstractmethod
     def stop(self) -> list[Input]:
@@ -89,6 +91,7 @@ class Source(ABC):
         """Whether the kernel has pages of it."""
 
     def _forget(self) -> list[Input]:
+        self._runs = False
         left = list(self._inputs.values())
         self._inputs.clear()
         return left
