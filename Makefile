@@ -83,8 +83,8 @@ test: setup $(STAMPS)/debian-test $(if $(XEN),testbed) ## all tests, in C under 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
 
-bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench ## measures the promises: build/bench/report.json and plots
-	@$(call as_root,$(VENV)/bin/paracore bench $(ARGS))
+bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench $(if $(XEN),testbed) ## measures the promises: build/bench/report.json and plots (XEN= leaves Xen out)
+	@$(call as_root,$(VENV)/bin/paracore bench $(XEN) $(ARGS))
 
 xen-bench: testbed $(STAMPS)/debian-bench $(STAMPS)/python-bench ## the promises on Xen: build/xen-bench/report.json
 	@$(VENV)/bin/paracore bench --only xen --output $(BUILD)/xen-bench $(ARGS)

@@ -31,7 +31,7 @@ _USUAL: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }
 _BENCHMARKS = _USUAL | xen.BENCHMARKS
-"""With those that need a board: they are run when they are asked for."""
+"""With those that need a board: they are run with ``--xen``, or when they are asked for by name."""
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
     setting = Setting(arguments.pairs or (5 if arguments.quick else 7), arguments.quick, ROOT / "build" / "clips")
     console = Console(width=None if sys.stdout.isatty() else 100)
     noise = Noise()
-    names = arguments.only or list(_USUAL)
+    names = arguments.only or [*_USUAL, *(xen.BENCHMARKS if arguments.xen else ())]
     run = _Run(setting, console, len(names))
     results = [result for name in names for result in run.measure(name)]
     results.append(noise.result())
@@ -58,6 +58,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="NAME", action="append", choices=list(_BENCHMARKS), help="this one; repeatable"
     )
+    parser.add_argument("--xen", action="store_true", help="also those on the emulated board")
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter measurements; shortened decodes are not judged"
     )

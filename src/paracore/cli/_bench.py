@@ -27,6 +27,7 @@ EXAMPLES = """
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     parser.add_argument("--only", metavar="NAME", action="append", default=[], help="this one; repeatable")
+    parser.add_argument("--xen", action="store_true", help="also those on the emulated board")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     parser.add_argument("--pairs", metavar="N", type=int, help="measurements of each")
     parser.add_argument("--output", metavar="FOLDER", type=Path, help="of the report (build/bench)")
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not (tree / "bench" / "__main__.py").is_file():
         raise ConfigError("bench", "the benchmarks are not installed; run `make bench` in a source tree")
     words = [word for name in arguments.only for word in ("--only", name)]
+    words += ["--xen"] if arguments.xen else []
     words += ["--quick"] if arguments.quick else []
     words += ["--pairs", str(arguments.pairs)] if arguments.pairs else []
     words += ["--output", str(arguments.output.resolve())] if arguments.output else []
