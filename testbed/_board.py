@@ -286,11 +286,27 @@ class Board:
         )
         path = f"/run/testbed/{name}.cfg"
         self.write_file("dom0", path, text.encode())
-        self._carried(name).unlink(missing_ok=True)
         self.run("dom0", "xl", "create", "-q", path, timeout=240)
         if wait:
-            self.wait_ready(name)
+            self._welcome(name)
         return self.domid(name)
+
+    def _welcome(self, name: str) -> None:
+        """Waits for a guest that boots, and brings it what has changed since the board's disk was made."""
+        self.wait_ready(name)
+        self._carried(name).unlink(missing_ok=True)
+        self._bring(name)
+
+    def reboot_guest(self, name: str, timeout: float = 240) -> int:
+        """Asks a guest to reboot and waits until it is back; returns its new domid."""
+        before, until = self.domid(name), time.monotonic() + timeout
+        self.run("dom0", "xl", "reboot", name)
+        while (said := self.run("dom0", "xl", "domid", name, check=False).output.strip()) in ("", str(before)):
+            if time.monotonic() > until:
+                raise TestbedError(f"{name} does not reboot; its last words:\n{self.guest_console(name)[-2000:]}")
+            time.sleep(0.5)
+        self._welcome(name)
+        return int(said)
 
     def destroy_guest(self, name: str) -> None:
         """Ends a guest at once."""

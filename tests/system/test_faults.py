@@ -204,6 +204,15 @@ def test_attached_and_detached_for_ever(scene):
     scene.plays()
 
 
+def test_a_guest_that_reboots_is_attached_again(scene):
+    with scene.board.start("dom0", "paracore", "attach", GUEST, "vpu0", "--stay") as staying, scene.playing():
+        number = scene.board.reboot_guest(GUEST)
+        staying.wait_output(f"guest {number}", timeout=PATIENCE)
+        scene.daemon = scene.frontend(GUEST)
+        scene.plays()
+    assert [domain["identities"] for domain in scene.status()["domains"][1:]] == [[f"domid:{number}"]]
+
+
 def destroy(scene):
     scene.board.destroy_guest(GUEST)
 

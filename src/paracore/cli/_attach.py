@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from paracore.cli._options import count_of_octets, positive, seconds
 from paracore.cli._xen import device_line, with_xenstore
@@ -23,6 +22,7 @@ EXAMPLES = """
   paracore attach 3 vpu0 --weight 200 --max-sessions 4   a larger share, and a limit
   paracore attach guest vpu0 --backend drivers           the backend is in another domain than 0
   paracore attach guest vpu0 --no-wait                   before its `paracore frontend` runs
+  paracore attach guest vpu0 --stay                      again after each reboot of the guest, until Ctrl-C
 """
 
 #: Option, what it is; the nodes and their defaults are in docs/protocol/xenbus.md.
@@ -50,30 +50,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, default=10.0, metavar="SECONDS", help="until both ends are connected (10)"
     )
     wait.add_argument("--no-wait", action="store_true", help="make the nodes and end")
+    wait.add_argument("--stay", action="store_true", help="do not end: attach them whenever the guest comes (back)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Attaches."""
+    if arguments.stay:
+        with_xenstore(lambda store: _stay(store, arguments))
+    _tell(arguments, with_xenstore(lambda store: _once(store, arguments)))
 
-    async def step(store: Xenstore) -> Attached:
-        from paracore.toolstack import attach, find_domain  # noqa: PLC0415 - needs the native library
 
-        return await attach(
-            store,
-            await find_domain(store, arguments.domain),
-            arguments.devices,
-            backend=(await find_domain(store, arguments.backend)).number,
-            timeout=0 if arguments.no_wait else arguments.timeout,
-            decided=_decided(arguments),
-        )
+async def _once(store: Xenstore, arguments: argparse.Namespace) -> Attached:
+    from paracore.toolstack import attach, find_domain  # noqa: PLC0415 - needs the native library
 
-    account = with_xenstore(step).account()
+    return await attach(
+        store,
+        await find_domain(store, arguments.domain),
+        arguments.devices,
+        backend=(await find_domain(store, arguments.backend)).number,
+        timeout=0 if arguments.no_wait else arguments.timeout,
+        decided=_decided(arguments),
+    )
+
+
+async def _stay(store: Xenstore, arguments: argparse.Namespace) -> NoReturn:
+    from paracore.toolstack import find_domain, stay_attached  # noqa: PLC0415 - needs the native library
+
+    await stay_attached(
+        store,
+        arguments.domain,
+        arguments.devices,
+        backend=(await find_domain(store, arguments.backend)).number,
+        decided=_decided(arguments),
+        tell=lambda device: _tell(arguments, device),
+    )
+
+
+def _tell(arguments: argparse.Namespace, device: Attached) -> None:
     if arguments.json:
-        json.dump(account, sys.stdout, indent=2)
-        print()
+        print(json.dumps(device.account(), indent=2), flush=True)
     else:
-        print(device_line(account))
+        print(device_line(device.account()), flush=True)
 
 
 def _decided(arguments: argparse.Namespace) -> dict[str, int]:

@@ -4,6 +4,7 @@
 ============  =================================================================
 ``_domains``  guests by number, name or UUID
 ``_attach``   makes a device's nodes, with their owners and permissions
+``_staying``  attaches again whenever a guest comes back
 ``_detach``   takes them away, when both ends have let go or by force
 ``_devices``  those there are, and how they do
 ``_waiting``  until both ends are where they should be, or whose turn it is
@@ -20,6 +21,17 @@ from paracore.toolstack._attach import attach
 from paracore.toolstack._detach import detach
 from paracore.toolstack._devices import Attached, attached
 from paracore.toolstack._domains import XenDomain, domains, find_domain
+from paracore.toolstack._staying import stay_attached
 from paracore.toolstack._waiting import NotThere
 
-__all__ = ["Attached", "NotThere", "XenDomain", "attach", "attached", "detach", "domains", "find_domain"]
+__all__ = [
+    "Attached",
+    "NotThere",
+    "XenDomain",
+    "attach",
+    "attached",
+    "detach",
+    "domains",
+    "find_domain",
+    "stay_attached",
+]

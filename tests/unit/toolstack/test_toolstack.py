@@ -21,7 +21,7 @@ from paracore.protocol import (
     xenbus_stop,
 )
 from paracore.testing import FakeXenstored
-from paracore.toolstack import NotThere, attach, attached, detach, domains, find_domain
+from paracore.toolstack import NotThere, attach, attached, detach, domains, find_domain, stay_attached
 from paracore.transport.xen import Conflict, Xenstore
 
 UUID = "5a5a5a5a-0000-1111-2222-333344445555"
@@ -282,5 +282,45 @@ def test_any_name_of_a_guest_will_do(xenstored, name):
         device = await attach(store, await find_domain(store, "9"), ["vpu0"], timeout=0)
         assert device.attachment is not None
         assert device.name == name
+
+    run(xenstored, steps)
+
+
+def test_a_guest_that_is_rebooted_is_attached_again(xenstored):
+    """Another domain of the same name, which comes before the old one has gone."""
+
+    async def steps(store):
+        told = asyncio.Queue()
+        staying = asyncio.ensure_future(stay_attached(store, "guest", ["vpu0"], tell=told.put_nowait))
+        assert (await told.get()).frontend == 3
+        xenstored.introduce(9, "guest", UUID)
+        assert (await told.get()).frontend == 9
+        xenstored.introduce(10, "somebody else")
+        xenstored.release(3)
+        xenstored.introduce(11, "guest", UUID)
+        assert (await told.get()).frontend == 11
+        staying.cancel()
+
+    run(xenstored, steps)
+
+
+def test_what_is_attached_already_stays_so(xenstored):
+    async def steps(store):
+        await attach(store, await find_domain(store, UUID), ["vpu1"], timeout=0)
+        told = asyncio.Queue()
+        staying = asyncio.ensure_future(stay_attached(store, UUID, ["vpu0"], tell=told.put_nowait))
+        xenstored.introduce(9, "guest", UUID)
+        assert (await told.get()).frontend == 9
+        found = [each.account() for each in await attached(store)]
+        assert [(each["domid"], each["devices"]) for each in found] == [(3, ["vpu1"]), (9, ["vpu0"])]
+        staying.cancel()
+
+    run(xenstored, steps)
+
+
+def test_a_number_is_nobodys_for_long(xenstored):
+    async def steps(store):
+        with pytest.raises(ConfigError, match="give its name or UUID"):
+            await stay_attached(store, "3", ["vpu0"])
 
     run(xenstored, steps)
