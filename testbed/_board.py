@@ -102,10 +102,14 @@ class Board:
         """Builds what is missing, switches the board on, and waits until dom0, and guests it began with, answer."""
         image = _image.build()
         self._begin_folder()
-        if self._guests:
-            self._go_on(image, detached=detached)
-        else:
-            self._switch_on(self._parts(image), detached=detached, timeout=timeout)
+        try:
+            if self._guests:
+                self._go_on(image, detached=detached)
+            else:
+                self._switch_on(self._parts(image), detached=detached, timeout=timeout)
+        except BaseException:
+            self.kill()
+            raise
         self._save()
 
     def _begin_folder(self) -> None:
@@ -122,12 +126,8 @@ class Board:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._machine = _qemu.start(parts, self.folder, detached=detached, monitor=monitor)
-        try:
-            begin()
-            self._wait_dom0(time.monotonic() + timeout)
-        except BaseException:
-            self.kill()
-            raise
+        begin()
+        self._wait_dom0(time.monotonic() + timeout)
 
     def _parts(self, image: _image.Image, memory: _qemu.Memory | None = None) -> _qemu.Parts:
         """Those of a board that boots."""
@@ -179,8 +179,8 @@ class Board:
         self._begin_folder()
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            self._switch_on(self._parts(image, _qemu.Memory(snapshot.memory)), monitor=theirs)
             try:
+                self._switch_on(self._parts(image, _qemu.Memory(snapshot.memory)), monitor=theirs)
                 with ThreadPoolExecutor() as pool:
                     list(pool.map(self.create_guest, guests))
                 self._everywhere(lambda domain: self.run(domain, *_WARM_UP, timeout=240))
