@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """On the real hypervisor: what a user does in a guest, and how much memory a guest can share."""
 
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,28 @@ def test_a_film_is_the_same_in_the_guest_and_in_dom0(scene):
     assert pictures.count("\n") > 20
     reports = [domain["worker"]["report"] for domain in scene.status()["domains"] if domain["worker"]]
     assert sum(report["counts"]["copies"] for report in reports) == 0
+
+
+def plain(path):
+    """MD5 of each picture, as ffmpeg decodes it on the host."""
+    words = ("ffmpeg", "-nostdin", "-v", "error", "-i", path, "-f", "framemd5", "-")
+    return hashes(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def hashes(text):
+    return [line.split()[-1] for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_two_guests_decode_different_films_at_once(scene, guests):
+    scene.frontend(guests[1], "--backend-timeout", "60")
+    scene.attach(guests[1], "vpu0")
+    films = [Path(film(name)) for name in ("h264.mp4", "hevc.mp4")]
+    try:
+        with ThreadPoolExecutor() as pool:
+            said = pool.map(lambda guest, path: decoded(scene, guest, path.read_bytes()), guests, films)
+            assert [hashes(text) for text in said] == [plain(path) for path in films]
+    finally:
+        scene.detach(guests[1], "--force", timeout=PATIENCE)
 
 
 def test_the_doctor_finds_a_guest(scene):
