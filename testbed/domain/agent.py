@@ -174,7 +174,7 @@ class Relay:
         guest.sendall(json.dumps(request).encode() + b"\n")
         with guest:
             other = {guest: self._host, self._host: guest}
-            while self._index() == present:
+            while self._is_there(present):
                 for readable in select.select(list(other), [], [], 0.25)[0]:
                     octets = readable.recv(_PIECE)
                     if not octets:
@@ -187,10 +187,17 @@ class Relay:
         except OSError:
             raise RuntimeError(f"there is no guest {self._name}") from None
 
+    def _is_there(self, present: str) -> bool:
+        """Whether it is still the guest that it was."""
+        try:
+            return self._index() == present
+        except RuntimeError:
+            return False
+
     def _connect(self, present: str, deadline: float) -> socket.socket:
         """Tries again while the guest boots."""
         address = ((_GUESTS / self._name).read_text(encoding="ascii").strip(), PORT)
-        while self._index() == present:
+        while self._is_there(present):
             connection = socket.socket()
             connection.settimeout(_TRY)
             try:

@@ -27,6 +27,7 @@ def scene(board):
         scene.frontend(GUEST)
         scene.attach(GUEST, "vpu1")
         yield scene
+        scene.detach(GUEST, "--force", timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,12 @@ class FakeXenstored:
                 self._end(session)
             self._tell(_RELEASED)
 
+    def put(self, path: str, value: str) -> None:
+        """Domain 0 writes a node, and those who watch it hear of that."""
+        with self.lock:
+            self.tree.write(0, path, value.encode())
+            self._flush()
+
     def disconnect(self) -> None:
         """All connections end, as when the daemon does."""
         with self.lock:

@@ -25,11 +25,6 @@ def xenstored(tmp_path, monkeypatch):
         yield xenstored
 
 
-def put(xenstored, path, value):
-    with xenstored.lock:
-        xenstored.tree.write(0, path, value.encode())
-
-
 def test_attach_list_detach(xenstored, capsys):
     assert main(["attach", "guest", "vpu0", "--weight", "300", "--max-bytes", "512M", "--no-wait"]) == 0
     assert capsys.readouterr().out == "guest 3 (guest)  vpu0  frontend initialising, backend initialising\n"
@@ -64,7 +59,7 @@ def test_it_waits_until_both_are_connected(xenstored, capsys):
         while xenstored.tree.generation(f"{frontend_path(3)}/state") is None:
             time.sleep(0.005)
         for path in (backend_path(0, 3), frontend_path(3)):
-            put(xenstored, f"{path}/state", "4")
+            xenstored.put(f"{path}/state", "4")
 
     thread = threading.Thread(target=connect)
     thread.start()
@@ -116,7 +111,7 @@ def test_the_doctor_looks_at_what_is_attached(xenstored, monkeypatch):
     monkeypatch.setenv("XENSTORED_PATH", xenstored.address(3))
     assert finding() == ("fair", "this is domain 3; its device is initialising")
     for path in (backend_path(0, 3), frontend_path(3)):
-        put(xenstored, f"{path}/state", "4")
+        xenstored.put(f"{path}/state", "4")
     assert finding() == ("good", f"this is domain 3, connected to {backend_path(0, 3)}")
     monkeypatch.setenv("XENSTORED_PATH", xenstored.address())
     assert finding() == ("good", "1 guests, all connected")
