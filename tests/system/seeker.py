@@ -3,7 +3,7 @@
 
     python3 -m tests.system.seeker PID OCTETS...    in hexadecimal digits
 
-A guest's pages cannot be read in this way, and are left aside: what is found is a copy.
+In ``/dev/xen/gntdev`` are a guest's own pages; anywhere else it is a copy.
 """
 
 import json
