@@ -30,7 +30,7 @@ bool paracore_stopping(struct paracore_codec *codec)
  * and of the domain costs up to half a millisecond of processor time, caches being cold, which is a tenth of a small
  * picture. But all is told before anybody waits, no later than TELL_NS and a unit after, and at once with low delay.
  */
-#define TELL_NS (20 * PARACORE_NS_PER_MS)
+#define TELL_NS (50 * PARACORE_NS_PER_MS)
 
 static void notify(struct paracore_codec *codec)
 {

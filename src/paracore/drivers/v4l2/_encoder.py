@@ -210,10 +210,10 @@ class Encoder(Session):
 
     def _run(self) -> None:
         """The codec runs, if it does not already."""
-        if self._let_go() and self._source:
+        if self._end_hold() and self._source:
             self._source.start()
 
-    def _let_go(self) -> bool:
+    def _end_hold(self) -> bool:
         """Ends the wait for a second picture; whether there was one."""
         hold, self._hold = self._hold, None
         if hold:
@@ -222,7 +222,7 @@ class Encoder(Session):
         return hold is not None
 
     def close(self) -> None:
-        self._let_go()
+        self._end_hold()
         super().close()
 
     def _opened(self, first: Input) -> Source:
@@ -253,7 +253,7 @@ class Encoder(Session):
 
     def _restart(self) -> None:
         self._times.clear()
-        self._let_go()
+        self._end_hold()
         self._renew()
         if self._source:
             self._source.start()
