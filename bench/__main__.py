@@ -93,7 +93,7 @@ class _Run:
         """As many as there are before it goes wrong."""
         try:
             yield from _BENCHMARKS[name](self._setting)
-        except (Error, TestbedError, OSError, ImportError, StopIteration, subprocess.SubprocessError) as error:
+        except (Error, TestbedError, OSError, ImportError, subprocess.SubprocessError) as error:
             self.failed.append(name)
             self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
 

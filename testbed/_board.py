@@ -304,7 +304,7 @@ class Board:
         while (said := self._way_to(name)) in ("", str(before)):
             if time.monotonic() > until:
                 raise TestbedError(f"{name} does not reboot; its last words:\n{self.guest_console(name)[-2000:]}")
-            time.sleep(0.5)
+            time.sleep(0.5)  # xl has no way to be told
         self._welcome(name)
         return int(said)
 

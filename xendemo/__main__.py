@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -111,20 +112,8 @@ class _Encodings:
         """Some raw pictures in every domain, as large as vicodec wants them."""
         clip = cases[0].clips[-1].path
         raw = clip.with_suffix(".y4m")
-        words = [
-            "-nostdin",
-            "-v",
-            "error",
-            "-y",
-            "-i",
-            str(clip),
-            "-frames:v",
-            str(_RAW_PICTURES),
-            "-pix_fmt",
-            "yuv420p",
-            str(raw),
-        ]
-        subprocess.run(["ffmpeg", *words], check=True)
+        command = f"ffmpeg -nostdin -v error -y -i {clip} -frames:v {_RAW_PICTURES} -pix_fmt yuv420p {raw}"
+        subprocess.run(shlex.split(command), check=True)
         for case in (self._stage.dom0, *cases):
             self._stage.machine.put(case.name, [raw], "/run/demo")
         return f"/run/demo/{raw.name}"

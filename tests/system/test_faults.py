@@ -79,7 +79,7 @@ def wait_until(holds, what):
     until = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < until, what
-        time.sleep(0.5)
+        time.sleep(0.5)  # each look is a command in dom0, on an emulated processor
 
 
 @pytest.fixture

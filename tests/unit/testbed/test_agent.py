@@ -76,7 +76,7 @@ def test_what_runs_too_long_is_ended(start, tmp_path):
 
 def _is_silent(beat):
     beat.unlink(missing_ok=True)
-    time.sleep(0.2)
+    time.sleep(0.2)  # ten beats: that nothing comes can only be waited for
     return not beat.exists()
 
 
