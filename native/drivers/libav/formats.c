@@ -15,8 +15,8 @@
 #include "session.h"
 
 /*
- * Octets kept free behind each plane: vector code of the codecs reads and writes a little beyond the last
- * sample. libavcodec's own allocator leaves 16 and an alignment's worth.
+ * Octets kept free behind the samples of each plane: vector code of the codecs reads and writes a little beyond the
+ * last one. libavcodec's own allocator leaves 16 and an alignment's worth.
  */
 #define PLANE_TAIL 128
 
@@ -82,13 +82,13 @@ static bool aligned(const int stride[4], const int align[4])
 {
     bool all = true;
     for (int n = 0; n < 4; n++)
-        all &= !(stride[n] % FFMAX(align[n], 1));
+        all &= !(stride[n] % FFMAX(align[n], (int)SPAN_ALIGNMENT));
     return all;
 }
 
 /*
- * Strides for the least width that gives aligned ones. The width is widened rather than each stride, for
- * some codecs rely on chroma strides being that of luma divided.
+ * Strides for the least width that gives aligned ones, and with them aligned planes. The width is widened rather than
+ * each stride, for some codecs rely on chroma strides being that of luma divided.
  */
 static int strides(int stride[4], enum AVPixelFormat pixel_format, int width, const int align[4])
 {
@@ -104,6 +104,30 @@ static uint64_t align_up(uint64_t octets, uint64_t alignment)
     return (octets + alignment - 1) / alignment * alignment;
 }
 
+/* What every plane has over when the picture has so many rows more than it needs. */
+static bool has_tails(enum AVPixelFormat pixel_format, int height, int rows, const ptrdiff_t stride[4], size_t size[4])
+{
+    size_t needed[4];
+    bool all = av_image_fill_plane_sizes(needed, pixel_format, height, stride) >= 0 &&
+               av_image_fill_plane_sizes(size, pixel_format, rows, stride) >= 0;
+    for (int n = 0; all && n < 4 && size[n]; n++)
+        all = size[n] >= needed[n] + PLANE_TAIL;
+    return all;
+}
+
+/*
+ * Each plane begins where the one before it ends, as if the picture had a few rows more: V4L2's single-planar formats
+ * and OpenMAX IL can say nothing else but how many rows there are. The tails are in those rows.
+ */
+static int plane_sizes(enum AVPixelFormat pixel_format, int height, const int stride[4], size_t size[4])
+{
+    const ptrdiff_t wide[4] = {stride[0], stride[1], stride[2], stride[3]};
+    for (int rows = FFALIGN(height, 2); rows <= height + 2 * PLANE_TAIL; rows += 2)
+        if (has_tails(pixel_format, height, rows, wide, size))
+            return 0;
+    return AVERROR(EINVAL);
+}
+
 static int planes(struct paracore_picture_format *format, const int stride[4], const size_t size[4])
 {
     uint64_t end = 0;
@@ -111,7 +135,7 @@ static int planes(struct paracore_picture_format *format, const int stride[4], c
         format->plane_count = n + 1;
         format->plane_stride[n] = (uint32_t)stride[n];
         format->plane_offset[n] = (uint32_t)end;
-        end = align_up(end + size[n] + PLANE_TAIL, SPAN_ALIGNMENT);
+        end += size[n];
     }
     format->size = align_up(end, PARACORE_PAGE_SIZE);
     return format->size <= PARACORE_BUFFER_MAX ? 0 : AVERROR(ENOMEM);
@@ -128,8 +152,7 @@ int paracore_format_layout(struct paracore_picture_format *format, enum AVPixelF
     int error = strides(stride, pixel_format, width, align);
     if (error < 0)
         return error;
-    ptrdiff_t wide[4] = {stride[0], stride[1], stride[2], stride[3]};
-    error = av_image_fill_plane_sizes(size, pixel_format, height, wide);
+    error = plane_sizes(pixel_format, height, stride, size);
     return error < 0 ? error : planes(format, stride, size);
 }
 

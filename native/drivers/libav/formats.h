@@ -17,7 +17,8 @@ uint32_t paracore_pixel_format_of_av(enum AVPixelFormat pixel_format);
 
 /*
  * Fills pixel format, planes and size for memory of at least width x height, strides being multiples of
- * `align`. Negative AVERROR when the wire cannot describe it.
+ * `align`. The planes follow each other without a gap, each of an even count of rows (of the first plane's).
+ * Negative AVERROR when the wire cannot describe it.
  */
 int paracore_format_layout(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width,
                            int height, const int align[4]);

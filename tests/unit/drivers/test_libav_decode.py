@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from paracore.classes import video
-from paracore.classes.video import ChangeFlag, Codec, Control, Direction, Error, InputFlag, OpenFlag, OutputFlag
+from paracore.classes.video import (
+    ChangeFlag,
+    Codec,
+    Control,
+    Direction,
+    Error,
+    InputFlag,
+    OpenFlag,
+    OutputFlag,
+    PixelFormat,
+)
 from paracore.drivers import CallFailed, libav
 from paracore.testing import Memory, Player, Unit
 from tests import clips
@@ -147,6 +157,25 @@ def test_colour_range_crop_and_rate_are_told(start):
     assert (picture.format.coded_width, picture.format.coded_height) == (176, 112)
     assert (picture.format.width, picture.format.height) == (162, 110)
     assert (picture.event.width, picture.event.height) == (162, 110)
+
+
+CHROMA_ROWS = {PixelFormat.YUV420P: 2, PixelFormat.YUV420P10LE: 2, PixelFormat.YUV440P: 2}
+"""How many times fewer rows there are of chroma; once, when it is not here."""
+
+
+@pytest.mark.parametrize("name", ["h264", "h264-cropped", "h264-422-10", "hevc-rgb", "vp9", "av1-10", "mjpeg-444"])
+def test_planes_follow_each_other_as_if_there_were_a_few_rows_more(start, name):
+    clip = clips.clip(name)
+    player = start(clip.codec)
+    player.play(clip.units[:4])
+    form = player.formats[1]
+    rows, rest = divmod(form.plane_offset[1], form.plane_stride[0])
+    assert (rest, rows % 2) == (0, 0)
+    assert form.coded_height < rows <= form.coded_height + 2 * 128
+    chroma = form.plane_stride[1] * rows // CHROMA_ROWS.get(form.pixel_format, 1)
+    assert form.plane_offset[2] - form.plane_offset[1] == chroma
+    assert form.plane_offset[2] + chroma <= form.size < form.plane_offset[2] + chroma + 4096
+    assert not any(offset % 64 for offset in form.plane_offset)
 
 
 def test_interlacing_keys_and_picture_types_are_told(start):
