@@ -14,6 +14,7 @@ from codegen._prose import refresh
 from codegen._python import python_class, python_common
 from codegen._python_wire import python_wire
 from codegen._session import load_sessions
+from codegen._v4l2 import v4l2_artefacts
 from codegen._xenbus import load_xenbus
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["artefacts", "render"]
 
 SPECIFICATION = "specs/paracore.toml"
 LOCK = "specs/opcodes.lock"
+V4L2 = "specs/v4l2.toml"
 SESSION = "src/paracore/protocol/_session.py"
 XENBUS = "src/paracore/protocol"
 PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md", "docs/protocol/xenbus.md")
@@ -52,7 +54,8 @@ def artefacts(root: Path) -> dict[str, str]:
     sessions = load_sessions(root / SESSION)
     xenbus = load_xenbus(root / XENBUS)
     pages = {page: refresh(_read(root / page), protocol, sessions, xenbus) for page in PROSE if (root / page).exists()}
-    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages}
+    shims = v4l2_artefacts(_read(root / V4L2))
+    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages, **shims}
 
 
 def _read(path: Path) -> str:

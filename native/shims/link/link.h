@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every shim does with libparacore: one channel per process, the devices behind it, and sessions whose
+ * events arrive by callback.
+ *
+ * Theory of operation. A process has one link at a time. It is made at the first use and lives until the process
+ * ends or its channel dies; then the next use makes another. The link's one thread, started with the first
+ * session, takes all events and calls the session they belong to. When the channel dies it tells each session
+ * that it failed, once, and ends. A post that the backend refuses ends its session too: no shim posts what it
+ * may refuse. After fork() the child has no link: the parent's cannot be used there, and a
+ * session of it answers -EPIPE.
+ *
+ * Locks. Callbacks run on the link's thread with none of the link's locks held, never two at a time. They may
+ * call anything here but shim_session_close(). All functions may be called from any thread.
+ *
+ * The backend is not trusted: what it sends has been checked by libparacore, and a session checks what it means.
+ */
+#ifndef PARACORE_SHIMS_LINK_H
+#define PARACORE_SHIMS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "paracore/paracore.h"
+
+enum {
+    SHIM_DEVICES_MAX = 32,       /* devices that a process sees: as many nodes as a directory should have */
+    SHIM_CAPABILITIES_MAX = 128, /* codecs and directions of one device; further ones are not seen */
+};
+
+/* How long a program waits for a backend that does not answer before it gets its API's error. */
+#define SHIM_CALL_NS UINT64_C(10000000000)
+
+struct shim_device {
+    uint32_t index;  /* for the `device` field of calls */
+    char name[PARACORE_NAME_MAX];
+    char driver[PARACORE_NAME_MAX];
+    uint32_t capability_count;
+    struct paracore_video_capability_query_reply capabilities[SHIM_CAPABILITIES_MAX];
+};
+
+struct shim_link;
+struct shim_session;
+
+/* The process's link, with a reference for the caller; connects if there is none that lives.
+ * NULL with *error (negative) set as by paracore_open(). */
+struct shim_link *shim_link_get(int *error);
+/* One more reference to a link that one is held of. */
+void shim_link_keep(struct shim_link *link);
+void shim_link_put(struct shim_link *link);
+
+/* False in the child of a fork: the link, and all that hangs on it, is the parent's. */
+bool shim_link_is_ours(const struct shim_link *link);
+
+/* False once the channel has died: nothing that hangs on it comes back. */
+bool shim_link_lives(struct shim_link *link);
+
+/* The video devices that the backend had when the link was made. The pointer is valid as long as the reference. */
+const struct shim_device *shim_link_devices(struct shim_link *link, uint32_t *count);
+
+struct paracore_channel *shim_link_channel(struct shim_link *link);
+
+/* The first capability with this codec and direction, or NULL. */
+const struct paracore_video_capability_query_reply *shim_capability(const struct shim_device *device, uint32_t codec,
+                                                                    uint32_t direction);
+
+/* What a session's owner is told. Each runs on the link's thread. */
+struct shim_listener {
+    void (*input_done)(void *owner, const struct paracore_video_input_done *done);
+    void (*output_ready)(void *owner, const struct paracore_video_output_ready *ready);
+    void (*source_change)(void *owner, const struct paracore_video_source_change *change);
+    void (*drained)(void *owner);
+    /* The session is over: its device or its backend went. `error` is positive, as errno. At most once. */
+    void (*failed)(void *owner, int error);
+};
+
+/* Opens a session; `owner` is handed to the listener. Errors as paracore_call(). */
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request,
+                      const struct shim_listener *listener, void *owner, struct shim_session **session);
+
+/* Closes it and frees it. No callback runs for it once this has returned. */
+void shim_session_close(struct shim_session *session);
+
+/* One call or post of the video class for this session. Errors as paracore_call() and paracore_post(); a call
+ * waits SHIM_CALL_NS at most. A post is seen by the backend at once. */
+int shim_session_call(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size,
+                      void *reply, size_t reply_size);
+int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);
+
+#endif

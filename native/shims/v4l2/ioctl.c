@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ioctl(): which there are, and how what the program passes gets in and out, as the kernel's v4l2-ioctl.c does it.
+ *
+ * The argument is copied in, served, and copied out; nothing is read from the program twice. Arrays that an
+ * argument points to (planes, controls) are copied by those who know how long they are.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "tables.h"
+#include "user.h"
+
+/* How far into the argument the handler sees; what is behind it is zero, as INFO_FL_CLEAR of v4l2-ioctl.c has it. */
+#define UP_TO(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
+
+enum { ARGUMENT_MAX = 512 }; /* octets: the largest argument, v4l2_create_buffers, has 256 */
+enum { ALWAYS_COPY = 1 };    /* the argument says which of its parts was wrong */
+
+static const struct request {
+    unsigned long number;
+    ioctl_handler *handler;
+    size_t kept; /* octets that the handler sees; 0: all */
+    unsigned flags;
+    enum who who;
+} REQUESTS[] = {REQUEST_ROWS};
+
+static const struct request *find(unsigned long number)
+{
+    for (size_t n = 0; n < sizeof REQUESTS / sizeof *REQUESTS; n++)
+        if (REQUESTS[n].number == number)
+            return &REQUESTS[n];
+    return NULL;
+}
+
+static int serve(struct v4l2_file *file, int fd, const struct request *request, void *argument)
+{
+    if (!shim_link_is_ours(file->node.link))
+        return -EIO; /* the parent's: see file.c */
+    pthread_mutex_lock(&file->lock);
+    int result = request->handler(file, fd, argument);
+    file_show(file, fd);
+    pthread_mutex_unlock(&file->lock);
+    return result;
+}
+
+int file_ioctl(struct v4l2_file *file, int fd, unsigned long number, void *theirs)
+{
+    _Alignas(16) uint8_t argument[ARGUMENT_MAX] = {0};
+    uint64_t address = (uintptr_t)theirs;
+    size_t size = _IOC_SIZE(number = (uint32_t)number); /* the kernel's is an unsigned int, too */
+    const struct request *request = find(number);
+
+    if (size > sizeof argument)
+        return -ENOTTY; /* none of V4L2's is so large */
+    if (_IOC_DIR(number) & _IOC_WRITE && user_read(argument, address, size) != 0)
+        return -EFAULT;
+    if (!request || !(request->who & (is_decoder(file) ? DECODERS : ENCODERS)))
+        return -ENOTTY;
+    if (request->kept && request->kept < size)
+        memset(argument + request->kept, 0, size - request->kept);
+    int result = serve(file, fd, request, argument);
+    if (result < 0 && !(request->flags & ALWAYS_COPY))
+        return result;
+    if (_IOC_DIR(number) & _IOC_READ && user_write(address, argument, size) != 0)
+        return -EFAULT;
+    return result;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues: buffers of granted pages, and where each is between the program and the backend. */
+#include "internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "user.h"
+
+/* --- allocation ----------------------------------------------------------------------------------------------- */
+
+/* The backend only reads what it is given, unless its device insists on pages it could write to. */
+static uint32_t grant_flags(const struct v4l2_file *file, unsigned queue)
+{
+    const struct paracore_video_capability_query_reply *capability = file_capability(file);
+    bool insists = capability && capability->flags & PARACORE_CAPABILITY_FLAG_WRITABLE_INPUT;
+
+    return queue == OUTPUT_QUEUE && (is_decoder(file) || !insists) ? PARACORE_BUFFER_FLAG_READ_ONLY : 0;
+}
+
+static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, uint32_t size)
+{
+    struct buffer *buffer = &file->queues[queue].buffers[index];
+    struct layout layout = file->sides[queue].layout;
+
+    if (size > layout.size[0] && queue == coded_queue(file))
+        layout.total = layout.size[0] = size;
+    *buffer = (struct buffer){.index = index, .field = V4L2_FIELD_NONE, .layout = layout};
+    return memory_create(file->node.link, layout.total, grant_flags(file, queue), &buffer->memory);
+}
+
+int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, uint32_t size, uint32_t *count)
+{
+    struct queue *queue = &file->queues[number];
+    uint32_t made = 0;
+    int error = queue->count == BUFFERS_MAX ? -ENOBUFS : 0;
+
+    while (error == 0 && made < *count && queue->count < BUFFERS_MAX) {
+        error = allocate(file, number, queue->count, size);
+        if (error)
+            break;
+        queue->count++;
+        made++;
+    }
+    if (made)
+        queue->memory = memory;
+    *count = made;
+    return made ? 0 : error; /* some are better than none, as videobuf2 has it */
+}
+
+int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uint32_t *count)
+{
+    int error = side_settle(file, number);
+
+    if (number == raw_queue(file) && is_decoder(file) && *count < file->buffers_min)
+        *count = file->buffers_min;
+    return error ? error : queue_extend(file, number, memory, 0, count);
+}
+
+int queue_free(struct v4l2_file *file, unsigned number)
+{
+    struct queue *queue = &file->queues[number];
+
+    for (uint32_t n = 0; n < queue->count; n++) {
+        struct buffer *buffer = &queue->buffers[n];
+        if (buffer->lent && file->stream)
+            picture_disown(file, buffer);
+        if (buffer->memory)
+            memory_put(buffer->memory);
+        *buffer = (struct buffer){.index = n};
+    }
+    TAILQ_INIT(&queue->waiting);
+    TAILQ_INIT(&queue->done);
+    queue->count = queue->queued = queue->memory = 0;
+    if (file->queues[OUTPUT_QUEUE].count == 0 && file->queues[CAPTURE_QUEUE].count == 0)
+        stream_close(file);
+    return 0;
+}
+
+/* --- pages of the program's own ------------------------------------------------------------------------------- */
+
+/* They are not granted: what is in them is copied into pages that are. */
+int buffer_copy_in(struct v4l2_file *file, struct buffer *buffer)
+{
+    int error = 0;
+
+    for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
+        error = user_read((char *)buffer->memory->buffer.address + buffer->layout.offset[n], buffer->user[n],
+                          buffer->used[n]);
+    file->copies += !is_decoder(file);
+    return error;
+}
+
+static int copy_out(struct v4l2_file *file, struct buffer *buffer)
+{
+    int error = 0;
+
+    for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
+        error = user_write(buffer->user[n], (char *)buffer->memory->buffer.address + buffer->layout.offset[n],
+                           buffer->used[n]);
+    file->copies += is_decoder(file) && buffer->used[0];
+    return error;
+}
+
+/* --- queueing ------------------------------------------------------------------------------------------------- */
+
+void buffer_queue(struct v4l2_file *file, unsigned number, struct buffer *buffer)
+{
+    struct queue *queue = &file->queues[number];
+
+    buffer->state = QUEUED;
+    queue->queued++;
+    if (!buffer->lent) /* else STREAMOFF took it from under the backend, which has it still */
+        TAILQ_INSERT_TAIL(&queue->waiting, buffer, entry);
+    stream_feed(file);
+}
+
+void buffer_done(struct v4l2_file *file, unsigned number, struct buffer *buffer)
+{
+    struct queue *queue = &file->queues[number];
+
+    buffer->state = DONE;
+    buffer->sequence = queue->sequence++;
+    queue->queued--;
+    TAILQ_INSERT_TAIL(&queue->done, buffer, entry);
+}
+
+int buffer_take_back(struct v4l2_file *file, unsigned number, struct buffer *buffer)
+{
+    struct queue *queue = &file->queues[number];
+
+    TAILQ_REMOVE(&queue->done, buffer, entry);
+    buffer->state = DEQUEUED;
+    if (number == CAPTURE_QUEUE && buffer->flags & V4L2_BUF_FLAG_LAST)
+        file->last_taken = true;
+    return number == CAPTURE_QUEUE && queue->memory == V4L2_MEMORY_USERPTR ? copy_out(file, buffer) : 0;
+}
+
+/* --- streaming ------------------------------------------------------------------------------------------------ */
+
+int queue_start(struct v4l2_file *file, unsigned number)
+{
+    struct queue *queue = &file->queues[number];
+
+    if (file->gone || file->broken)
+        return -EIO;
+    if (queue->streaming)
+        return 0;
+    if (queue->count == 0)
+        return -EINVAL;
+    int error = number == OUTPUT_QUEUE ? stream_open(file) : 0;
+    if (error)
+        return error;
+    queue->streaming = true;
+    queue->sequence = 0;
+    if (number == CAPTURE_QUEUE) {
+        file->last_taken = false;
+        capture_settle(file);
+    }
+    stream_feed(file);
+    return 0;
+}
+
+static void take_all_back(struct queue *queue)
+{
+    TAILQ_INIT(&queue->waiting);
+    TAILQ_INIT(&queue->done);
+    queue->queued = 0;
+    for (uint32_t n = 0; n < queue->count; n++) {
+        queue->buffers[n].state = DEQUEUED;
+        queue->buffers[n].flags &= ~(uint32_t)V4L2_BUF_FLAG_LAST;
+    }
+}
+
+/* A device that failed is tried again once both queues have been stopped: dev-decoder.rst, Initialization. */
+static void forgive(struct v4l2_file *file)
+{
+    if (!file->broken || file->queues[OUTPUT_QUEUE].streaming || file->queues[CAPTURE_QUEUE].streaming)
+        return;
+    stream_close(file);
+    file->broken = false;
+}
+
+int queue_stop(struct v4l2_file *file, unsigned number)
+{
+    struct queue *queue = &file->queues[number];
+    bool was = queue->streaming;
+    int error = 0;
+
+    queue->streaming = false;
+    take_all_back(queue);
+    file->drain = RUNNING;
+    file->last_owed = false;
+    if (number == CAPTURE_QUEUE)
+        file->last_taken = false;
+    else if (was && !file->broken && !file->gone)
+        error = stream_flush(file);
+    forgive(file);
+    return file->gone ? 0 : error;
+}
+
+/* --- what the CAPTURE buffers are good for ---------------------------------------------------------------------- */
+
+static bool same_layout(const struct layout *one, const struct layout *other)
+{
+    return one->planes == other->planes && one->total == other->total &&
+           !memcmp(one->offset, other->offset, sizeof one->offset) &&
+           !memcmp(one->stride, other->stride, sizeof one->stride);
+}
+
+/* Whether the CAPTURE buffers have become, or still are, such as the stream's pictures need. */
+void capture_settle(struct v4l2_file *file)
+{
+    struct queue *queue = &file->queues[CAPTURE_QUEUE];
+
+    file->stale = false;
+    if (!is_decoder(file) || !file->source_known)
+        return;
+    file->stale = queue->count < file->buffers_min && queue->count < BUFFERS_MAX;
+    for (uint32_t n = 0; n < queue->count; n++)
+        file->stale |= !same_layout(&queue->buffers[n].layout, &file->sides[CAPTURE_QUEUE].layout);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session behind an open file: what the queues hold becomes calls of the video class, and its events become
+ * buffers that are done.
+ *
+ * Theory of operation. A session is opened when the program needs one (an encoder's as soon as it asks how pictures
+ * have to lie) and closed when it has freed the buffers of both queues. Each span that the backend is lent has a
+ * cookie that no other of this file ever had, so that what comes back late is known for what it is.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct stream {
+    struct v4l2_file *file;
+    struct shim_session *session;
+    bool begun; /* an encoder knows its format and controls */
+};
+
+uint32_t file_cookie(struct v4l2_file *file)
+{
+    return ++file->last_cookie;
+}
+
+/* --- what the backend says ------------------------------------------------------------------------------------ */
+
+/* The file, locked, if this stream is still its own. */
+static struct v4l2_file *enter(struct stream *stream)
+{
+    struct v4l2_file *file = stream->file;
+
+    pthread_mutex_lock(&file->lock);
+    if (file->stream == stream)
+        return file;
+    pthread_mutex_unlock(&file->lock);
+    return NULL;
+}
+
+static void leave(struct v4l2_file *file)
+{
+    stream_feed(file);
+    file_show(file, -1);
+    pthread_mutex_unlock(&file->lock);
+}
+
+static struct buffer *lent(struct v4l2_file *file, unsigned queue, uint32_t cookie)
+{
+    for (uint32_t n = 0; n < file->queues[queue].count; n++)
+        if (file->queues[queue].buffers[n].lent && file->queues[queue].buffers[n].cookie == cookie)
+            return &file->queues[queue].buffers[n];
+    return NULL;
+}
+
+static void input_done(void *owner, const struct paracore_video_input_done *done)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
+    struct buffer *buffer = lent(file, OUTPUT_QUEUE, done->cookie);
+    if (buffer) {
+        buffer->lent = false;
+        if (done->error)
+            buffer->flags |= V4L2_BUF_FLAG_ERROR;
+        if (buffer->state == QUEUED)
+            buffer_done(file, OUTPUT_QUEUE, buffer);
+    }
+    leave(file);
+}
+
+static void output_ready(void *owner, const struct paracore_video_output_ready *ready)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
+    picture_ready(file, lent(file, CAPTURE_QUEUE, ready->cookie), ready);
+    leave(file);
+}
+
+static bool fits(const struct v4l2_file *file, const struct side *before)
+{
+    const struct side *now = &file->sides[CAPTURE_QUEUE];
+
+    return file->queues[CAPTURE_QUEUE].count && !file->stale && before->width == now->width &&
+           before->height == now->height && before->fourcc == now->fourcc;
+}
+
+/* A format that V4L2 has no name for ends the stream: 10 bits in three planes, for one. */
+static int take_format(struct v4l2_file *file, const struct paracore_video_source_change *change)
+{
+    struct side side;
+
+    if (side_of_format(&change->format, &side) != 0)
+        return -EINVAL;
+    file->sides[CAPTURE_QUEUE] = side;
+    file->source_known = true;
+    file->generation = change->generation;
+    file->buffers_min = change->format.buffers_min < BUFFERS_MAX ? change->format.buffers_min : BUFFERS_MAX;
+    color_of_format(&file->color, &change->format);
+    return 0;
+}
+
+static void source_change(void *owner, const struct paracore_video_source_change *change)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
+    struct side before = file->sides[CAPTURE_QUEUE];
+    bool first = !file->source_known;
+    file->broken |= take_format(file, change) != 0;
+    capture_settle(file);
+    if (!file->broken && !fits(file, &before)) {
+        file->stale = file->queues[CAPTURE_QUEUE].count > 0;
+        event_source_change(file);
+        if (!first)
+            pictures_lend_hidden(file);
+    }
+    leave(file);
+}
+
+static void drained(void *owner)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
+    if (file->drain == DRAINING) { /* else the last picture has said so */
+        file->last_owed = true;
+        stream_give_last(file);
+    }
+    leave(file);
+}
+
+static void failed(void *owner, int error)
+{
+    struct v4l2_file *file = enter(owner);
+
+    (void)error;
+    if (!file)
+        return;
+    file->broken = true;
+    file->gone = !shim_link_lives(file->node.link);
+    leave(file);
+}
+
+static const struct shim_listener LISTENER = {input_done, output_ready, source_change, drained, failed};
+
+/* --- opening and closing ---------------------------------------------------------------------------------------- */
+
+/* What V4L2 says when a limit is in the way, or the device is (PEERS: ENOMEM and EBUSY, never ENOSPC). */
+static int error_of_backend(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+    case -ENOMEM:
+        return -ENOMEM;
+    case -EBUSY:
+    case -EINVAL:
+        return error;
+    default:
+        return -EIO;
+    }
+}
+
+int stream_open(struct v4l2_file *file)
+{
+    const struct coded_format *coded = coded_format_of_fourcc(file->sides[coded_queue(file)].fourcc);
+    struct paracore_video_open request = {.device = file->node.device->index, .direction = file->node.direction};
+
+    if (file->stream)
+        return 0;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (!stream || !coded) {
+        free(stream);
+        return coded ? -ENOMEM : -EINVAL;
+    }
+    request.codec = coded->codec;
+    stream->file = file;
+    int error = shim_session_open(file->node.link, &request, &LISTENER, stream, &stream->session);
+    if (error) {
+        free(stream);
+        return error_of_backend(error);
+    }
+    file->stream = stream;
+    return 0;
+}
+
+/* The backend has nothing any more. */
+static void all_returned(struct v4l2_file *file)
+{
+    for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
+        for (uint32_t n = 0; n < file->queues[queue].count; n++)
+            file->queues[queue].buffers[n].lent = false;
+    pictures_drop_foreign(file);
+}
+
+void stream_close(struct v4l2_file *file)
+{
+    struct stream *stream = file->stream;
+
+    if (!stream)
+        return;
+    file->stream = NULL;
+    file->source_known = file->stale = false;
+    file->buffers_min = 0;
+    file->drain = RUNNING;
+    pictures_drop_held(file);
+    pthread_mutex_unlock(&file->lock);
+    shim_session_close(stream->session);
+    pthread_mutex_lock(&file->lock);
+    free(stream);
+    all_returned(file);
+    memory_sweep();
+}
+
+int stream_flush(struct v4l2_file *file)
+{
+    struct queue *output = &file->queues[OUTPUT_QUEUE];
+
+    pictures_drop_held(file);
+    if (!file->stream)
+        return 0;
+    int error = shim_session_call(file->stream->session, PARACORE_OP_VIDEO_FLUSH, NULL, 0, NULL, 0);
+    for (uint32_t n = 0; n < output->count; n++)
+        output->buffers[n].lent = false; /* each was given back before the reply */
+    return error ? -EIO : 0;
+}
+
+int stream_drain(struct v4l2_file *file)
+{
+    int error = file->stream ? shim_session_post(file->stream->session, PARACORE_OP_VIDEO_DRAIN, NULL, 0) : -EIO;
+
+    if (error == 0)
+        file->drain = DRAINING;
+    return error ? -EIO : 0;
+}
+
+int stream_control(struct v4l2_file *file, uint32_t control, int64_t value)
+{
+    struct paracore_video_control_set request = {.control = control, .value = value};
+    struct paracore_video_control_set_reply reply;
+
+    if (!file->stream)
+        return 0;
+    return error_of_backend(shim_session_call(file->stream->session, PARACORE_OP_VIDEO_CONTROL_SET, &request,
+                                              sizeof request, &reply, sizeof reply));
+}
+
+int stream_format(struct v4l2_file *file, struct paracore_picture_format *format)
+{
+    struct paracore_video_format_set request = {.format = *format};
+    struct paracore_video_format_set_reply reply;
+    int error = stream_open(file);
+
+    if (error == 0)
+        error = shim_session_call(file->stream->session, PARACORE_OP_VIDEO_FORMAT_SET, &request, sizeof request,
+                                  &reply, sizeof reply);
+    if (error)
+        return error_of_backend(error);
+    *format = reply.format;
+    return 0;
+}
+
+/* --- feeding ------------------------------------------------------------------------------------------------------ */
+
+/* An encoder is told what it will get, and how it is to work, before the first picture. */
+static int begin(struct v4l2_file *file)
+{
+    const struct side *side = &file->sides[OUTPUT_QUEUE];
+    struct paracore_picture_format format = {
+        .pixel_format = raw_format_of_fourcc(side->fourcc)->pixel_format, .width = side->width, .height = side->height,
+        .rate_num = file->interval.denominator, .rate_den = file->interval.numerator, .aspect_num = 1, .aspect_den = 1};
+
+    color_to_format(&file->color, &format);
+    int error = stream_format(file, &format);
+    if (error == 0)
+        error = controls_apply(file);
+    file->stream->begun = error == 0;
+    return error;
+}
+
+static int post_input(struct v4l2_file *file, struct buffer *buffer)
+{
+    struct paracore_video_queue_input request = {
+        .span = {.buffer = buffer->memory->buffer.id, .offset = buffer->data_offset[0],
+                 .length = buffer->used[0] - buffer->data_offset[0]},
+        .cookie = buffer->cookie = file_cookie(file),
+        .timestamp = (int64_t)buffer->timestamp,
+    };
+
+    if (!is_decoder(file)) { /* the device has said how long a picture's span is */
+        request.span.offset = 0;
+        request.span.length = (uint32_t)buffer->layout.total;
+        request.flags = file->key_frame_wanted || buffer->flags & V4L2_BUF_FLAG_KEYFRAME ? PARACORE_INPUT_FLAG_KEY : 0;
+        file->key_frame_wanted = false;
+    }
+    return shim_session_post(file->stream->session, PARACORE_OP_VIDEO_QUEUE_INPUT, &request, sizeof request);
+}
+
+static int post_output(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie)
+{
+    struct paracore_video_queue_output request = {
+        .span = {.buffer = memory->buffer.id, .length = (uint32_t)length}, .cookie = cookie};
+
+    return shim_session_post(file->stream->session, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
+}
+
+int stream_lend(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie)
+{
+    return file->stream ? post_output(file, memory, length, cookie) : -EIO;
+}
+
+static int feed_output(struct v4l2_file *file)
+{
+    struct queue *queue = &file->queues[OUTPUT_QUEUE];
+    struct buffer *buffer;
+    int error = 0;
+
+    if (!queue->streaming || file->drain != RUNNING || TAILQ_EMPTY(&queue->waiting))
+        return 0;
+    if (!is_decoder(file) && !file->stream->begun)
+        error = begin(file);
+    while (error == 0 && (buffer = TAILQ_FIRST(&queue->waiting))) {
+        TAILQ_REMOVE(&queue->waiting, buffer, entry);
+        buffer->lent = true;
+        error = post_input(file, buffer);
+    }
+    return error;
+}
+
+/* One buffer is kept back while a picture may come in memory that the program has not: it is copied there. */
+static bool may_lend(const struct v4l2_file *file)
+{
+    const struct buffer *first = TAILQ_FIRST(&file->queues[CAPTURE_QUEUE].waiting);
+
+    return first && TAILQ_EMPTY(&file->held) && (file->foreign_count == 0 || TAILQ_NEXT(first, entry));
+}
+
+static int feed_capture(struct v4l2_file *file)
+{
+    struct queue *queue = &file->queues[CAPTURE_QUEUE];
+    int error = 0;
+
+    if (!queue->streaming || file->stale || (is_decoder(file) && !file->source_known))
+        return 0;
+    pictures_deliver(file);
+    while (error == 0 && may_lend(file)) {
+        struct buffer *buffer = TAILQ_FIRST(&queue->waiting);
+        TAILQ_REMOVE(&queue->waiting, buffer, entry);
+        buffer->lent = true;
+        buffer->generation = file->generation;
+        buffer->cookie = file_cookie(file);
+        error = post_output(file, buffer->memory, buffer->layout.total, buffer->cookie);
+    }
+    return error;
+}
+
+void stream_feed(struct v4l2_file *file)
+{
+    if (!file->stream || file->broken || file->gone)
+        return;
+    stream_give_last(file);
+    if (feed_capture(file) != 0 || feed_output(file) != 0)
+        file->broken = true;
+}
+
+void stream_give_last(struct v4l2_file *file)
+{
+    struct queue *queue = &file->queues[CAPTURE_QUEUE];
+    struct buffer *buffer = TAILQ_FIRST(&queue->waiting);
+
+    if (!file->last_owed || !queue->streaming || !buffer || !TAILQ_EMPTY(&file->held))
+        return;
+    TAILQ_REMOVE(&queue->waiting, buffer, entry);
+    file->last_owed = false;
+    picture_empty(file, buffer);
+}
