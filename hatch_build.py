@@ -143,11 +143,15 @@ def compile_native(target: Target) -> None:
 
 
 def install_native(target: Target) -> list[Path]:
-    """Copies the modules and the library beside the package; returns what is there."""
+    """Copies the modules, the library and the shims beside the package; returns what is there."""
     shutil.rmtree(target.stage, ignore_errors=True)
     meson("install", "-C", target.build, "--no-rebuild", "--quiet", "--destdir", target.stage)
     installed = target.stage / "usr"
-    built = [*(installed / "python/paracore/_native").iterdir(), *(installed / "lib").glob("libparacore.so.0")]
+    built = [
+        *(installed / "python/paracore/_native").iterdir(),
+        *(installed / "lib").glob("libparacore.so.0"),
+        *(installed / "lib").glob("libparacore-*.so"),
+    ]
     target.package.mkdir(exist_ok=True)
     for path in built:
         _replace(path.resolve(), target.package / path.name)

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "file.h"
 
@@ -53,6 +54,7 @@ int __fxstatat64(int version, int directory, const char *path, struct stat64 *st
 #define REAL_FUNCTIONS(X)                                                                                          \
     X(open) X(open64) X(openat) X(openat64) X(__open_2) X(__open64_2) X(__openat_2) X(__openat64_2)               \
     X(fopen) X(fopen64) X(fdopen) X(close) X(ioctl) X(mmap) X(mmap64) X(munmap) X(read) X(__read_chk) X(write)    \
+    X(getxattr) X(lgetxattr) X(listxattr) X(llistxattr)                                                           \
     X(poll) X(ppoll) X(__poll_chk) X(__ppoll_chk) X(select) X(pselect)                                            \
     X(stat) X(stat64) X(lstat) X(lstat64) X(fstat) X(fstat64) X(fstatat) X(fstatat64) X(statx)                    \
     X(access) X(faccessat) X(euidaccess) X(eaccess) X(readlink) X(readlinkat) X(__readlink_chk)                   \

@@ -4,7 +4,7 @@
  *
  * Theory of operation. The program gets a DIR of libc's. Those of such a directory are remembered here, with what is
  * to be told after libc's own entries have ended. A directory that the kernel does not have is any other one, of
- * which nothing is shown but "." and "..". A position that is negative is one among ours.
+ * which nothing is shown. A position that is negative is one among ours.
  */
 #include "interpose.h"
 
@@ -219,23 +219,17 @@ INTERPOSED int closedir(DIR *dir)
 
 /* --- reading ----------------------------------------------------------------------------------------- */
 
-static bool is_shown(const struct listing *listing, const struct dirent *entry)
-{
-    return !listing->alone || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-}
-
 /* The next of libc's. NULL at their end, or with errno set. */
 static struct dirent *read_theirs(struct listing *listing)
 {
-    struct dirent *entry = NULL;
     int before = errno;
 
-    if (listing->exhausted)
+    if (listing->exhausted || listing->alone) {
+        listing->exhausted = true;
         return NULL;
-    do {
-        errno = 0;
-        entry = REAL(readdir)(listing->dir);
-    } while (entry && !is_shown(listing, entry));
+    }
+    errno = 0;
+    struct dirent *entry = REAL(readdir)(listing->dir);
     if (!entry && errno)
         return NULL;
     errno = before;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What our devices, and what sysfs says of them, look like: stat(), access(), readlink(), realpath(). */
+/* What our devices, and what sysfs says of them, look like: stat(), access(), attributes. */
 #include "interpose.h"
 
 #include <errno.h>
@@ -241,3 +241,33 @@ INTERPOSED int faccessat(int directory, const char *path, int mode, int flags)
 
     return result == NOT_OURS ? REAL(faccessat)(directory, path, mode, flags) : result;
 }
+
+/* --- extended attributes ----------------------------------------------------------------------------- */
+
+/* ls -l asks for access control lists, and complains of a file that is not there. */
+static bool has_none(const char *path, int flags)
+{
+    struct stat status;
+
+    return stat_ours(AT_FDCWD, path, flags, &status);
+}
+
+#define GETXATTR(name, flags)                                                                                      \
+    INTERPOSED ssize_t name(const char *path, const char *attribute, void *value, size_t size)                     \
+    {                                                                                                              \
+        if (!has_none(path, flags))                                                                                \
+            return REAL(name)(path, attribute, value, size);                                                       \
+        errno = ENODATA;                                                                                           \
+        return -1;                                                                                                 \
+    }
+
+#define LISTXATTR(name, flags)                                                                                     \
+    INTERPOSED ssize_t name(const char *path, char *names, size_t size)                                            \
+    {                                                                                                              \
+        return has_none(path, flags) ? 0 : REAL(name)(path, names, size);                                          \
+    }
+
+GETXATTR(getxattr, 0)
+GETXATTR(lgetxattr, AT_SYMLINK_NOFOLLOW)
+LISTXATTR(listxattr, 0)
+LISTXATTR(llistxattr, AT_SYMLINK_NOFOLLOW)
