@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-__all__ = ["choose_device", "connect"]
+__all__ = ["choose_device", "connect", "nobody_there"]
 
 _NOBODY = (FileNotFoundError, ConnectionRefusedError)
+
+
+def nobody_there(error: paracore.TransportError) -> bool:
+    """Whether it says that no backend runs, rather than that one is in trouble."""
+    return isinstance(error.__cause__, _NOBODY)
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def connect(arguments: argparse.Namespace, *, private_if_none: bool = True) -> I
             domain = paracore.open(arguments.address)
         except paracore.TransportError as error:
             named = arguments.address or os.environ.get("PARACORE_SOCKET")
-            if named or not private_if_none or not isinstance(error.__cause__, _NOBODY):
+            if named or not private_if_none or not nobody_there(error):
                 raise
         else:
             with domain:

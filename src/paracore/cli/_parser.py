@@ -24,6 +24,8 @@ COMMANDS = (
     "paracore.cli._decode",
     "paracore.cli._encode",
     "paracore.cli._transcode",
+    "paracore.cli._run",
+    "paracore.cli._env",
     "paracore.cli._list",
     "paracore.cli._serve",
     "paracore.cli._attach",
@@ -40,9 +42,10 @@ _EPILOG = """examples:
   paracore decode clip.mp4 -o clip.y4m           decode a file
   paracore decode clip.mp4 --framehash           print a hash of each picture
   paracore transcode clip.mp4 -o clip.webm --codec vp9
+  paracore run -- ffmpeg -c:v h264_v4l2m2m -i clip.mp4 -f null -
   paracore doctor                                what this machine can do
 
-Without a running backend, decode, encode and transcode start a private one.
+Without a running backend, decode, encode, transcode and run start a private one.
 
 exit codes:
 """

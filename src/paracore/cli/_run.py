@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``paracore run``: an unmodified program, which finds the devices as ``/dev/videoN`` and as an OpenMAX IL core."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import paracore
+from paracore.cli._backend import nobody_there
+from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for
+from paracore.cli._exit import UsageError
+from paracore.cli._options import add_backend_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAME = "run"
+SUMMARY = "run an unmodified program that finds the devices as /dev/videoN and in OpenMAX IL"
+EXAMPLES = """
+  paracore run -- v4l2-ctl --list-devices
+  paracore run -- ffmpeg -c:v h264_v4l2m2m -i in.mp4 -f null -
+  paracore run -- gst-launch-1.0 filesrc location=in.mp4 ! qtdemux ! h264parse ! v4l2h264dec ! autovideosink
+  paracore run --api omx -- gst-launch-1.0 filesrc location=in.h264 ! h264parse ! omxh264dec ! fakesink
+  sudo paracore run --domain web -- ffmpeg ...     as a domain of the running backend
+"""
+
+#: Those that somebody sends to end or to tell a program something; this one passes them on.
+_PASSED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+#: Python ignores these, and a program would inherit that.
+_IGNORED_HERE = (signal.SIGPIPE, signal.SIGXFSZ)
+_FROM_SOMEBODY = 0
+"""sigaction(2), si_code: SI_USER and below. What the terminal sends, the program gets by itself."""
+_KILLED = 128
+"""What shells add to a signal's number."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares options."""
+    add_api_option(parser)
+    parser.add_argument(
+        "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
+    )
+    add_backend_options(parser)
+    parser.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments, after --"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the program; returns its exit code, or does not return where the program takes this process's place."""
+    words = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    if not words:
+        raise UsageError("say which program: paracore run -- PROGRAM ARGUMENT...")
+    if shutil.which(words[0]) is None:
+        raise UsageError(f"there is no program {words[0]}; install it, or give its path")
+    apis = chosen_apis(arguments.api)
+    if arguments.domain and arguments.private:
+        raise UsageError("a private backend has no domains; leave --domain or --private out")
+    address = None if arguments.private else _running(arguments)
+    if address is None:
+        return _run_private(apis, words)
+    changes = _become(arguments.domain, address) if arguments.domain else {}
+    return _execute(words, _environment(apis, address, os.environ | changes))
+
+
+def _running(arguments: argparse.Namespace) -> str | None:
+    """The socket of the backend that was named or that runs; None when one has to be started."""
+    from paracore.frontend import default_address  # noqa: PLC0415 - needs the native library
+
+    address = str(arguments.address or default_address())
+    try:
+        paracore.open(address).close()
+    except paracore.PermissionRefused:
+        if not arguments.domain:
+            raise
+    except paracore.TransportError as error:
+        named = arguments.address or arguments.domain or os.environ.get("PARACORE_SOCKET")
+        if named or not nobody_there(error):
+            raise
+        return None
+    return os.path.abspath(address)  # noqa: PTH100 - the program may be in another folder, links stay
+
+
+def _environment(apis: Sequence[str], address: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    folder = cache_folder()
+    if "omx" not in apis:
+        return environment_for(apis, address, folder, {}).over(inherited)
+    with paracore.open(address) as domain:
+        return environment_for(apis, address, folder, domain.devices).over(inherited)
+
+
+# --- in place of this process, or beside it -------------------------------------------------------------------
+
+
+def _execute(words: list[str], environment: Mapping[str, str]) -> NoReturn:
+    for number in _IGNORED_HERE:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(words[0], words, environment)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
+
+
+def _run_private(apis: Sequence[str], words: list[str]) -> int:
+    """With a backend of its own, which has to be ended afterwards."""
+    from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED, signal.SIGCHLD})
+    try:
+        with PrivateBackend() as backend:
+            environment = _environment(apis, backend.address, os.environ)
+            return _wait(_spawn(words, environment, before))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _spawn(words: list[str], environment: Mapping[str, str], mask: Any) -> int:
+    try:
+        return os.posix_spawnp(words[0], words, environment, setsigmask=mask, setsigdef=_IGNORED_HERE)
+    except OSError as error:
+        raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
+
+
+def _wait(pid: int) -> int:
+    """Passes signals on until the program has ended; returns its exit code as a shell would."""
+    while True:
+        told = signal.sigwaitinfo({*_PASSED, signal.SIGCHLD})
+        if told.si_signo != signal.SIGCHLD:
+            if told.si_code <= _FROM_SOMEBODY:
+                os.kill(pid, told.si_signo)
+            continue
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended == pid:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else _KILLED - code
+
+
+# --- as a domain ----------------------------------------------------------------------------------------------
+
+
+def _become(name: str, address: str) -> dict[str, str]:
+    """Becomes the user, or joins the group, that the backend knows the domain by.
+
+    Returns:
+        What changes in the environment.
+
+    Raises:
+        PermissionRefused: this process may not.
+        UsageError: the backend has no such domain.
+    """
+    from paracore.frontend import backend_status  # noqa: PLC0415 - needs the native library
+
+    if _own_domain(address) == name:
+        return {}
+    if os.geteuid() != 0:
+        own = _own_domain(address)
+        raise paracore.PermissionRefused(
+            f"only root may run a program as domain {name}: sudo paracore run --domain {name}; "
+            + (f"this user is domain {own}" if own else "this user is no domain")
+        )
+    domains = {domain["name"]: domain.get("identities", []) for domain in backend_status(address)["domains"]}
+    if name not in domains:
+        raise UsageError(f"the backend has no domain {name}; it has {', '.join(domains) or 'none'}")
+    changes = _change_identity(name, domains[name])
+    if (became := _own_domain(address)) != name:
+        raise paracore.PermissionRefused(f"the backend takes {', '.join(domains[name])} for {became or 'no domain'}")
+    return changes
+
+
+def _own_domain(address: str) -> str | None:
+    try:
+        with paracore.open(address) as domain:
+            return domain.name
+    except paracore.PermissionRefused:
+        return None
+
+
+def _change_identity(name: str, identities: Sequence[str]) -> dict[str, str]:
+    known = dict(identity.split(":", 1) for identity in identities)
+    if "uid" in known:
+        return _change_user(int(known["uid"]))
+    if "gid" in known:
+        os.setgroups([int(known["gid"])])
+        os.setresgid(*[int(known["gid"])] * 3)
+        return {}
+    raise UsageError(f"domain {name} is a guest ({', '.join(identities)}); run the program there")
+
+
+def _change_user(user: int) -> dict[str, str]:
+    """As su does, also for a number that has no name."""
+    import pwd  # noqa: PLC0415 - only root needs it
+
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        return {"HOME": "/"}
+    os.initgroups(entry.pw_name, entry.pw_gid)
+    os.setresgid(*[entry.pw_gid] * 3)
+    os.setresuid(user, user, user)
+    return {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices unmodified programs find, and how: /dev, sysfs, udev, with and without a backend."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def libav(make_backend):
+    return make_backend(driver="libav")
+
+
+def python(preloaded, text, backend, **options):
+    done = preloaded(PYTHON, "-c", text, address=backend.address, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# --- v4l2-ctl -------------------------------------------------------------------------------------------------
+
+
+def test_v4l2_ctl_lists_the_devices(preloaded, libav):
+    done = preloaded("v4l2-ctl", "--list-devices", address=libav.address)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^(paracore: vpu0 \(\w+\)) \(.*\):\n\t(/dev/video\d+)$", done.stdout, re.MULTILINE)
+    assert [card for card, _ in found] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
+    assert len({node for _, node in found}) == 2
+
+
+def test_v4l2_ctl_takes_a_node_by_its_number(preloaded, libav):
+    node = python(preloaded, "import glob; print(sorted(glob.glob('/dev/video*'))[0], end='')", libav)
+    done = preloaded("v4l2-ctl", "-d", node.removeprefix("/dev/video"), "--info", address=libav.address)
+    assert "Card type        : paracore: vpu0 (" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_device_that_only_decodes_has_one_node(preloaded, backend):
+    """The null driver has no encoder."""
+    done = preloaded("v4l2-ctl", "--list-devices", address=backend.address)
+    assert done.stdout.count("/dev/video") == len({each["direction"] for each in codecs(backend)})
+
+
+def codecs(backend):
+    return backend.status()["devices"][0]["codecs"]
+
+
+def test_without_a_backend_there_is_nothing_and_quickly(preloaded, tmp_path):
+    begin = time.monotonic()
+    done = preloaded("v4l2-ctl", "--list-devices", address=tmp_path / "none.sock")
+    assert "paracore" not in done.stdout
+    assert time.monotonic() - begin < 2
+
+
+# --- /dev and sysfs -------------------------------------------------------------------------------------------
+
+
+def test_dev_is_otherwise_the_same(preloaded, libav, tmp_path):
+    there = preloaded("ls", "-la", "/dev", address=libav.address).stdout.splitlines()
+    plain = subprocess.run(["ls", "-la", "/dev"], capture_output=True, text=True, check=True).stdout.splitlines()
+    more = [line for line in there if line not in plain]
+    assert len(more) == 2
+    assert all(re.match(r"crw-rw---- +1 .* 81, +\d+ .* video\d+$", line) for line in more), more
+    assert [line for line in plain if line not in there] == []
+    absent = preloaded("ls", "-la", "/dev", address=tmp_path / "none.sock").stdout.splitlines()
+    assert absent == plain
+
+
+def test_sysfs_says_the_same(preloaded, libav):
+    text = """
+import os
+names = sorted(name for name in os.listdir("/sys/class/video4linux"))
+for name in names:
+    number = open(f"/sys/class/video4linux/{name}/dev").read().strip()
+    status = os.stat(f"/dev/{name}")
+    assert number == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    assert f"DEVNAME={name}" in open(f"/sys/dev/char/{number}/uevent").read()
+    assert os.path.realpath(f"/dev/{name}") == f"/dev/{name}"
+    print(open(f"/sys/class/video4linux/{name}/name").read(), end="")
+"""
+    assert python(preloaded, text, libav).splitlines()[-2:] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
+
+
+def test_a_shell_finds_them(preloaded, libav):
+    done = preloaded("bash", "-c", "for node in /dev/video*; do test -c $node && test -w $node && echo $node; done",
+                     address=libav.address)  # fmt: skip
+    assert len(done.stdout.split()) == 2
+
+
+# --- coming and going -----------------------------------------------------------------------------------------
+
+WATCHER = """
+import os, sys
+while sys.stdin.readline():
+    print(*sorted(name for name in os.listdir("/dev") if name.startswith("video")), flush=True)
+"""
+
+
+def test_nodes_come_and_go_with_the_backend(libav, preloaded):
+    watcher = preloaded(PYTHON, "-c", WATCHER, address=libav.address, runner=subprocess.Popen)
+    with watcher:
+        first = look(watcher)
+        assert len(first) == 2
+        libav.kill()
+        assert look(watcher) == []
+        time.sleep(0.6)  # it does not look for a backend more often
+        libav.start()
+        assert look(watcher) == first
+        watcher.stdin.close()
+
+
+def look(watcher):
+    watcher.stdin.write("\n")
+    watcher.stdin.flush()
+    return watcher.stdout.readline().split()
+
+
+# --- processes ------------------------------------------------------------------------------------------------
+
+
+def test_a_child_opens_one_of_its_own(preloaded, libav):
+    text = """
+import fcntl, glob, os
+node = sorted(glob.glob("/dev/video*"))[0]
+QUERYCAP = 0x80685600
+parents = os.open(node, os.O_RDWR)
+assert b"paracore" in fcntl.ioctl(parents, QUERYCAP, bytes(104))
+child = os.fork()
+if child == 0:
+    own = os.open(node, os.O_RDWR)
+    os._exit(b"paracore" not in fcntl.ioctl(own, QUERYCAP, bytes(104)))
+assert os.waitpid(child, 0)[1] == 0
+assert b"paracore" in fcntl.ioctl(parents, QUERYCAP, bytes(104))
+"""
+    python(preloaded, text, libav)
+
+
+def test_what_a_program_starts_finds_them_too(preloaded, libav):
+    done = preloaded("sh", "-c", "ls /dev | grep -c ^video", address=libav.address)
+    assert done.stdout == "2\n"
+
+
+def test_waiting_programs(preloaded, libav):
+    """By poll, select and epoll: nothing streams, which is an error that a program is to see at once."""
+    text = """
+import glob, os, select
+fd = os.open(sorted(glob.glob("/dev/video*"))[0], os.O_RDWR | os.O_NONBLOCK)
+poll = select.poll()
+poll.register(fd, select.POLLIN | select.POLLPRI)
+assert poll.poll(2000) == [(fd, select.POLLERR)], poll.poll(0)
+assert select.select([fd], [], [], 2)[0] == [fd]
+assert select.select([], [], [fd], 0.1)[2] == []
+os.close(fd)
+"""
+    python(preloaded, text, libav)
+
+
+# --- GStreamer ------------------------------------------------------------------------------------------------
+
+
+def test_gstreamer_has_the_elements(preloaded, libav):
+    done = preloaded("gst-inspect-1.0", "video4linux2", address=libav.address)
+    assert done.returncode == 0, done.stderr
+    for element in ("v4l2h264dec", "v4l2h265dec", "v4l2vp8dec", "v4l2vp9dec", "v4l2h264enc"):
+        assert element in done.stdout, done.stdout
+
+
+def test_gstreamer_without_a_backend(preloaded, tmp_path):
+    done = preloaded("gst-inspect-1.0", "v4l2h264dec", address=tmp_path / "none.sock")
+    assert "No such element" in done.stdout + done.stderr
