@@ -43,8 +43,8 @@ _GST_OMX: dict[tuple[str, str], tuple[str, str, str]] = {
     ("mpeg4", "encode"): ("omxmpeg4videoenc", "GstOMXMPEG4VideoEnc", "video_encoder.mpeg4"),
 }
 
-#: gst-omx plays no codec by itself when these have a rank; the program says which it wants.
-_RANK = 0
+#: GStreamer's ranks: above the codecs in software, and below all, where it finds the same devices by V4L2.
+_PRIMARY, _MARGINAL = 257, 64
 
 
 class Environment(NamedTuple):
@@ -135,14 +135,15 @@ def environment_for(
         variables["LD_PRELOAD"] = shim("v4l2")
         files.append(variables["LD_PRELOAD"])
     if "omx" in apis:
-        variables["GST_OMX_CONFIG_DIR"] = str(_write(folder, _gst_omx(devices.values())))
+        text = _gst_omx(devices.values(), _MARGINAL if "v4l2" in apis else _PRIMARY)
+        variables["GST_OMX_CONFIG_DIR"] = str(_write(folder, text))
         files += [variables["GST_OMX_CONFIG_DIR"], shim("omx")]
     # plugins look for devices when GStreamer makes its list of plugins: that without devices stays as it is
     variables["GST_REGISTRY"] = str(folder / "gstreamer-registry.bin")
     return Environment(variables, tuple(files))
 
 
-def _gst_omx(devices: Iterable[paracore.Device]) -> str:
+def _gst_omx(devices: Iterable[paracore.Device], rank: int) -> str:
     """gstomx.conf for the components that there are. The first device that can do it has the plain name."""
     sections: dict[str, str] = {}
     for device in devices:
@@ -155,7 +156,7 @@ def _gst_omx(devices: Iterable[paracore.Device]) -> str:
                     f"core-name={shim('omx')}\n"
                     f"component-name=OMX.paracore.{role}\n"
                     f"component-role={role}\n"
-                    f"rank={_RANK}\n"
+                    f"rank={rank}\n"
                     "in-port-index=0\n"
                     "out-port-index=1\n"
                 )

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from tests.integration.shims.conftest import NATIVE
+
 PYTHON = sys.executable
 
 
@@ -157,6 +159,75 @@ assert select.select([], [], [fd], 0.1)[2] == []
 os.close(fd)
 """
     python(preloaded, text, libav)
+
+
+# --- libudev ------------------------------------------------------------------------------------------------
+
+UDEV = """
+import ctypes
+ctypes.CDLL("libudev.so.1", mode=ctypes.RTLD_GLOBAL)
+shim = ctypes.CDLL(None)
+
+def call(name, *arguments, of=ctypes.c_void_p):
+    function = getattr(shim, "udev_" + name)
+    function.restype = of
+    return function(*[ctypes.c_void_p(each) if isinstance(each, int) else each for each in arguments])
+
+def found(*matches):
+    enumerate_ = call("enumerate_new", context)
+    for name, *values in matches:
+        call("enumerate_add_" + name, enumerate_, *values, of=ctypes.c_int)
+    assert call("enumerate_scan_devices", enumerate_, of=ctypes.c_int) >= 0
+    entry, names = call("enumerate_get_list_entry", enumerate_), []
+    while entry:
+        names.append(call("list_entry_get_name", entry, of=ctypes.c_char_p).decode())
+        entry = call("list_entry_get_next", entry)
+    call("enumerate_unref", enumerate_)
+    return [name for name in names if "/virtual/video4linux/" in name]
+
+context = call("new")
+ours = found(("match_subsystem", b"video4linux"))
+assert len(ours) == 2, ours
+assert found() == ours
+assert found(("nomatch_subsystem", b"video4*")) == []
+assert found(("match_subsystem", b"net"), ("match_subsystem", b"video*")) == ours
+assert found(("match_sysname", ours[1].rpartition("/")[2].encode())) == ours[1:]
+assert found(("match_property", b"ID_V4L_PRODUCT", b"*decoder*")) == ours[:1]
+assert found(("match_sysattr", b"name", b"*encoder)")) == ours[1:]
+assert found(("match_subsystem", b"video4linux"), ("match_tag", b"seat")) == []
+for path in ours:
+    device = call("device_new_from_syspath", context, path.encode())
+    node = call("device_get_devnode", device, of=ctypes.c_char_p).decode()
+    assert node == "/dev/" + path.rpartition("/")[2]
+    assert call("device_get_subsystem", device, of=ctypes.c_char_p) == b"video4linux"
+    print(node, call("device_get_property_value", device, b"ID_V4L_PRODUCT", of=ctypes.c_char_p).decode())
+    call("device_ref", device)
+    call("device_unref", device)
+    assert call("device_unref", device) is None
+null = call("device_new_from_subsystem_sysname", context, b"mem", b"null")
+assert call("device_get_devnode", null, of=ctypes.c_char_p) == b"/dev/null"
+call("device_unref", null)
+call("unref", context)
+"""
+
+
+def test_libudev_enumerates_them(preloaded, libav):
+    said = python(preloaded, UDEV, libav).splitlines()
+    assert [line.partition(" ")[2] for line in said] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
+
+
+# --- a sandbox ----------------------------------------------------------------------------------------------
+
+
+def test_a_sandbox_needs_the_socket_and_the_library(preloaded, libav):
+    """As the guide has it; there is no device node and no sysfs inside."""
+    folder, library = libav.folder, NATIVE / "libparacore-v4l2.so"
+    words = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib"]
+    words += ["--symlink", "usr/lib64", "/lib64", "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--ro-bind", folder, "/run/paracore", "--ro-bind", library, "/opt/shim.so"]
+    words += ["--setenv", "LD_PRELOAD", "/opt/shim.so", "--unsetenv", "PARACORE_SOCKET"]
+    done = preloaded(*words, "v4l2-ctl", "--list-devices", address=libav.address)
+    assert "paracore: vpu0 (decoder)" in done.stdout, done.stderr
 
 
 # --- GStreamer ------------------------------------------------------------------------------------------------
