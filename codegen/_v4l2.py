@@ -57,7 +57,7 @@ def _request(entry: Entry) -> str:
     name = entry["name"]
     struct, _, field = entry.get("up_to", "").partition(".")
     kept = f"UP_TO({struct}, {field})" if struct else "0"
-    flags = "ALWAYS_COPY" if entry.get("always_copy") else "0"
+    flags = " | ".join(flag.upper() for flag in ("always_copy", "changes") if entry.get(flag)) or "0"
     who = WHO[entry.get("for", "both")]
     return f"    {{VIDIOC_{name}, ioctl_{name.lower()}, {kept}, {flags}, {who}}}, \\\n"
 

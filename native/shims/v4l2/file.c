@@ -170,7 +170,7 @@ static void prepare(struct v4l2_file *file, const struct node *node)
     file->references = 1;
     file->kept = -1;
     file->node = *node;
-    file->priority = V4L2_PRIORITY_DEFAULT;
+    priority_set(file, V4L2_PRIORITY_DEFAULT);
     pthread_mutex_init(&file->lock, NULL);
     TAILQ_INIT(&file->held);
     LIST_INIT(&file->foreign);
@@ -185,6 +185,7 @@ static void prepare(struct v4l2_file *file, const struct node *node)
 
 static void destroy(struct v4l2_file *file)
 {
+    priority_set(file, V4L2_PRIORITY_UNSET);
     if (shim_link_is_ours(file->node.link)) {
         pthread_mutex_lock(&file->lock);
         stream_close(file);

@@ -14,6 +14,7 @@
 #define V4L2_PIX_FMT_AV1 v4l2_fourcc('A', 'V', '0', '1')
 #endif
 
+/* Not JPEG: V4L2 has it on nodes of its own, with colours by rules of their own (v4l2-compliance insists). */
 static const struct coded_format CODED[] = {
     {PARACORE_CODEC_H264, V4L2_PIX_FMT_H264, "H.264"},
     {PARACORE_CODEC_HEVC, V4L2_PIX_FMT_HEVC, "HEVC"},
@@ -22,7 +23,6 @@ static const struct coded_format CODED[] = {
     {PARACORE_CODEC_AV1, V4L2_PIX_FMT_AV1, "AV1"},
     {PARACORE_CODEC_MPEG2, V4L2_PIX_FMT_MPEG2, "MPEG-2 ES"},
     {PARACORE_CODEC_MPEG4, V4L2_PIX_FMT_MPEG4, "MPEG-4 Part 2 ES"},
-    {PARACORE_CODEC_MJPEG, V4L2_PIX_FMT_MJPEG, "Motion-JPEG"},
     {PARACORE_CODEC_FWHT, V4L2_PIX_FMT_FWHT, "FWHT"},
 };
 

@@ -235,6 +235,12 @@ int buffer_copy_in(struct v4l2_file *file, struct buffer *buffer);
 /* Finds out anew whether the CAPTURE buffers are of the stream's layout: file->stale. */
 void capture_settle(struct v4l2_file *file);
 
+/* --- ioctl_priority.c --- */
+/* An open file has one; 0 when it is closed. */
+void priority_set(struct v4l2_file *file, uint32_t priority);
+/* Whether the file may change anything now. */
+bool priority_allows(const struct v4l2_file *file);
+
 /* --- ioctl_event.c --- */
 void event_source_change(struct v4l2_file *file);
 void event_eos(struct v4l2_file *file);

@@ -18,7 +18,10 @@
 #define UP_TO(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
 
 enum { ARGUMENT_MAX = 512 }; /* octets: the largest argument, v4l2_create_buffers, has 256 */
-enum { ALWAYS_COPY = 1 };    /* the argument says which of its parts was wrong */
+enum {
+    ALWAYS_COPY = 1, /* the argument says which of its parts was wrong */
+    CHANGES = 2,     /* INFO_FL_PRIO: only for those of the highest priority */
+};
 
 static const struct request {
     unsigned long number;
@@ -41,7 +44,8 @@ static int serve(struct v4l2_file *file, int fd, const struct request *request, 
     if (!shim_link_is_ours(file->node.link))
         return -EIO; /* the parent's: see file.c */
     pthread_mutex_lock(&file->lock);
-    int result = request->handler(file, fd, argument);
+    bool refused = request->flags & CHANGES && !priority_allows(file);
+    int result = refused ? -EBUSY : request->handler(file, fd, argument);
     file_show(file, fd);
     pthread_mutex_unlock(&file->lock);
     return result;

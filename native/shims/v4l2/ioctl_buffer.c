@@ -13,6 +13,8 @@
 #define STATE_FLAGS                                                                                                    \
     (V4L2_BUF_FLAG_MAPPED | V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_ERROR | V4L2_BUF_FLAG_PREPARED | \
      V4L2_BUF_FLAG_IN_REQUEST | V4L2_BUF_FLAG_REQUEST_FD | V4L2_BUF_FLAG_TIMESTAMP_MASK)
+#define UNSERVED_FLAGS                                                                                                 \
+    (V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF | V4L2_BUF_FLAG_NO_CACHE_INVALIDATE | V4L2_BUF_FLAG_NO_CACHE_CLEAN)
 #define PICTURE_FLAGS (V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME)
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -157,12 +159,19 @@ static int take_user_pages(struct v4l2_file *file, unsigned queue, struct buffer
 
 static void take_marks(unsigned queue, struct buffer *buffer, const struct v4l2_buffer *given)
 {
-    buffer->flags = given->flags & ~(uint32_t)(STATE_FLAGS | V4L2_BUF_FLAG_LAST | V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF);
+    buffer->flags = given->flags & ~(uint32_t)(STATE_FLAGS | UNSERVED_FLAGS | V4L2_BUF_FLAG_LAST);
     if (queue == CAPTURE_QUEUE) {
         buffer->flags &= ~(uint32_t)(PICTURE_FLAGS | V4L2_BUF_FLAG_TIMECODE);
         return;
     }
     buffer->field = given->field == V4L2_FIELD_ANY ? V4L2_FIELD_NONE : given->field;
+}
+
+/* videobuf2-core.c takes it when the buffer is queued, not when it is prepared. */
+static void take_time(unsigned queue, struct buffer *buffer, const struct v4l2_buffer *given)
+{
+    if (queue == CAPTURE_QUEUE)
+        return;
     buffer->timestamp = (uint64_t)given->timestamp.tv_sec * NS_PER_S + (uint64_t)given->timestamp.tv_usec * 1000;
     if (given->flags & V4L2_BUF_FLAG_TIMECODE)
         buffer->timecode = given->timecode;
@@ -222,6 +231,7 @@ int ioctl_qbuf(struct v4l2_file *file, int fd, void *argument)
         return queue;
     if (buffer->state == PREPARED)
         take_marks((unsigned)queue, buffer, given);
+    take_time((unsigned)queue, buffer, given);
     buffer_queue(file, (unsigned)queue, buffer);
     show(file, (unsigned)queue, buffer, given, planes);
     return write_planes(&theirs, planes);

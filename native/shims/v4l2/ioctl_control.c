@@ -296,11 +296,6 @@ int ioctl_g_ext_ctrls(struct v4l2_file *file, int fd, void *argument)
     (void)fd;
     if (error == 0 && all->count == 0)
         return check_class(file, class_of(all->which));
-    for (uint32_t n = 0; error == 0 && n < all->count; n++)
-        error = lookup(file, all, n, &one, &control);
-    if (error)
-        return error;
-    all->error_idx = all->count;
     for (uint32_t n = 0; error == 0 && n < all->count; n++) {
         error = lookup(file, all, n, &one, &control);
         if (error == 0 && control->flags & V4L2_CTRL_FLAG_WRITE_ONLY)

@@ -85,7 +85,8 @@ static void tell_initial(struct v4l2_file *file, const struct v4l2_event_subscri
 
     if (!(wanted->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL))
         return;
-    if (wanted->type == V4L2_EVENT_CTRL && control_describe(file, wanted->id, &control)) {
+    if (wanted->type == V4L2_EVENT_CTRL && control_describe(file, wanted->id, &control) &&
+        control.type != V4L2_CTRL_TYPE_CTRL_CLASS) {
         control.changes = V4L2_EVENT_CTRL_CH_VALUE | V4L2_EVENT_CTRL_CH_FLAGS;
         event_control(file, wanted->id, &control);
     }

@@ -29,24 +29,6 @@ int ioctl_querycap(struct v4l2_file *file, int fd, void *argument)
     return 0;
 }
 
-int ioctl_g_priority(struct v4l2_file *file, int fd, void *argument)
-{
-    (void)fd;
-    *(uint32_t *)argument = file->priority;
-    return 0;
-}
-
-int ioctl_s_priority(struct v4l2_file *file, int fd, void *argument)
-{
-    uint32_t priority = *(uint32_t *)argument;
-
-    (void)fd;
-    if (priority < V4L2_PRIORITY_BACKGROUND || priority > V4L2_PRIORITY_RECORD)
-        return -EINVAL;
-    file->priority = priority;
-    return 0;
-}
-
 int queue_of_type(const struct v4l2_file *file, uint32_t type)
 {
     (void)file;
@@ -441,11 +423,6 @@ int ioctl_s_selection(struct v4l2_file *file, int fd, void *argument)
 
 /* --- rate --------------------------------------------------------------------------------------------------------- */
 
-static bool has_rate(const struct v4l2_file *file, const struct v4l2_streamparm *parameters)
-{
-    return queue_of_type(file, parameters->type) == OUTPUT_QUEUE;
-}
-
 static void show_rate(const struct v4l2_file *file, struct v4l2_streamparm *parameters)
 {
     memset(&parameters->parm, 0, sizeof parameters->parm);
@@ -456,7 +433,7 @@ static void show_rate(const struct v4l2_file *file, struct v4l2_streamparm *para
 int ioctl_g_parm(struct v4l2_file *file, int fd, void *argument)
 {
     (void)fd;
-    if (!has_rate(file, argument))
+    if (queue_of_type(file, ((struct v4l2_streamparm *)argument)->type) < 0)
         return -EINVAL;
     show_rate(file, argument);
     return 0;
@@ -468,7 +445,7 @@ int ioctl_s_parm(struct v4l2_file *file, int fd, void *argument)
     struct v4l2_fract wish = parameters->parm.output.timeperframe;
 
     (void)fd;
-    if (!has_rate(file, parameters))
+    if (queue_of_type(file, parameters->type) < 0)
         return -EINVAL;
     if (wish.numerator && wish.denominator)
         file->interval = wish;

@@ -26,6 +26,7 @@ static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, uint
     if (size > layout.size[0] && queue == coded_queue(file))
         layout.total = layout.size[0] = size;
     *buffer = (struct buffer){.index = index, .field = V4L2_FIELD_NONE, .layout = layout};
+    memcpy(buffer->user_length, layout.size, sizeof layout.size); /* until the program says where its pages are */
     return memory_create(file->node.link, layout.total, grant_flags(file, queue), &buffer->memory);
 }
 
