@@ -10,6 +10,7 @@ from codegen._c_header import c_header
 from codegen._c_table import c_table_header, c_table_source
 from codegen._load import load
 from codegen._markdown import markdown_class
+from codegen._omx import omx_artefacts
 from codegen._prose import refresh
 from codegen._python import python_class, python_common
 from codegen._python_wire import python_wire
@@ -26,7 +27,7 @@ __all__ = ["artefacts", "render"]
 
 SPECIFICATION = "specs/paracore.toml"
 LOCK = "specs/opcodes.lock"
-V4L2 = "specs/v4l2.toml"
+SHIMS = {"specs/omx.toml": omx_artefacts, "specs/v4l2.toml": v4l2_artefacts}
 SESSION = "src/paracore/protocol/_session.py"
 XENBUS = "src/paracore/protocol"
 PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md", "docs/protocol/xenbus.md")
@@ -54,8 +55,10 @@ def artefacts(root: Path) -> dict[str, str]:
     sessions = load_sessions(root / SESSION)
     xenbus = load_xenbus(root / XENBUS)
     pages = {page: refresh(_read(root / page), protocol, sessions, xenbus) for page in PROSE if (root / page).exists()}
-    shims = v4l2_artefacts(_read(root / V4L2))
-    return {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages, **shims}
+    files = {LOCK: _lock.render(_lock.update(locked, protocol)), **render(protocol), **pages}
+    for path, made in SHIMS.items():
+        files |= made(_read(root / path)) if (root / path).exists() else {}
+    return files
 
 
 def _read(path: Path) -> str:

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Granted memory. A slot that nobody needs any more is destroyed as soon as the device lets go of it: it may still have
+ * it lent, or read its picture as a reference, and says so by refusing the detachment.
+ */
+#include "omx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Inputs are read-only to the backend where that costs no copy. */
+static uint32_t grant_flags(const struct component *component, uint32_t port)
+{
+    bool writable = component->entry.capability.flags & PARACORE_CAPABILITY_FLAG_WRITABLE_INPUT;
+
+    return port == INPUT && !writable ? PARACORE_BUFFER_FLAG_READ_ONLY : 0;
+}
+
+int slot_make(struct component *component, uint32_t port, uint64_t length, struct slot **out)
+{
+    struct slot *slot = calloc(1, sizeof *slot);
+
+    if (!slot)
+        return -ENOMEM;
+    slot->port = port;
+    int error = paracore_buffer_create(shim_link_channel(component->link), length, grant_flags(component, port),
+                                       &slot->memory);
+    if (error) {
+        free(slot);
+        return error;
+    }
+    *out = slot;
+    return 0;
+}
+
+void slot_add(struct component *component, struct slot *slot)
+{
+    slot->cookie = ++component->next_cookie;
+    TAILQ_INSERT_TAIL(&component->slots, slot, entry);
+}
+
+struct slot *slot_find(struct component *component, uint32_t port, uint32_t cookie)
+{
+    struct slot *slot;
+
+    TAILQ_FOREACH(slot, &component->slots, entry)
+        if (slot->port == port && slot->cookie == cookie)
+            break;
+    return slot;
+}
+
+uint32_t slots_own(struct component *component)
+{
+    struct slot *slot;
+    uint32_t count = 0;
+
+    TAILQ_FOREACH(slot, &component->slots, entry)
+        count += slot->port == OUTPUT && !slot->buffer && (slot->lent || slot->filled);
+    return count;
+}
+
+/* An own slot that has done its duty. */
+static bool is_over(const struct slot *slot)
+{
+    return slot->doomed && !slot->buffer && !slot->lent && !slot->filled;
+}
+
+void slot_doom(struct slot *slot)
+{
+    slot->buffer = NULL;
+    slot->doomed = true;
+    slot->untried = true;
+}
+
+static struct slot *first_over(struct component *component)
+{
+    struct slot *slot;
+
+    TAILQ_FOREACH(slot, &component->slots, entry)
+        if (is_over(slot) && slot->untried)
+            break;
+    return slot;
+}
+
+/* Lets go of the lock. The slot is off the list meanwhile: it is nobody else's. */
+static void destroy(struct component *component, struct slot *slot)
+{
+    slot->untried = false;
+    TAILQ_REMOVE(&component->slots, slot, entry);
+    pthread_mutex_unlock(&component->lock);
+    int error = paracore_buffer_destroy(shim_link_channel(component->link), &slot->memory);
+    pthread_mutex_lock(&component->lock);
+    if (error == -EBUSY)
+        TAILQ_INSERT_TAIL(&component->slots, slot, entry);
+    else
+        free(slot);
+}
+
+bool slots_sweep(struct component *component)
+{
+    struct slot *slot = first_over(component);
+
+    if (slot)
+        destroy(component, slot);
+    return slot;
+}
+
+void slots_retry(struct component *component)
+{
+    struct slot *slot;
+
+    TAILQ_FOREACH(slot, &component->slots, entry)
+        slot->untried = true;
+}
+
+void slots_destroy(struct component *component)
+{
+    struct slot *slot;
+
+    TAILQ_FOREACH(slot, &component->slots, entry)
+        slot_doom(slot);
+    while (slots_sweep(component))
+        ;
+}
