@@ -107,4 +107,4 @@ testbed: setup $(STAMPS)/debian-testbed ## fetches and builds what the board boo
 	@$(PYTHON) -m testbed build
 
 clean: ## removes what was built; .venv stays
-	@rm -rf $(BUILD) dist src/paracore/_native/*.so*
+	@rm -rf $(BUILD) dist src/paracore/_native/*.so* src/paracore/_native/paracore-static

@@ -151,6 +151,7 @@ def install_native(target: Target) -> list[Path]:
         *(installed / "python/paracore/_native").iterdir(),
         *(installed / "lib").glob("libparacore.so.0"),
         *(installed / "lib").glob("libparacore-*.so"),
+        *(installed / "lib").glob("paracore-static"),
     ]
     target.package.mkdir(exist_ok=True)
     for path in built:

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     import paracore
 
-__all__ = ["APIS", "Environment", "add_api_option", "cache_folder", "chosen_apis", "environment_for", "shim"]
+__all__ = [
+    "APIS",
+    "Environment",
+    "add_api_option",
+    "cache_folder",
+    "chosen_apis",
+    "environment_for",
+    "shim",
+    "static_runner",
+]
 
 #: What programs may ask for, in the order of the help.
 APIS = ("v4l2", "omx")
@@ -115,6 +124,19 @@ def shim(api: str) -> str:
         raise ConfigError(
             api, f"{path} cannot be in LD_PRELOAD; install paracore in a folder without blanks and colons"
         )
+    return str(path)
+
+
+def static_runner() -> str:
+    """The program that runs those without a dynamic libc.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    shim("v4l2")  # which it needs beside it
+    path = _NATIVE / "paracore-static"
+    if not os.access(path, os.X_OK):
+        raise ConfigError("static", f"{path} is missing or may not be run; build it with: make native")
     return str(path)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import paracore
 from paracore.cli._backend import nobody_there
-from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for
+from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for, static_runner
 from paracore.cli._exit import UsageError
 from paracore.cli._options import add_backend_options
 
@@ -25,6 +25,7 @@ EXAMPLES = """
   paracore run -- ffmpeg -c:v h264_v4l2m2m -i in.mp4 -f null -
   paracore run -- gst-launch-1.0 filesrc location=in.mp4 ! qtdemux ! h264parse ! v4l2h264dec ! autovideosink
   paracore run --api omx -- gst-launch-1.0 filesrc location=in.h264 ! h264parse ! omxh264dec ! fakesink
+  paracore run --static -- ./ffmpeg-static -c:v h264_v4l2m2m -i in.mp4 -f null -
   sudo paracore run --domain web -- ffmpeg ...     as a domain of the running backend
 """
 
@@ -44,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
     )
+    parser.add_argument(
+        "--static", action="store_true", help="for a statically linked program, which ignores what is preloaded"
+    )
     add_backend_options(parser)
     parser.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments, after --"
@@ -52,19 +56,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the program; returns its exit code, or does not return where the program takes this process's place."""
-    words = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
-    if not words:
-        raise UsageError("say which program: paracore run -- PROGRAM ARGUMENT...")
-    if shutil.which(words[0]) is None:
-        raise UsageError(f"there is no program {words[0]}; install it, or give its path")
-    apis = chosen_apis(arguments.api)
-    if arguments.domain and arguments.private:
-        raise UsageError("a private backend has no domains; leave --domain or --private out")
+    words = _words(arguments)
+    apis = () if arguments.static else chosen_apis(arguments.api)
     address = None if arguments.private else _running(arguments)
     if address is None:
         return _run_private(apis, words)
     changes = _become(arguments.domain, address) if arguments.domain else {}
     return _execute(words, _environment(apis, address, os.environ | changes))
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The program, with what runs it; complains of what makes no sense."""
+    words: list[str] = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    if not words:
+        raise UsageError("say which program: paracore run -- PROGRAM ARGUMENT...")
+    if arguments.domain and arguments.private:
+        raise UsageError("a private backend has no domains; leave --domain or --private out")
+    if arguments.static and arguments.api not in (None, "v4l2"):
+        raise UsageError("a statically linked program loads no OpenMAX IL core; leave --api out")
+    path = shutil.which(words[0])
+    if path is None:
+        raise UsageError(f"there is no program {words[0]}; install it, or give its path")
+    return [static_runner(), path, *words[1:]] if arguments.static else words
 
 
 def _running(arguments: argparse.Namespace) -> str | None:
