@@ -26,6 +26,7 @@ enum {
     BUFFERS_MAX = VIDEO_MAX_FRAME, /* as many as the kernel's videobuf2 gave a queue for twenty years */
     EVENTS_MAX = 32,               /* events that the program has not taken; beyond it the oldest goes, as in v4l2-event.c */
     SUBSCRIPTIONS_MAX = 64,        /* more than there are things to subscribe to */
+    MARKS_MAX = 128,               /* of inputs whose outputs have not come: more than a codec holds back */
     CONTROLS_MAX = 32,             /* rows of ioctl_control.c's table */
     HIDDEN_MAX = BUFFERS_MAX,      /* spans lent at a change of resolution, until the program has buffers again */
 };
@@ -69,8 +70,9 @@ struct buffer {
     uint32_t sequence;
     uint32_t used[PARACORE_PLANE_MAX];
     uint32_t data_offset[PARACORE_PLANE_MAX];
-    uint64_t user[PARACORE_PLANE_MAX];       /* USERPTR: where the program has it */
+    uint64_t user[PARACORE_PLANE_MAX];       /* pages of the program's own: where it has each plane */
     uint32_t user_length[PARACORE_PLANE_MAX];
+    struct memory *apart;                    /* those pages, when the program had the shim make them; see queue.c */
 };
 
 TAILQ_HEAD(buffer_list, buffer);
@@ -151,6 +153,8 @@ struct v4l2_file {
     TAILQ_HEAD(, held) held;
     LIST_HEAD(, foreign) foreign;
     uint32_t foreign_count;
+    struct mark { uint64_t timestamp; uint32_t flags; struct v4l2_timecode timecode; } marks[MARKS_MAX];
+    uint32_t mark_count;
     uint64_t copies;     /* pictures copied by the shim */
 };
 
@@ -220,8 +224,8 @@ void pictures_lend_hidden(struct v4l2_file *file);
 /* --- queue.c --- */
 /* Allocates that many buffers, or as many as there is memory for. Returns 0 with *count set, or a negative error. */
 int queue_allocate(struct v4l2_file *file, unsigned queue, uint32_t memory, uint32_t *count);
-/* Adds buffers; of a bit stream's `size` octets, if that is more than usual. */
-int queue_extend(struct v4l2_file *file, unsigned queue, uint32_t memory, uint32_t size, uint32_t *count);
+/* Adds buffers; with `sizes`, planes that have so many octets each, if that is more than usual. */
+int queue_extend(struct v4l2_file *file, unsigned queue, uint32_t memory, const uint32_t *sizes, uint32_t *count);
 /* Forgets all buffers. */
 int queue_free(struct v4l2_file *file, unsigned queue);
 int queue_start(struct v4l2_file *file, unsigned queue);
@@ -232,6 +236,11 @@ void buffer_done(struct v4l2_file *file, unsigned queue, struct buffer *buffer);
 /* The program has it again. */
 int buffer_take_back(struct v4l2_file *file, unsigned queue, struct buffer *buffer);
 int buffer_copy_in(struct v4l2_file *file, struct buffer *buffer);
+/* Whether what the program has are other pages than those that are granted. */
+static inline bool buffer_is_copied(const struct queue *queue, const struct buffer *buffer)
+{
+    return queue->memory == V4L2_MEMORY_USERPTR || buffer->apart;
+}
 /* Finds out anew whether the CAPTURE buffers are of the stream's layout: file->stale. */
 void capture_settle(struct v4l2_file *file);
 

@@ -63,7 +63,8 @@ static uint64_t mapping_offset(unsigned queue, uint32_t index, uint32_t plane)
 
 static uint32_t state_flags(const struct buffer *buffer)
 {
-    uint32_t mapped = __atomic_load_n(&buffer->memory->mappings, __ATOMIC_RELAXED) ? V4L2_BUF_FLAG_MAPPED : 0;
+    const struct memory *memory = buffer->apart ? buffer->apart : buffer->memory;
+    uint32_t mapped = __atomic_load_n(&memory->mappings, __ATOMIC_RELAXED) ? V4L2_BUF_FLAG_MAPPED : 0;
 
     switch (buffer->state) {
     case QUEUED:
@@ -82,13 +83,12 @@ static void show_planes(const struct v4l2_file *file, unsigned queue, const stru
     bool filled = queue == OUTPUT_QUEUE || buffer->state == DONE;
 
     for (uint32_t n = 0; n < buffer->layout.planes; n++) {
-        planes[n] = (struct v4l2_plane){.length = buffer->layout.size[n],
+        planes[n] = (struct v4l2_plane){.length = buffer->user_length[n],
                                         .bytesused = filled ? buffer->used[n] : 0,
                                         .data_offset = filled ? buffer->data_offset[n] : 0};
-        if (file->queues[queue].memory == V4L2_MEMORY_USERPTR) {
+        if (file->queues[queue].memory == V4L2_MEMORY_USERPTR)
             planes[n].m.userptr = (unsigned long)buffer->user[n];
-            planes[n].length = buffer->user_length[n];
-        } else
+        else
             planes[n].m.mem_offset = (uint32_t)mapping_offset(queue, buffer->index, n);
     }
 }
@@ -146,7 +146,7 @@ static int take_sizes(unsigned queue, struct buffer *buffer, const plane_array p
     return 0;
 }
 
-static int take_user_pages(struct v4l2_file *file, unsigned queue, struct buffer *buffer, const plane_array planes)
+static int take_user_pages(struct buffer *buffer, const plane_array planes)
 {
     for (uint32_t n = 0; n < buffer->layout.planes; n++) {
         if (planes[n].length < buffer->layout.size[n])
@@ -154,7 +154,7 @@ static int take_user_pages(struct v4l2_file *file, unsigned queue, struct buffer
         buffer->user[n] = planes[n].m.userptr;
         buffer->user_length[n] = planes[n].length;
     }
-    return queue == OUTPUT_QUEUE ? buffer_copy_in(file, buffer) : 0;
+    return 0;
 }
 
 static void take_marks(unsigned queue, struct buffer *buffer, const struct v4l2_buffer *given)
@@ -173,6 +173,8 @@ static void take_time(unsigned queue, struct buffer *buffer, const struct v4l2_b
     if (queue == CAPTURE_QUEUE)
         return;
     buffer->timestamp = (uint64_t)given->timestamp.tv_sec * NS_PER_S + (uint64_t)given->timestamp.tv_usec * 1000;
+    buffer->flags &= ~(uint32_t)V4L2_BUF_FLAG_TIMECODE;
+    buffer->flags |= given->flags & V4L2_BUF_FLAG_TIMECODE;
     if (given->flags & V4L2_BUF_FLAG_TIMECODE)
         buffer->timecode = given->timecode;
 }
@@ -195,7 +197,9 @@ static int take(struct v4l2_file *file, const struct v4l2_buffer *given, plane_a
         return -EINVAL;
     error = take_sizes((unsigned)queue, buffer, planes);
     if (error == 0 && file->queues[queue].memory == V4L2_MEMORY_USERPTR)
-        error = take_user_pages(file, (unsigned)queue, buffer, planes);
+        error = take_user_pages(buffer, planes);
+    if (error == 0 && queue == OUTPUT_QUEUE && buffer_is_copied(&file->queues[queue], buffer))
+        error = buffer_copy_in(file, buffer);
     if (error)
         return error;
     take_marks((unsigned)queue, buffer, given);
@@ -311,18 +315,19 @@ int ioctl_reqbufs(struct v4l2_file *file, int fd, void *argument)
     return queue_allocate(file, (unsigned)queue, wanted->memory, &wanted->count);
 }
 
-/* A raw buffer is as the device lays it out; only one for a bit stream may be larger. */
-static int wished_size(const struct v4l2_file *file, unsigned queue, const struct v4l2_format *format, uint32_t *size)
+static int wished_sizes(const struct v4l2_file *file, unsigned queue, const struct v4l2_format *format,
+                        uint32_t sizes[PARACORE_PLANE_MAX])
 {
     const struct layout *layout = &file->sides[queue].layout;
     const struct v4l2_pix_format_mplane *pixels = &format->fmt.pix_mp;
 
     if (pixels->num_planes != layout->planes)
         return -EINVAL;
-    for (uint32_t n = 0; n < layout->planes; n++)
-        if (pixels->plane_fmt[n].sizeimage < layout->size[n])
+    for (uint32_t n = 0; n < layout->planes; n++) {
+        sizes[n] = pixels->plane_fmt[n].sizeimage;
+        if (sizes[n] < layout->size[n] || sizes[n] > PARACORE_BUFFER_MAX)
             return -EINVAL;
-    *size = queue == coded_queue(file) ? pixels->plane_fmt[0].sizeimage : 0;
+    }
     return 0;
 }
 
@@ -330,7 +335,7 @@ int ioctl_create_bufs(struct v4l2_file *file, int fd, void *argument)
 {
     struct v4l2_create_buffers *wanted = argument;
     int number = queue_of_type(file, wanted->format.type);
-    uint32_t size = 0;
+    uint32_t sizes[PARACORE_PLANE_MAX];
 
     (void)fd;
     if (number < 0)
@@ -344,8 +349,8 @@ int ioctl_create_bufs(struct v4l2_file *file, int fd, void *argument)
         return 0;
     int error = side_settle(file, (unsigned)number);
     if (error == 0)
-        error = wished_size(file, (unsigned)number, &wanted->format, &size);
-    return error ? error : queue_extend(file, (unsigned)number, wanted->memory, size, &wanted->count);
+        error = wished_sizes(file, (unsigned)number, &wanted->format, sizes);
+    return error ? error : queue_extend(file, (unsigned)number, wanted->memory, sizes, &wanted->count);
 }
 
 int ioctl_streamon(struct v4l2_file *file, int fd, void *argument)
@@ -376,9 +381,11 @@ static int map(struct v4l2_file *file, size_t length, int protection, uint64_t o
     struct buffer *buffer = &file->queues[queue].buffers[page / PARACORE_PLANE_MAX % BUFFERS_MAX];
     if (!buffer->memory || plane >= buffer->layout.planes || offset % PARACORE_PAGE_SIZE)
         return -EINVAL;
-    uint64_t most = (buffer->layout.size[plane] + UINT64_C(4095)) & ~UINT64_C(4095);
+    uint64_t most = (buffer->user_length[plane] + UINT64_C(4095)) & ~UINT64_C(4095);
     if (length == 0 || length > most || !(protection & (queue == OUTPUT_QUEUE ? PROT_WRITE : PROT_READ)))
         return -EINVAL;
+    if (buffer->apart)
+        return memory_map(buffer->apart, buffer->user[plane] - buffer->user[0], length, address);
     return memory_map(buffer->memory, buffer->layout.offset[plane], length, address);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 
 struct mapping {
@@ -52,6 +53,23 @@ int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, struc
     return 0;
 }
 
+int memory_create_plain(uint64_t length, struct memory **out)
+{
+    struct memory *memory = calloc(1, sizeof *memory);
+
+    if (!memory)
+        return -ENOMEM;
+    memory->buffer.address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory->buffer.address == MAP_FAILED) {
+        free(memory);
+        return -ENOMEM;
+    }
+    memory->buffer.length = length;
+    memory->references = 1;
+    *out = memory;
+    return 0;
+}
+
 struct memory *memory_keep(struct memory *memory)
 {
     __atomic_add_fetch(&memory->references, 1, __ATOMIC_RELAXED);
@@ -61,6 +79,11 @@ struct memory *memory_keep(struct memory *memory)
 /* False when the backend has not let go of it. */
 static bool destroy(struct memory *memory)
 {
+    if (!memory->link) {
+        munmap(memory->buffer.address, memory->buffer.length);
+        free(memory);
+        return true;
+    }
     if (paracore_buffer_destroy(shim_link_channel(memory->link), &memory->buffer) == -EBUSY)
         return false;
     shim_link_put(memory->link);
@@ -70,8 +93,10 @@ static bool destroy(struct memory *memory)
 
 void memory_put(struct memory *memory)
 {
-    if (__atomic_sub_fetch(&memory->references, 1, __ATOMIC_ACQ_REL) != 0 || !shim_link_is_ours(memory->link))
+    if (__atomic_sub_fetch(&memory->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    if (memory->link && !shim_link_is_ours(memory->link))
+        return; /* the parent's */
     if (destroy(memory))
         return;
     pthread_mutex_lock(&lock);

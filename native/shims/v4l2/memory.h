@@ -11,7 +11,7 @@
 #include "link.h"
 
 struct memory {
-    struct shim_link *link;
+    struct shim_link *link; /* NULL: not granted */
     struct paracore_buffer buffer;
     unsigned references; /* atomic */
     unsigned mappings;   /* of the program; atomic */
@@ -20,6 +20,8 @@ struct memory {
 
 /* Grants pages. Returns 0 with one reference, -ENOMEM also for a limit of the domain, or -EIO. */
 int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, struct memory **memory);
+/* The same of pages that are not granted. */
+int memory_create_plain(uint64_t length, struct memory **memory);
 struct memory *memory_keep(struct memory *memory);
 /* Pages that the backend still uses are revoked later, by one of the following calls or memory_sweep(). */
 void memory_put(struct memory *memory);

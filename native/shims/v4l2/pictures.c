@@ -45,6 +45,18 @@ static void last_came(struct v4l2_file *file)
     event_eos(file);
 }
 
+static void recall_marks(const struct v4l2_file *file, struct buffer *buffer)
+{
+    uint32_t count = file->mark_count < MARKS_MAX ? file->mark_count : MARKS_MAX;
+
+    for (uint32_t n = 0; n < count; n++)
+        if (file->marks[n].timestamp == buffer->timestamp) {
+            buffer->flags |= file->marks[n].flags;
+            buffer->timecode = file->marks[n].timecode;
+            return;
+        }
+}
+
 static void finish(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
 {
     bool empty = ready->flags & PARACORE_OUTPUT_FLAG_EMPTY;
@@ -52,6 +64,7 @@ static void finish(struct v4l2_file *file, struct buffer *buffer, const struct p
     buffer->flags = flags_of(ready);
     buffer->timestamp = (uint64_t)ready->timestamp;
     buffer->field = V4L2_FIELD_NONE;
+    recall_marks(file, buffer);
     for (uint32_t n = 0; n < buffer->layout.planes; n++) {
         uint32_t octets = is_decoder(file) ? buffer->layout.size[n] : ready->bytes_used;
         buffer->used[n] = empty ? 0 : octets;

@@ -18,26 +18,65 @@ static uint32_t grant_flags(const struct v4l2_file *file, unsigned queue)
     return queue == OUTPUT_QUEUE && (is_decoder(file) || !insists) ? PARACORE_BUFFER_FLAG_READ_ONLY : 0;
 }
 
-static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, uint32_t size)
+static bool larger(const struct layout *layout, const uint32_t *sizes)
+{
+    bool any = false;
+
+    for (uint32_t n = 0; sizes && n < layout->planes; n++)
+        any |= sizes[n] > layout->size[n];
+    return any;
+}
+
+/* A device lays a picture's planes out one behind the other, with no room for more between them. A program that
+ * wants more all the same (VIDIOC_CREATE_BUFS) gets pages apart from those, and a copy per picture. */
+static int allocate_apart(struct buffer *buffer, const uint32_t *sizes)
+{
+    uint64_t offset = 0;
+
+    for (uint32_t n = 0; n < buffer->layout.planes; n++) {
+        buffer->user_length[n] = (sizes[n] + PARACORE_PAGE_SIZE - 1) & ~(PARACORE_PAGE_SIZE - 1);
+        offset += buffer->user_length[n];
+    }
+    int error = memory_create_plain(offset, &buffer->apart);
+    offset = error ? 0 : (uintptr_t)buffer->apart->buffer.address;
+    for (uint32_t n = 0; n < buffer->layout.planes; n++) {
+        buffer->user[n] = offset;
+        offset += buffer->user_length[n];
+    }
+    return error;
+}
+
+static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, const uint32_t *sizes)
 {
     struct buffer *buffer = &file->queues[queue].buffers[index];
     struct layout layout = file->sides[queue].layout;
+    bool more = larger(&layout, sizes);
 
-    if (size > layout.size[0] && queue == coded_queue(file))
-        layout.total = layout.size[0] = size;
+    if (more && queue == coded_queue(file))
+        layout.total = layout.size[0] = sizes[0];
     *buffer = (struct buffer){.index = index, .field = V4L2_FIELD_NONE, .layout = layout};
     memcpy(buffer->user_length, layout.size, sizeof layout.size); /* until the program says where its pages are */
-    return memory_create(file->node.link, layout.total, grant_flags(file, queue), &buffer->memory);
+    if (more && queue == raw_queue(file)) {
+        int error = allocate_apart(buffer, sizes);
+        if (error)
+            return error;
+    }
+    int error = memory_create(file->node.link, layout.total, grant_flags(file, queue), &buffer->memory);
+    if (error && buffer->apart) {
+        memory_put(buffer->apart);
+        buffer->apart = NULL;
+    }
+    return error;
 }
 
-int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, uint32_t size, uint32_t *count)
+int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, const uint32_t *sizes, uint32_t *count)
 {
     struct queue *queue = &file->queues[number];
     uint32_t made = 0;
     int error = queue->count == BUFFERS_MAX ? -ENOBUFS : 0;
 
     while (error == 0 && made < *count && queue->count < BUFFERS_MAX) {
-        error = allocate(file, number, queue->count, size);
+        error = allocate(file, number, queue->count, sizes);
         if (error)
             break;
         queue->count++;
@@ -55,7 +94,7 @@ int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uin
 
     if (number == raw_queue(file) && is_decoder(file) && *count < file->buffers_min)
         *count = file->buffers_min;
-    return error ? error : queue_extend(file, number, memory, 0, count);
+    return error ? error : queue_extend(file, number, memory, NULL, count);
 }
 
 int queue_free(struct v4l2_file *file, unsigned number)
@@ -68,6 +107,8 @@ int queue_free(struct v4l2_file *file, unsigned number)
             picture_disown(file, buffer);
         if (buffer->memory)
             memory_put(buffer->memory);
+        if (buffer->apart)
+            memory_put(buffer->apart);
         *buffer = (struct buffer){.index = n};
     }
     TAILQ_INIT(&queue->waiting);
@@ -134,7 +175,7 @@ int buffer_take_back(struct v4l2_file *file, unsigned number, struct buffer *buf
     buffer->state = DEQUEUED;
     if (number == CAPTURE_QUEUE && buffer->flags & V4L2_BUF_FLAG_LAST)
         file->last_taken = true;
-    return number == CAPTURE_QUEUE && queue->memory == V4L2_MEMORY_USERPTR ? copy_out(file, buffer) : 0;
+    return number == CAPTURE_QUEUE && buffer_is_copied(queue, buffer) ? copy_out(file, buffer) : 0;
 }
 
 /* --- streaming ------------------------------------------------------------------------------------------------ */

@@ -282,6 +282,17 @@ static int begin(struct v4l2_file *file)
     return error;
 }
 
+/* V4L2_BUF_FLAG_TIMESTAMP_COPY copies these, too. They do not cross the wire: what comes of the input gets them
+ * again by its time. */
+static void remember_marks(struct v4l2_file *file, const struct buffer *buffer)
+{
+    file->marks[file->mark_count++ % MARKS_MAX] = (struct mark){
+        .timestamp = buffer->timestamp,
+        .flags = buffer->flags & (V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_TSTAMP_SRC_MASK),
+        .timecode = buffer->timecode,
+    };
+}
+
 static int post_input(struct v4l2_file *file, struct buffer *buffer)
 {
     struct paracore_video_queue_input request = {
@@ -291,6 +302,7 @@ static int post_input(struct v4l2_file *file, struct buffer *buffer)
         .timestamp = (int64_t)buffer->timestamp,
     };
 
+    remember_marks(file, buffer);
     if (!is_decoder(file)) { /* the device has said how long a picture's span is */
         request.span.offset = 0;
         request.span.length = (uint32_t)buffer->layout.total;
