@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenMAX IL core: a client in C that looks closely, and unmodified programs, whose pictures must be ffmpeg's own.
+
+gst-omx gets none of its ``hacks=``.
+"""
+
+import hashlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import clips
+from tests.integration.backends import wait_until
+from tests.integration.shims.conftest import NATIVE
+from tests.unit.native.test_builds import BUILD, meson, run
+
+ROOT = Path(__file__).parents[3]
+CORE = NATIVE / "libparacore-omx.so"
+MAP = ROOT / "native/shims/omx/omx.map"
+PLUGIN = "gstreamer-1.0/libgstomx.so"
+
+SECTIONS = {
+    "omxh264dec": ("GstOMXH264Dec", "video_decoder.avc"),
+    "omxmpeg2videodec": ("GstOMXMPEG2VideoDec", "video_decoder.mpeg2"),
+    "omxmpeg4videodec": ("GstOMXMPEG4VideoDec", "video_decoder.mpeg4"),
+    "omxmjpegdec": ("GstOMXMJPEGDec", "video_decoder.mjpeg"),
+    "omxh264enc": ("GstOMXH264Enc", "video_encoder.avc"),
+}
+
+
+def said(*words):
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True).stdout
+
+
+# --- the library --------------------------------------------------------------------------------
+
+
+def test_it_exports_what_its_map_says():
+    symbols = {line.split()[-1] for line in said("nm", "-D", "--defined-only", CORE).splitlines()}
+    assert symbols == set(re.findall(r"^ +(OMX_\w+);$", MAP.read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(symbols) == 9
+
+
+def test_it_needs_nothing_beside_it():
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", said("readelf", "-d", CORE)))
+    assert needed <= {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+
+
+# --- the client in C ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def walker():
+    """The program, under the sanitizers."""
+    folder = BUILD / "test-address"
+    if not (folder / "build.ninja").exists():
+        meson("setup", folder, "-Dbindings=disabled", "-Db_sanitize=address,undefined", "-Db_lundef=false")
+    run("ninja", "-C", folder, "native/tests/test-omx-walk")  # which meson compile would not know before it is there
+    return folder / "native/tests/test-omx-walk"
+
+
+@pytest.fixture
+def start():
+    """Starts programs; none outlives the test."""
+    started = []
+
+    def launch(*words, backend, env=None, **options):
+        environment = os.environ | {"PARACORE_SOCKET": backend.address} | (env or {})
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        command = [str(word) for word in words]
+        started.append(subprocess.Popen(command, env=environment, **pipes, **options))
+        return started[-1]
+
+    yield launch
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def finish(process, seconds):
+    """What it said; it must have ended well, and in time."""
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"it hangs: {process.communicate()[0]}")
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.timeout(600)
+def test_each_transition_and_each_rule(walker, start, make_backend):
+    finish(start(walker, backend=make_backend(limits="sessions = 1")), 120)
+
+
+def test_an_encoders_pictures_change_size_in_mid_stream(walker, start, make_backend):
+    finish(start(walker, "encode-sizes", backend=make_backend(limits="sessions = 2")), 60)
+
+
+def kill_all(backend):
+    """The backend and all that belongs to it; returns when."""
+    for pid in backend.processes():
+        os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def test_the_loss_of_the_device_is_told_within_a_second(walker, start, make_backend):
+    backend = make_backend()
+    process = start(walker, "loss", backend=backend)
+    line = ""
+    while line != "ready\n":
+        line = process.stdout.readline()
+        assert line, "it ended before"
+    killed = kill_all(backend)
+    assert select.select([process.stdout], [], [], 5)[0], "it says nothing"
+    assert process.stdout.readline() == "lost\n"
+    assert time.monotonic() - killed < 1
+    finish(process, 20)
+
+
+# --- unmodified programs ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(start, tmp_path):
+    """Runs a program that finds the core as a user has set it up."""
+    folder = tmp_path / "gst-omx"
+    folder.mkdir()
+    config = "".join(
+        f"[{name}]\ntype-name={kind}\ncore-name={CORE}\ncomponent-name=OMX.paracore.{role}\nrank=0\n"
+        "in-port-index=0\nout-port-index=1\n\n"
+        for name, (kind, role) in SECTIONS.items()
+    )
+    (folder / "gstomx.conf").write_text(config, encoding="utf-8")
+    registry = {"GST_OMX_CONFIG_DIR": str(folder), "GST_REGISTRY": str(tmp_path / "registry.bin")}
+
+    def launch(*words, backend):
+        if shutil.which(str(words[0])) is None:
+            pytest.skip(f"there is no {words[0]} here: packaging/install-packages test")
+        return start(*words, backend=backend, env=registry, cwd=tmp_path)
+
+    return launch
+
+
+@pytest.fixture
+def gst(client):
+    """gst-launch with gst-omx."""
+    if not any(Path("/usr/lib").glob(f"*/{PLUGIN}")):
+        pytest.skip("there is no gst-omx here: packaging/install-packages test")
+
+    def launch(pipeline, *, backend):
+        return client("gst-launch-1.0", "-q", *pipeline.split(), backend=backend)
+
+    return launch
+
+
+@pytest.fixture
+def h264_omx(client):
+    """ffmpeg, if it has the encoder."""
+    if shutil.which("ffmpeg") is None or "h264_omx" not in said("ffmpeg", "-v", "error", "-encoders"):
+        pytest.skip("there is no ffmpeg with h264_omx here: packaging/install-packages test")
+
+    def encode(*words, backend):
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *words[:-1], "-c:v", "h264_omx", "-omx_libname", CORE]
+        return client(*command, words[-1], backend=backend)
+
+    return encode
+
+
+@pytest.fixture(scope="module")
+def codecs():
+    """A backend with codecs that the tests share. With more threads a rate is not kept the same way twice."""
+    from tests.integration.backends import Backend
+
+    started = Backend(driver="libav", options="options = { threads = 1 }").start()
+    yield started
+    started.remove()
+
+
+def ffmpeg(*words):
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *words]
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True).stdout
+
+
+def pictures(path, size):
+    """MD5 of each I420 picture of a raw file."""
+    width, height = size
+    octets = path.read_bytes()
+    length = width * height * 3 // 2
+    assert len(octets) % length == 0
+    return [hashlib.md5(octets[at : at + length]).hexdigest() for at in range(0, len(octets), length)]
+
+
+def decoded(path, folder, pixels="yuv420p"):
+    """What ffmpeg makes of it, as a raw file."""
+    raw = folder / "reference.yuv"
+    ffmpeg("-i", path, "-pix_fmt", pixels, "-fps_mode", "passthrough", "-f", "rawvideo", raw)
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("name", "elements"),
+    [
+        ("h264", "h264parse ! omxh264dec"),
+        ("h264-baseline", "h264parse ! omxh264dec"),
+        ("h264-refs", "h264parse ! omxh264dec"),
+        ("h264-interlaced", "h264parse ! omxh264dec"),
+        ("mpeg2", "mpegvideoparse ! omxmpeg2videodec"),
+        ("mpeg4", "mpeg4videoparse ! omxmpeg4videodec"),
+        ("mjpeg", "jpegparse ! omxmjpegdec"),
+    ],
+)
+def test_gst_omx_decodes_what_ffmpeg_does(name, elements, gst, codecs, tmp_path):
+    clip = clips.clip(name)
+    finish(gst(f"filesrc location={clip.path} ! {elements} ! filesink location=out.yuv", backend=codecs), 60)
+    reference = decoded(clip.path, tmp_path, "yuvj420p" if name == "mjpeg" else "yuv420p")
+    assert pictures(tmp_path / "out.yuv", (176, 144)) == pictures(reference, (176, 144))
+
+
+def film(folder, *options, size="176x144", seconds=3):
+    path = folder / "film.mp4"
+    source = f"testsrc2=s={size}:r=25:d={seconds}"
+    ffmpeg(
+        "-f", "lavfi", "-i", source, "-c:v", "libx264", "-bf", "3", "-g", "12", "-pix_fmt", "yuv420p", *options, path
+    )
+    return path
+
+
+def test_gst_omx_decodes_a_film_with_its_times(gst, codecs, tmp_path):
+    path = film(tmp_path)
+    finish(
+        gst(f"filesrc location={path} ! qtdemux ! h264parse ! omxh264dec ! filesink location=out.yuv", backend=codecs),
+        60,
+    )
+    assert pictures(tmp_path / "out.yuv", (176, 144)) == pictures(decoded(path, tmp_path), (176, 144))
+
+
+SEEK = """
+import sys
+import gi
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst
+Gst.init(None)
+pipeline = Gst.parse_launch(sys.argv[1])
+sink = pipeline.get_by_name("sink")
+pipeline.set_state(Gst.State.PAUSED)
+assert pipeline.get_state(10 * Gst.SECOND)[0] == Gst.StateChangeReturn.SUCCESS
+pipeline.set_state(Gst.State.PLAYING)
+for place in (30, 10, 60, 0, 48, 25):
+    for _ in range(3):
+        assert sink.emit("try-pull-sample", 10 * Gst.SECOND)
+    flags = Gst.SeekFlags.FLUSH | Gst.SeekFlags.ACCURATE
+    assert pipeline.seek_simple(Gst.Format.TIME, flags, place * Gst.SECOND // 25)
+    assert pipeline.get_state(10 * Gst.SECOND)[0] == Gst.StateChangeReturn.SUCCESS
+count = 0
+while sample := sink.emit("try-pull-sample", 10 * Gst.SECOND):
+    number = round(sample.get_buffer().pts * 25 / Gst.SECOND)
+    buffer = sample.get_buffer()
+    print(number, buffer.extract_dup(0, buffer.get_size()).hex()[:64], flush=True)
+    count += 1
+assert sink.get_property("eos")
+pipeline.set_state(Gst.State.NULL)
+"""
+
+
+def test_gst_omx_seeks(gst, client, codecs, tmp_path):
+    """After each seek the first picture is the one that was asked for, and all up to the end follow."""
+    if subprocess.run(
+        ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstApp', '1.0')"], check=False
+    ).returncode:
+        pytest.skip("there is no PyGObject with GStreamer here: packaging/install-packages test")
+    path = film(tmp_path)
+    (tmp_path / "seek.py").write_text(SEEK, encoding="utf-8")
+    pipeline = (
+        f"filesrc location={path} ! qtdemux ! h264parse ! omxh264dec ! videoconvert ! appsink name=sink sync=false"
+    )
+    lines = finish(client("/usr/bin/python3", "seek.py", pipeline, backend=codecs), 60).splitlines()
+    shown = [line.split() for line in lines if re.match(r"\d+ [0-9a-f]+$", line)]
+    octets = decoded(path, tmp_path).read_bytes()
+    size = 176 * 144 * 3 // 2
+    reference = [octets[n * size : n * size + 32].hex() for n in range(75)]
+    assert [first for _, first in shown] == reference[25:]
+
+
+def test_gst_omx_follows_a_stream_that_changes_its_size(gst, codecs, tmp_path):
+    first = film(tmp_path, "-f", "h264", size="176x144", seconds=1).rename(tmp_path / "first.h264")
+    second = film(tmp_path, "-f", "h264", size="320x240", seconds=1).rename(tmp_path / "second.h264")
+    both = tmp_path / "both.h264"
+    both.write_bytes(first.read_bytes() + second.read_bytes() + first.read_bytes())
+    finish(gst(f"filesrc location={both} ! h264parse ! omxh264dec ! filesink location=out.yuv", backend=codecs), 60)
+    small, large = decoded(first, tmp_path).read_bytes(), decoded(second, tmp_path).read_bytes()
+    assert (tmp_path / "out.yuv").read_bytes() == small + large + small
+
+
+def psnr(one, other, size):
+    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "{}x{}".format(*size)]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "info",
+        *raw,
+        "-i",
+        one,
+        *raw,
+        "-i",
+        other,
+        "-lavfi",
+        "psnr",
+        "-f",
+        "null",
+        "-",
+    ]
+    done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+    return float(re.search(r"PSNR .*average:([\d.]+|inf)", done.stderr)[1])
+
+
+def raw_pictures(coded, raw):
+    """What ffmpeg decodes it to; there must be all."""
+    ffmpeg("-i", coded, "-fps_mode", "passthrough", "-f", "rawvideo", raw)
+    return raw.read_bytes()
+
+
+def coded_directly(source, backend, folder, *options):
+    """What the same device makes of raw pictures without OpenMAX IL between."""
+    coded = folder / "direct.h264"
+    form = ["--size", "320x240", "--rate", "25", "--b-frames", "0", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "paracore",
+        "encode",
+        "-q",
+        "--address",
+        backend.address,
+        *form,
+        "-o",
+        coded,
+        source,
+    ]
+    subprocess.run([str(word) for word in command], check=True)
+    return raw_pictures(coded, folder / "direct.yuv")
+
+
+def test_gst_omx_encodes_as_the_device_does(gst, codecs, tmp_path):
+    source = "videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+    branches = "queue ! omxh264enc ! h264parse ! filesink location=out.h264 t. ! queue ! filesink location=source.yuv"
+    finish(gst(f"{source} ! tee name=t ! {branches}", backend=codecs), 60)
+    raw = tmp_path / "source.yuv"
+    assert raw.stat().st_size == 60 * 320 * 240 * 3 // 2
+    shown = raw_pictures(tmp_path / "out.h264", tmp_path / "out.yuv")
+    assert shown == coded_directly(raw, codecs, tmp_path, "--gop", "250")
+    assert psnr(raw, tmp_path / "out.yuv", (320, 240)) > 35
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Two seconds of raw pictures."""
+    raw = tmp_path / "source.yuv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2", "-pix_fmt", "yuv420p", "-f", "rawvideo", raw)
+    return raw
+
+
+def of_source(source):
+    return ["-f", "rawvideo", "-s", "320x240", "-r", "25", "-i", source, "-b:v", "1M"]
+
+
+@pytest.mark.parametrize("words", ["out.mp4", "out.h264", "-zerocopy 1 out.mp4", "-zerocopy 1 out.h264"])
+def test_ffmpeg_encodes_as_the_device_does(words, source, h264_omx, codecs, tmp_path):
+    """Also into a file whose header wants the parameter sets before the first picture."""
+    finish(h264_omx(*of_source(source), *words.split(), backend=codecs), 60)
+    shown = raw_pictures(tmp_path / words.split()[-1], tmp_path / "out.yuv")
+    assert shown == coded_directly(source, codecs, tmp_path, "--gop", "12", "--bitrate", "1M")
+    assert psnr(source, tmp_path / "out.yuv", (320, 240)) > 35
+
+
+def test_ffmpeg_asks_for_a_profile(source, h264_omx, codecs, tmp_path):
+    coded = tmp_path / "out.mp4"
+    finish(h264_omx(*of_source(source), "-profile:v", "main", "-g", "10", coded, backend=codecs), 60)
+    shown = said("ffprobe", "-v", "error", "-show_entries", "stream=profile,has_b_frames:frame=key_frame", coded)
+    assert "profile=Main" in shown
+    assert "has_b_frames=0" in shown
+    assert [n for n, key in enumerate(re.findall(r"key_frame=(\d)", shown)) if key == "1"] == [0, 10, 20, 30, 40]
+
+
+ENDLESS = {
+    "decoder": "filesrc location={film} ! qtdemux ! h264parse ! omxh264dec ! fakesink sync=true",
+    "fast decoder": "filesrc location={film} ! qtdemux ! h264parse ! omxh264dec ! identity sleep-time=2000 ! fakesink",
+    "encoder": "videotestsrc is-live=true ! video/x-raw,format=I420 ! omxh264enc ! fakesink",
+    "fast encoder": "videotestsrc ! video/x-raw,format=I420 ! omxh264enc ! fakesink",
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_gst_omx_ends_with_an_error_when_the_backend_is_killed(kind, gst, make_backend, tmp_path):
+    backend = make_backend(driver="libav")
+    path = film(tmp_path, size="64x64", seconds=60) if "decoder" in kind else None
+    process = gst(ENDLESS[kind].format(film=path), backend=backend)
+    expect_orderly_end(process, backend)
+
+
+@pytest.mark.parametrize("options", [["-re"], []])
+def test_ffmpeg_ends_with_an_error_when_the_backend_is_killed(options, h264_omx, make_backend):
+    backend = make_backend(driver="libav")
+    process = h264_omx(*options, "-f", "lavfi", "-i", "testsrc2=s=320x240", "-f", "null", "-", backend=backend)
+    expect_orderly_end(process, backend)
+
+
+def plays(backend):
+    report = (backend.domain()["worker"] or {}).get("report") or {"channels": []}
+    return any(session["outputs_ready"] for channel in report["channels"] for session in channel["sessions"])
+
+
+def expect_orderly_end(process, backend):
+    """It plays, and a second after the backend has gone it says why it ends."""
+    wait_until(lambda: plays(backend) or process.poll() is not None, "it does not begin")
+    assert process.poll() is None, process.communicate()[0]
+    killed = kill_all(backend)
+    try:
+        output, _ = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"it hangs: {process.communicate()[0]}")
+    assert time.monotonic() - killed < 1, output
+    assert process.returncode == 1, output
+    assert "rror" in output, output
