@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ SUMMARY = "print the environment in which unmodified programs find the devices"
 EXAMPLES = """
   eval "$(paracore env)"                                          for this shell and what it starts
   paracore env --format systemd > /etc/systemd/system/player.service.d/paracore.conf
+  paracore env --format environment.d > ~/.config/environment.d/paracore.conf
   docker run $(paracore env --format docker) --user 70001 image ffmpeg ...
   paracore env --api v4l2 --json | jq .variables                  needs no running backend
 """
@@ -88,4 +90,11 @@ def _docker(environment: Environment) -> Iterator[str]:
     yield from options
 
 
-_FORMATS = {"shell": _shell, "systemd": _systemd, "docker": _docker}
+def _environment_d(environment: Environment) -> Iterator[str]:
+    """environment.d(5): a shell's assignments, which are expanded."""
+    for name, value in environment.variables.items():
+        escaped = re.sub(r'(["\\$`])', r"\\\1", value)
+        yield f'{name}="{escaped}"'
+
+
+_FORMATS = {"shell": _shell, "systemd": _systemd, "environment.d": _environment_d, "docker": _docker}

@@ -13,7 +13,7 @@ import paracore
 from paracore.cli._backend import nobody_there
 from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for, static_runner
 from paracore.cli._exit import UsageError
-from paracore.cli._options import add_backend_options
+from paracore.cli._options import add_backend_options, add_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--static", action="store_true", help="for a statically linked program, which ignores what is preloaded"
     )
     add_backend_options(parser)
-    parser.add_argument(
-        "program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="the program and its arguments, after --"
+    add_file(
+        parser,
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="PROGRAM",
+        help="the program and its arguments, after --",
     )
 
 

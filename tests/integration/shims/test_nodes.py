@@ -216,6 +216,26 @@ def test_libudev_enumerates_them(preloaded, libav):
     assert [line.partition(" ")[2] for line in said] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
 
 
+# --- beside the kernel's ------------------------------------------------------------------------------------
+
+BESIDE = """
+import os
+with open("/dev/video0"):
+    pass
+names = sorted(name for name in os.listdir("/dev") if name.startswith("video"))
+assert names == ["video0", "video1", "video2"], names
+assert not os.path.samefile("/dev/video0", "/dev/video1")
+assert os.stat("/dev/video0").st_rdev == os.stat("/dev/null").st_rdev
+assert os.minor(os.stat("/dev/video2").st_rdev) == 2
+"""
+
+
+def test_a_device_of_the_kernels_keeps_its_number(preloaded, libav):
+    words = ["bwrap", "--bind", "/", "/", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/video0"]
+    done = preloaded(*words, PYTHON, "-c", BESIDE, address=libav.address)
+    assert done.returncode == 0, done.stderr
+
+
 # --- a sandbox ----------------------------------------------------------------------------------------------
 
 

@@ -184,6 +184,15 @@ def test_env_for_a_service(paracore, tmp_path):
     assert f'Environment="GST_REGISTRY={escaped}/gstreamer-registry.bin"' in done.stdout.splitlines()
 
 
+def test_env_for_a_session(paracore, tmp_path):
+    folder = tmp_path / 'a "folder" of $1'
+    done = paracore("env", "--api", "v4l2", "--format", "environment.d", "--folder", folder)
+    expanded = subprocess.run(
+        ["sh", "-c", f'{done.stdout}\necho "$GST_REGISTRY"'], capture_output=True, text=True, check=True
+    ).stdout
+    assert expanded == f"{folder}/gstreamer-registry.bin\n"
+
+
 def test_env_for_a_container(paracore):
     done = paracore("env", "--api", "v4l2", "--format", "docker", "--address", "/run/x/y.sock")
     words = shlex.split(done.stdout)
