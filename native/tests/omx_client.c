@@ -143,6 +143,33 @@ void client_expect_home(struct client *client, uint32_t port)
     pthread_mutex_unlock(&lock);
 }
 
+static uint32_t away(const struct client *client, uint32_t port)
+{
+    uint32_t count = 0;
+
+    for (uint32_t n = 0; n < client->count[port]; n++)
+        count += !client->mine[port][n];
+    return count;
+}
+
+bool client_has_back(struct client *client, uint32_t port)
+{
+    pthread_mutex_lock(&lock);
+    bool has = client->ordered[port] != client->taken[port];
+    pthread_mutex_unlock(&lock);
+    return has;
+}
+
+void client_wait_home(struct client *client, uint32_t port)
+{
+    pthread_mutex_lock(&lock);
+    while (away(client, port)) {
+        client->taken[port] = client->ordered[port];
+        CHECK(wait_for(&client->ordered[port], &client->taken[port], PATIENCE_S * 1000));
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 /* --- calls ------------------------------------------------------------------------------------------------ */
 
 OMX_ERRORTYPE client_command(struct client *client, OMX_COMMANDTYPE command, OMX_U32 parameter)
@@ -224,8 +251,10 @@ static OMX_ERRORTYPE hand_over(struct client *client, uint32_t port, OMX_BUFFERH
     pthread_mutex_unlock(&lock);
     OMX_ERRORTYPE error =
         port == IN ? OMX_EmptyThisBuffer(client->handle, header) : OMX_FillThisBuffer(client->handle, header);
+    pthread_mutex_lock(&lock);
     if (error != OMX_ErrorNone)
         client->mine[port][n] = was;
+    pthread_mutex_unlock(&lock);
     return error;
 }
 
@@ -241,9 +270,13 @@ OMX_ERRORTYPE client_empty(struct client *client, OMX_BUFFERHEADERTYPE *header)
 
 void client_fill_all(struct client *client)
 {
-    for (uint32_t n = 0; n < client->count[OUT]; n++)
-        if (client->mine[OUT][n])
+    for (uint32_t n = 0; n < client->count[OUT]; n++) {
+        pthread_mutex_lock(&lock);
+        bool mine = client->mine[OUT][n];
+        pthread_mutex_unlock(&lock);
+        if (mine)
             CHECK(client_fill(client, client->buffers[OUT][n]) == OMX_ErrorNone);
+    }
 }
 
 static OMX_BUFFERHEADERTYPE *find_input(struct client *client)

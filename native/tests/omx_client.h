@@ -41,8 +41,10 @@ struct client_event client_next(struct client *client);
 void client_expect_silence(struct client *client);
 /* The next buffer that comes back from a port. */
 OMX_BUFFERHEADERTYPE *client_wait_buffer(struct client *client, uint32_t port);
-/* That all of a port's buffers are with the client. */
+bool client_has_back(struct client *client, uint32_t port);
+/* That all of a port's buffers are with the client, or will be. */
 void client_expect_home(struct client *client, uint32_t port);
+void client_wait_home(struct client *client, uint32_t port);
 
 OMX_ERRORTYPE client_command(struct client *client, OMX_COMMANDTYPE command, OMX_U32 parameter);
 OMX_STATETYPE client_state(struct client *client);

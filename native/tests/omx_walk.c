@@ -194,14 +194,7 @@ static OMX_BUFFERHEADERTYPE *see(uint16_t width, uint16_t height, uint8_t shade)
 static void disable(uint32_t port)
 {
     CHECK(client_command(&client, OMX_CommandPortDisable, port) == OMX_ErrorNone);
-    while (true) { /* its buffers come back first */
-        uint32_t away = 0;
-        for (uint32_t n = 0; n < client.count[port]; n++)
-            away += !client.mine[port][n];
-        if (!away)
-            break;
-        client_wait_buffer(&client, port);
-    }
+    client_wait_home(&client, port); /* its buffers come back first */
     client_free(&client, port);
     client_expect(&client, OMX_EventCmdComplete, OMX_CommandPortDisable, port);
     CHECK(!client_definition(&client, port).bEnabled);
@@ -422,7 +415,7 @@ static void test_a_pause_holds_everything_until_it_ends_or_is_flushed(void)
     set_state(OMX_StatePause);
     feed(64, 48, 9, 0);
     client_expect_silence(&client);
-    CHECK(client.ordered[OUT] == client.taken[OUT]);
+    CHECK(!client_has_back(&client, OUT));
     set_state(OMX_StateExecuting);
     CHECK(client_fill(&client, see(64, 48, 9)) == OMX_ErrorNone);
     set_state(OMX_StatePause);
@@ -733,9 +726,7 @@ static void test_loss(void)
     fflush(stdout);
     client_expect(&client, OMX_EventError, OMX_ErrorInvalidState, 0);
     CHECK(client_state(&client) == OMX_StateInvalid);
-    for (uint32_t n = 1; n < client.count[OUT]; n++) /* but the one that it has */
-        client_wait_buffer(&client, OUT);
-    client_expect_home(&client, OUT);
+    client_wait_home(&client, OUT);
     CHECK(client_fill(&client, client.buffers[OUT][0]) == OMX_ErrorInvalidState);
     CHECK(client_command(&client, OMX_CommandStateSet, OMX_StateIdle) == OMX_ErrorInvalidState);
     memset(client.buffers[OUT][0]->pBuffer, 1, client.buffers[OUT][0]->nAllocLen); /* still there */
