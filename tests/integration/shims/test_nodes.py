@@ -250,6 +250,30 @@ def test_a_sandbox_needs_the_socket_and_the_library(preloaded, libav):
     assert "paracore: vpu0 (decoder)" in done.stdout, done.stderr
 
 
+# --- who has no use for them ---------------------------------------------------------------------------------
+
+IDLE = """
+import os, pathlib, select, tempfile
+
+def sockets():
+    links = (os.path.join("/proc/self/fd", each) for each in os.listdir("/proc/self/fd"))
+    return [link for link in links if os.path.lexists(link) and "socket:" in os.readlink(link)]
+
+before = sockets()
+os.listdir("/tmp"), os.stat("/dev/null"), os.path.exists("/nowhere"), os.access("/dev", os.R_OK)
+with tempfile.TemporaryFile() as file:
+    file.write(b"x"), select.select([file], [], [], 0)
+assert sockets() == before, sockets()
+assert len(os.listdir("/proc/self/task")) == 1
+os.listdir("/dev")
+assert sockets() != before
+"""
+
+
+def test_a_program_that_looks_for_no_device_connects_to_nobody(preloaded, libav):
+    python(preloaded, IDLE, libav)
+
+
 # --- GStreamer ------------------------------------------------------------------------------------------------
 
 
