@@ -22,8 +22,8 @@ static const char *const real_names[REAL_COUNT] = {
 #undef REAL_NAME
 };
 
-/* Several threads may find the same at once. Without the function the program could not have been started: libc has
- * been told to have each of them since 2.33, and the shim is linked against a newer one. */
+/* Several threads may find the same at once. Each is there: glibc has had all of them since 2.33, and with an older one
+ * this library is not loaded. */
 uintptr_t real_find(enum real_number number)
 {
     int before = errno;
