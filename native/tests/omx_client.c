@@ -160,6 +160,29 @@ bool client_has_back(struct client *client, uint32_t port)
     return has;
 }
 
+bool client_has_event(struct client *client)
+{
+    pthread_mutex_lock(&lock);
+    bool has = client->event_count != client->event_taken;
+    pthread_mutex_unlock(&lock);
+    return has;
+}
+
+void client_wait_any(struct client *client)
+{
+    pthread_mutex_lock(&lock);
+    uint32_t had = client->event_taken + client->taken[IN] + client->taken[OUT], have;
+    struct timespec until;
+    int error = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    while ((have = client->event_count + client->ordered[IN] + client->ordered[OUT]) == had && !error)
+        error = pthread_cond_timedwait(&changed, &lock, &until);
+    CHECK(have != had);
+    client->taken[IN] = client->ordered[IN]; /* inputs are looked for, not waited for */
+    pthread_mutex_unlock(&lock);
+}
+
 void client_wait_home(struct client *client, uint32_t port)
 {
     pthread_mutex_lock(&lock);
@@ -290,13 +313,21 @@ static OMX_BUFFERHEADERTYPE *find_input(struct client *client)
     return header;
 }
 
+OMX_BUFFERHEADERTYPE *client_input_nowait(struct client *client)
+{
+    OMX_BUFFERHEADERTYPE *header = find_input(client);
+
+    if (header)
+        header->nFilledLen = header->nOffset = header->nFlags = 0;
+    return header;
+}
+
 OMX_BUFFERHEADERTYPE *client_input(struct client *client)
 {
     OMX_BUFFERHEADERTYPE *header;
 
-    while (!(header = find_input(client)))
+    while (!(header = client_input_nowait(client)))
         client_wait_buffer(client, IN);
-    header->nFilledLen = header->nOffset = header->nFlags = 0;
     return header;
 }
 

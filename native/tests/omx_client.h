@@ -42,6 +42,9 @@ void client_expect_silence(struct client *client);
 /* The next buffer that comes back from a port. */
 OMX_BUFFERHEADERTYPE *client_wait_buffer(struct client *client, uint32_t port);
 bool client_has_back(struct client *client, uint32_t port);
+bool client_has_event(struct client *client);
+/* Until there is an event, an output or an input that came back. */
+void client_wait_any(struct client *client);
 /* That all of a port's buffers are with the client, or will be. */
 void client_expect_home(struct client *client, uint32_t port);
 void client_wait_home(struct client *client, uint32_t port);
@@ -57,8 +60,9 @@ void client_free(struct client *client, uint32_t port);
 OMX_ERRORTYPE client_fill(struct client *client, OMX_BUFFERHEADERTYPE *header);
 OMX_ERRORTYPE client_empty(struct client *client, OMX_BUFFERHEADERTYPE *header);
 void client_fill_all(struct client *client);
-/* An input buffer that is with the client. */
+/* An input buffer that is with the client; the second does not wait for one. */
 OMX_BUFFERHEADERTYPE *client_input(struct client *client);
+OMX_BUFFERHEADERTYPE *client_input_nowait(struct client *client);
 
 /* From OMX_StateLoaded all the way; and back from any. */
 void client_go(struct client *client, OMX_STATETYPE state);

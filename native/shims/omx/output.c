@@ -244,6 +244,12 @@ static struct slot *own_lendable(struct component *component)
     return slot;
 }
 
+/* The client is about to replace its buffers for the first format: what would lie in these would have to be copied. */
+static bool is_expected_first(const struct component *component)
+{
+    return component->newest == 1 && !component->agreed;
+}
+
 bool output_lend(struct component *component)
 {
     if (!component->session || (component->decodes && !component->newest))
@@ -251,7 +257,7 @@ bool output_lend(struct component *component)
     struct slot *own = own_lendable(component);
     if (own)
         return lend(component, own) || true;
-    if (!port_runs(component, OUTPUT) || !is_direct(component))
+    if (!port_runs(component, OUTPUT) || !is_direct(component) || is_expected_first(component))
         return false;
     struct buffer *buffer = lendable(component);
     if (!buffer)
@@ -278,7 +284,7 @@ static uint32_t wanted(const struct component *component)
 {
     if (!component->decodes)
         return component->required && !usable(component);
-    if (!component->newest || (component->newest == 1 && !component->agreed))
+    if (!component->newest || is_expected_first(component))
         return 0;
     uint32_t needed = format_of(component, component->newest)->buffers_min, have = usable(component);
     return have < needed ? needed - have : 0;

@@ -58,13 +58,19 @@ def test_it_needs_nothing_beside_it():
 
 
 @pytest.fixture(scope="module")
-def walker():
-    """The program, under the sanitizers."""
+def programs():
+    """Where they are, under the sanitizers."""
     folder = BUILD / "test-address"
     if not (folder / "build.ninja").exists():
         meson("setup", folder, "-Dbindings=disabled", "-Db_sanitize=address,undefined", "-Db_lundef=false")
-    run("ninja", "-C", folder, "native/tests/test-omx-walk")  # which meson compile would not know before it is there
-    return folder / "native/tests/test-omx-walk"
+    made = [f"native/tests/test-omx-{name}" for name in ("play", "walk")]
+    run("ninja", "-C", folder, *made)  # which meson compile would not know before they are there
+    return folder / "native/tests"
+
+
+@pytest.fixture
+def walker(programs):
+    return programs / "test-omx-walk"
 
 
 @pytest.fixture
@@ -126,6 +132,84 @@ def test_the_loss_of_the_device_is_told_within_a_second(walker, start, make_back
     assert process.stdout.readline() == "lost\n"
     assert time.monotonic() - killed < 1
     finish(process, 20)
+
+
+ROLES = {
+    clips.Codec.H264: "avc",
+    clips.Codec.HEVC: "hevc",
+    clips.Codec.VP8: "vp8",
+    clips.Codec.VP9: "vp9",
+    clips.Codec.AV1: "av1",
+    clips.Codec.MPEG2: "mpeg2",
+    clips.Codec.MPEG4: "mpeg4",
+    clips.Codec.MJPEG: "mjpeg",
+}
+
+
+@pytest.fixture
+def play(programs, start, tmp_path):
+    """Decodes clips, one behind the other in one stream; returns how many pictures there were and how many were copied.
+
+    What is to be seen of them must be what ffmpeg decodes.
+    """
+
+    def played(*names, backend, options=()):
+        parts = [clips.clip(name) for name in names]
+        units = [unit.octets for part in parts for unit in part.units]
+        (tmp_path / "units").write_bytes(b"".join(len(unit).to_bytes(4, "little") + unit for unit in units))
+        words = [f"OMX.paracore.video_decoder.{ROLES[parts[0].codec]}", tmp_path / "units", tmp_path / "pictures"]
+        output = finish(start(programs / "test-omx-play", *words, *options, backend=backend), 60)
+        form = "yuvj420p" if parts[0].codec is clips.Codec.MJPEG else "yuv420p"
+        expected = b"".join(decoded(part.path, tmp_path, form).read_bytes() for part in parts)
+        assert (tmp_path / "pictures").read_bytes() == expected, output
+        return tuple(int(number) for number in re.findall(r"\d+", output))
+
+    return played
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "name",
+    ["h264", "h264-cropped", "h264-refs", "hevc", "vp8", "vp9", "vp9-altref", "av1", "mpeg2", "mpeg4", "mjpeg"],
+)
+def test_every_codec_is_decoded_without_a_copy(name, threads, play, make_backend):
+    backend = make_backend(driver="libav", options=f"options = {{ threads = {threads} }}")
+    count, copied = play(name, backend=backend)
+    assert count == len(clips.reference(clips.clip(name).path))
+    assert copied == 0
+
+
+def test_the_clients_own_memory_costs_one_copy_a_picture(play, codecs):
+    count, copied = play("h264", backend=codecs, options=["use"])
+    assert count == copied == 20
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("h264", "h264-cropped", "h264"),
+        ("h264-refs", "h264-cropped", "h264-baseline"),
+        ("vp9", "vp9-altref", "vp9"),
+        ("mpeg2", "mpeg1"),
+    ],
+)
+def test_the_format_changes_without_a_drain(names, threads, play, make_backend):
+    """Few pictures are copied: those that the codec finishes while the client sets up its new buffers."""
+    backend = make_backend(driver="libav", options=f"options = {{ threads = {threads} }}")
+    count, copied = play(*names, backend=backend)
+    assert count == sum(len(clips.reference(clips.clip(name).path)) for name in names)
+    assert copied <= 20 * (len(names) - 1)
+
+
+@pytest.mark.parametrize("name", ["h264-10", "h264-444", "vp9-10"])
+def test_pictures_without_a_name_are_refused(name, programs, start, codecs, tmp_path):
+    clip = clips.clip(name)
+    units = b"".join(len(unit.octets).to_bytes(4, "little") + unit.octets for unit in clip.units)
+    (tmp_path / "units").write_bytes(units)
+    component = f"OMX.paracore.video_decoder.{ROLES[clip.codec]}"
+    words = [component, tmp_path / "units", tmp_path / "pictures", "refused"]
+    assert "refused" in finish(start(programs / "test-omx-play", *words, backend=codecs), 30)
 
 
 # --- unmodified programs ------------------------------------------------------------------------
