@@ -2,8 +2,8 @@
 /*
  * The OpenMAX IL core on a backend with the null device, and with one session for this domain: each transition of each
  * state, legal and illegal, and what a client may do on the way. $PARACORE_SOCKET says where the backend is. A
- * word as argument is the test to run alone. Only so are run "loss", which says "ready" and waits for the backend's end,
- * and "encode-sizes", which needs a second session for a moment.
+ * word as argument is the test to run alone. Only so are run "loss", which says "ready", waits for the backend's end
+ * and goes on with another one, and "encode-sizes", which needs a second session for a moment.
  */
 #include <string.h>
 
@@ -714,6 +714,17 @@ static void test_components_have_names_and_roles(void)
 
 /* --- loss ---------------------------------------------------------------------------------------------------------------- */
 
+/* The backend that is back is another one, and so is the handle. */
+static void check_return(void)
+{
+    getchar(); /* the test says when it is back */
+    start();
+    feed(64, 48, 3, 0);
+    see(64, 48, 3);
+    client_go_loaded(&client);
+    leave();
+}
+
 static void test_loss(void)
 {
     start();
@@ -733,6 +744,7 @@ static void test_loss(void)
     client_free(&client, IN);
     client_free(&client, OUT);
     leave();
+    check_return();
 }
 
 static const struct test TESTS[] = {

@@ -54,6 +54,40 @@ def test_it_needs_nothing_beside_it():
     assert needed <= {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 
+LIST = """
+import ctypes, sys
+core = ctypes.CDLL(sys.argv[1])
+assert core.OMX_Init() == 0
+name = ctypes.create_string_buffer(128)
+index = ctypes.c_ulong(0)
+while core.OMX_ComponentNameEnum(name, ctypes.c_ulong(128), index) == 0:
+    print(name.value.decode())
+    index.value += 1
+"""
+
+
+def names(backend):
+    command = [sys.executable, "-c", LIST, str(CORE)]
+    environment = os.environ | {"PARACORE_SOCKET": str(backend.address)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_first_device_has_the_plain_names(make_backend):
+    second = '[[device]]\nname = "vpu1"\ndriver = "null"'
+    backend = make_backend(driver="libav", options=second)
+    found = names(backend)
+    assert len(set(found)) == len(found) > 18
+    assert "OMX.paracore.video_decoder.avc" in found
+    assert "OMX.paracore.vpu1.video_decoder.avc" in found
+    assert "OMX.paracore.video_encoder.mpeg2" in found  # of the second, for the first has none
+
+
+def test_without_a_backend_there_are_no_components(make_backend):
+    backend = make_backend()
+    backend.stop()
+    assert names(backend) == []
+
+
 # --- the client in C ----------------------------------------------------------------------------
 
 
@@ -80,7 +114,7 @@ def start():
 
     def launch(*words, backend, env=None, **options):
         environment = os.environ | {"PARACORE_SOCKET": backend.address} | (env or {})
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         command = [str(word) for word in words]
         started.append(subprocess.Popen(command, env=environment, **pipes, **options))
         return started[-1]
@@ -90,6 +124,7 @@ def start():
         if process.poll() is None:
             process.kill()
             process.wait()
+        process.stdin.close()
         process.stdout.close()
 
 
@@ -120,7 +155,7 @@ def kill_all(backend):
     return time.monotonic()
 
 
-def test_the_loss_of_the_device_is_told_within_a_second(walker, start, make_backend):
+def test_the_loss_of_the_device_is_told_within_a_second_and_another_handle_works(walker, start, make_backend):
     backend = make_backend()
     process = start(walker, "loss", backend=backend)
     line = ""
@@ -131,6 +166,11 @@ def test_the_loss_of_the_device_is_told_within_a_second(walker, start, make_back
     assert select.select([process.stdout], [], [], 5)[0], "it says nothing"
     assert process.stdout.readline() == "lost\n"
     assert time.monotonic() - killed < 1
+    backend.process.wait()
+    backend.process.stdout.close()
+    backend.start()
+    process.stdin.write("\n")
+    process.stdin.flush()
     finish(process, 20)
 
 
