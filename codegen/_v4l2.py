@@ -89,11 +89,12 @@ def _control(control: Entry) -> str:
     least, most, step = _bounds(control)
     flags = " | ".join(f"V4L2_CTRL_FLAG_{flag}" for flag in control.get("flags", ())) or "0"
     wire = f"PARACORE_CONTROL_{control['wire'].upper()}" if "wire" in control else "0"
+    codec = f"PARACORE_CODEC_{control['codec'].upper()}" if "codec" in control else "0"
     menu = f"{_menu_name(control)}_MENU" if "menu" in control else "NULL"
     values = f"{_menu_name(control)}_VALUES" if "wire_values" in control else "NULL"
     return (
         f'    {{{control["id"]}, V4L2_CTRL_TYPE_{control["type"]}, "{control["name"]}", {least}, {most}, {step}, '
-        f"{control.get('default', 0)}, {flags}, {WHO[control['for']]}, {wire}, {menu}, {values}}}, \\\n"
+        f"{control.get('default', 0)}, {flags}, {WHO[control['for']]}, {codec}, {wire}, {menu}, {values}}}, \\\n"
     )
 
 

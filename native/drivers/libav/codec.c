@@ -191,6 +191,13 @@ int paracore_codec_flush(struct paracore_codec *codec)
     return error;
 }
 
+void paracore_codec_recall(struct paracore_codec *codec)
+{
+    pthread_mutex_lock(&codec->lock);
+    paracore_span_recall(codec);
+    pthread_mutex_unlock(&codec->lock);
+}
+
 /* --- completions ------------------------------------------------------------------------------------ */
 
 /* A slip whose word has been heard: the session's own go home, those of loans end. */

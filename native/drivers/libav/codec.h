@@ -70,6 +70,8 @@ int paracore_codec_queue_input(struct paracore_codec *codec, uint32_t cookie, co
 int paracore_codec_queue_output(struct paracore_codec *codec, uint32_t cookie, void *address, size_t length);
 int paracore_codec_drain(struct paracore_codec *codec);
 int paracore_codec_flush(struct paracore_codec *codec);
+/* Gives back, cancelled, the outputs that the codec has no picture for. */
+void paracore_codec_recall(struct paracore_codec *codec);
 
 /*
  * Whether the codec still reads pictures in this memory (as references), though their spans were given

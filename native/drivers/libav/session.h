@@ -121,6 +121,7 @@ void paracore_span_free(void *span, uint8_t *data);
 /* The held span that begins here, or NULL. */
 struct span *paracore_span_find(struct paracore_codec *codec, const uint8_t *address);
 void paracore_span_cancel(struct paracore_codec *codec, uint64_t size); /* those that are smaller */
+void paracore_span_recall(struct paracore_codec *codec); /* all that no picture is in, or comes into */
 /* Takes the oldest loan, or NULL. */
 struct slip *paracore_span_collect(struct paracore_codec *codec);
 /* Whether pictures of the layout told last are on their way behind those of the layout shown. */

@@ -213,15 +213,25 @@ static struct slip *end_loan(struct paracore_codec *codec, struct span *span)
     return slip;
 }
 
-void paracore_span_cancel(struct paracore_codec *codec, uint64_t size)
+static void cancel_unused(struct paracore_codec *codec, uint64_t length, uint64_t needed)
 {
     struct span *span, *following;
     for (span = TAILQ_FIRST(&codec->spans); span; span = following) {
         following = TAILQ_NEXT(span, link);
         bool unused = span->slip && (!span->held || span->shown);
-        if (unused && span->length < size)
-            cancel(end_loan(codec, span), size);
+        if (unused && span->length < length)
+            cancel(end_loan(codec, span), needed);
     }
+}
+
+void paracore_span_cancel(struct paracore_codec *codec, uint64_t size)
+{
+    cancel_unused(codec, size, size);
+}
+
+void paracore_span_recall(struct paracore_codec *codec)
+{
+    cancel_unused(codec, UINT64_MAX, 0);
 }
 
 struct slip *paracore_span_collect(struct paracore_codec *codec)

@@ -193,6 +193,8 @@ int stream_open(struct v4l2_file *file);
 void stream_close(struct v4l2_file *file);
 /* Forgets all input. */
 int stream_flush(struct v4l2_file *file);
+/* Asks for the CAPTURE buffers that no picture has come into; they come by callbacks. */
+void stream_recall(struct v4l2_file *file);
 /* Asks for all that is still to come. */
 int stream_drain(struct v4l2_file *file);
 int stream_control(struct v4l2_file *file, uint32_t control, int64_t value);

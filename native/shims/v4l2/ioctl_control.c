@@ -15,6 +15,7 @@ static const struct control {
     int32_t least, most, step, usual;
     uint32_t flags;
     enum who who;
+    uint32_t codec;           /* enum paracore_codec whose sessions have it; 0: all */
     uint32_t wire;            /* enum paracore_control, if the device has to have it */
     const char *const *menu;  /* NULL entries cannot be chosen */
     const int32_t *values;    /* what the wire has for each of the menu */
@@ -25,17 +26,25 @@ _Static_assert(CONTROL_COUNT <= CONTROLS_MAX, "struct v4l2_file has a value for 
 
 /* --- which there are -------------------------------------------------------------------------------------------- */
 
+static bool serves(const struct v4l2_file *file, const struct control *control,
+                   const struct paracore_video_capability_query_reply *capability)
+{
+    return capability->direction == file->node.direction &&
+           (control->codec == 0 || control->codec == capability->codec) &&
+           (control->wire == 0 || capability->controls >> control->wire & 1);
+}
+
+/* Whether any of the device's codecs has it. */
 static bool has(const struct v4l2_file *file, const struct control *control)
 {
     const struct shim_device *device = file->node.device;
 
     if (!(control->who & (is_decoder(file) ? DECODERS : ENCODERS)))
         return false;
-    for (uint32_t n = 0; n < device->capability_count && control->wire; n++)
-        if (device->capabilities[n].direction == file->node.direction &&
-            device->capabilities[n].controls >> control->wire & 1)
+    for (uint32_t n = 0; n < device->capability_count; n++)
+        if (serves(file, control, &device->capabilities[n]))
             return true;
-    return control->wire == 0;
+    return false;
 }
 
 static const struct control *find(const struct v4l2_file *file, uint32_t id)
@@ -99,12 +108,15 @@ static int64_t wire_value(const struct control *control, int32_t value)
     return control->values ? control->values[value] : value;
 }
 
+/* One that this codec does not take, or not with this value, or not any more, changes nothing. */
 static int tell_device(struct v4l2_file *file, const struct control *control)
 {
-    if (!control->wire)
+    const struct paracore_video_capability_query_reply *capability = file_capability(file);
+
+    if (control->wire == 0 || !capability || !serves(file, control, capability))
         return 0;
     int error = stream_control(file, control->wire, wire_value(control, value_of(file, control)));
-    return error == -EBUSY || error == -EIO ? error : 0; /* what this codec has no use for changes nothing */
+    return error == -EPIPE || error == -EPROTO || error == -ETIMEDOUT || error == -EIO ? -EIO : 0;
 }
 
 int controls_apply(struct v4l2_file *file)

@@ -336,7 +336,7 @@ static void pictures_changed(struct v4l2_file *file)
     struct side *coded = &file->sides[CAPTURE_QUEUE], *raw = &file->sides[OUTPUT_QUEUE];
 
     if (!is_decoder(file) && file->queues[CAPTURE_QUEUE].count == 0)
-        side_coded(coded, coded->fourcc, raw->width, raw->height, 0);
+        side_coded(coded, coded->fourcc, raw->width, raw->height, coded->layout.size[0]);
 }
 
 int ioctl_s_fmt(struct v4l2_file *file, int fd, void *argument)

@@ -221,27 +221,21 @@ void pictures_drop_foreign(struct v4l2_file *file)
 
 /* --- pictures ------------------------------------------------------------------------------------------------------- */
 
-/* In memory of its own, for the program may use its buffer for something else. */
-static struct memory *copy_of(const struct v4l2_file *file, const struct memory *memory)
+/* A picture of the new format in an old buffer that is large enough for it, or one in a buffer that was taken back:
+ * kept in memory of its own, for the buffer may soon hold something else. */
+static void hold_copy(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
 {
+    uint64_t length = buffer->memory->buffer.length;
     struct memory *copy;
 
-    if (memory_create(file->node.link, memory->buffer.length, 0, &copy) != 0)
-        return NULL;
-    memcpy(copy->buffer.address, memory->buffer.address, memory->buffer.length);
-    return copy;
-}
-
-/* A picture of the new format in an old buffer that is large enough for it, or one in a buffer that was taken back. */
-static void hold_buffer(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
-{
-    bool ours = buffer->state == QUEUED; /* until the program gets it back */
-    struct memory *memory = ours ? memory_keep(buffer->memory) : copy_of(file, buffer->memory);
-
-    if (memory)
-        hold(file, memory, &file->sides[CAPTURE_QUEUE], ready);
-    if (ours)
+    if (buffer->state == QUEUED)
         TAILQ_INSERT_TAIL(&file->queues[CAPTURE_QUEUE].waiting, buffer, entry);
+    if (memory_create_plain(length, &copy) != 0) {
+        file->broken = true;
+        return;
+    }
+    memcpy(copy->buffer.address, buffer->memory->buffer.address, length);
+    hold(file, copy, &file->sides[CAPTURE_QUEUE], ready);
 }
 
 /* While the buffers are of an older format, only its pictures are for them. */
@@ -285,5 +279,5 @@ void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct p
     else if (is_for(file, buffer, ready))
         finish(file, buffer, ready);
     else
-        hold_buffer(file, buffer, ready);
+        hold_copy(file, buffer, ready);
 }

@@ -92,7 +92,7 @@ int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uin
 {
     int error = side_settle(file, number);
 
-    if (number == raw_queue(file) && is_decoder(file) && *count < file->buffers_min)
+    if (number == raw_queue(file) && *count < file->buffers_min)
         *count = file->buffers_min;
     return error ? error : queue_extend(file, number, memory, NULL, count);
 }
@@ -233,9 +233,11 @@ int queue_stop(struct v4l2_file *file, unsigned number)
     take_all_back(queue);
     file->drain = RUNNING;
     file->last_owed = false;
-    if (number == CAPTURE_QUEUE)
+    if (number == CAPTURE_QUEUE) {
         file->last_taken = false;
-    else if (was && !file->broken && !file->gone)
+        if (was)
+            stream_recall(file);
+    } else if (was && !file->broken && !file->gone)
         error = stream_flush(file);
     forgive(file);
     return file->gone ? 0 : error;

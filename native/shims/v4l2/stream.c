@@ -87,6 +87,11 @@ static bool fits(const struct v4l2_file *file, const struct side *before)
            before->height == now->height && before->fourcc == now->fourcc;
 }
 
+static void take_minimum(struct v4l2_file *file, const struct paracore_picture_format *format)
+{
+    file->buffers_min = format->buffers_min < BUFFERS_MAX ? format->buffers_min : BUFFERS_MAX;
+}
+
 /* A format that V4L2 has no name for ends the stream: 10 bits in three planes, for one. */
 static int take_format(struct v4l2_file *file, const struct paracore_video_source_change *change)
 {
@@ -97,7 +102,7 @@ static int take_format(struct v4l2_file *file, const struct paracore_video_sourc
     file->sides[CAPTURE_QUEUE] = side;
     file->source_known = true;
     file->generation = change->generation;
-    file->buffers_min = change->format.buffers_min < BUFFERS_MAX ? change->format.buffers_min : BUFFERS_MAX;
+    take_minimum(file, &change->format);
     color_of_format(&file->color, &change->format);
     return 0;
 }
@@ -229,6 +234,12 @@ int stream_flush(struct v4l2_file *file)
     return error ? -EIO : 0;
 }
 
+void stream_recall(struct v4l2_file *file)
+{
+    if (file->stream && !file->broken && !file->gone)
+        shim_session_call(file->stream->session, PARACORE_OP_VIDEO_RECALL, NULL, 0, NULL, 0);
+}
+
 int stream_drain(struct v4l2_file *file)
 {
     int error = file->stream ? shim_session_post(file->stream->session, PARACORE_OP_VIDEO_DRAIN, NULL, 0) : -EIO;
@@ -245,8 +256,8 @@ int stream_control(struct v4l2_file *file, uint32_t control, int64_t value)
 
     if (!file->stream)
         return 0;
-    return error_of_backend(shim_session_call(file->stream->session, PARACORE_OP_VIDEO_CONTROL_SET, &request,
-                                              sizeof request, &reply, sizeof reply));
+    return shim_session_call(file->stream->session, PARACORE_OP_VIDEO_CONTROL_SET, &request, sizeof request, &reply,
+                             sizeof reply);
 }
 
 int stream_format(struct v4l2_file *file, struct paracore_picture_format *format)
@@ -261,6 +272,7 @@ int stream_format(struct v4l2_file *file, struct paracore_picture_format *format
     if (error)
         return error_of_backend(error);
     *format = reply.format;
+    take_minimum(file, format);
     return 0;
 }
 
@@ -343,12 +355,24 @@ static int feed_output(struct v4l2_file *file)
     return error;
 }
 
-/* One buffer is kept back while a picture may come in memory that the program has not: it is copied there. */
+/* Whether a picture may come in memory that is in no queue of the program's: in foreign memory, or in a buffer that
+ * STREAMOFF took from under the backend. */
+static bool some_outside(const struct v4l2_file *file)
+{
+    const struct queue *queue = &file->queues[CAPTURE_QUEUE];
+    uint32_t outside = file->foreign_count;
+
+    for (uint32_t n = 0; n < queue->count; n++)
+        outside += queue->buffers[n].lent && queue->buffers[n].state != QUEUED;
+    return outside;
+}
+
+/* One buffer is kept back meanwhile: such a picture is copied there. */
 static bool may_lend(const struct v4l2_file *file)
 {
     const struct buffer *first = TAILQ_FIRST(&file->queues[CAPTURE_QUEUE].waiting);
 
-    return first && TAILQ_EMPTY(&file->held) && (file->foreign_count == 0 || TAILQ_NEXT(first, entry));
+    return first && TAILQ_EMPTY(&file->held) && (TAILQ_NEXT(first, entry) || !some_outside(file));
 }
 
 static int feed_capture(struct v4l2_file *file)

@@ -274,6 +274,13 @@ class Channel:
         session.take(Step.FLUSH_REPLY)
         return video.FlushReply()
 
+    def _recall(self, of: int, _: video.Recall, __: int) -> video.RecallReply:
+        session = self._session(of, Step.RECALL)
+        self._drive(session, session.driver.recall)
+        self.pump(session)  # what was cancelled is told before the reply
+        session.check(Step.RECALL)
+        return video.RecallReply()
+
     # --- finding and driving ----------------------------------------------------------------------
 
     def _device(self, of: int, index: int) -> Device:
@@ -353,6 +360,7 @@ class Channel:
         video.QueueOutput: _queue_output,
         video.Drain: _drain,
         video.Flush: _flush,
+        video.Recall: _recall,
     }
     """What is served, each with the channel, the session's number, the request and its serial."""
 

@@ -63,6 +63,8 @@ __all__ = [
     "PixelFormat",
     "QueueInput",
     "QueueOutput",
+    "Recall",
+    "RecallReply",
     "SessionFailed",
     "SourceChange",
     "Span",
@@ -1187,6 +1189,75 @@ class FlushReply(_FlushReplyFields):
             raise malformed("video.flush_reply", error) from None
 
 
+class _RecallFields(NamedTuple):
+    """No field of ``Recall``."""
+
+
+_RECALL = Struct("<")
+
+
+class Recall(_RecallFields):
+    """``video.recall``: Gives outputs back: those that hold no picture, nor soon will, come by `output_ready`
+    with `cancelled` and no octets needed, before the reply. What the device has begun to fill, or cannot let
+    go of, comes in its time.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x010C
+    NAME: ClassVar[str] = "recall"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RECALL.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("video.recall", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _RECALL.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("video.recall", error) from None
+
+
+class _RecallReplyFields(NamedTuple):
+    """No field of ``RecallReply``."""
+
+
+_RECALL_REPLY = Struct("<")
+
+
+class RecallReply(_RecallReplyFields):
+    """Reply to ``video.recall``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x010C
+    NAME: ClassVar[str] = "recall_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RECALL_REPLY.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("video.recall_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _RECALL_REPLY.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("video.recall_reply", error) from None
+
+
 class _InputDoneFields(NamedTuple):
     """Fields of ``InputDone``."""
 
@@ -1459,6 +1530,7 @@ MESSAGES: dict[int, MessageType] = {
     0x0109: MessageType(0x0109, "queue_output", Kind.POST, False, QueueOutput, None),
     0x010A: MessageType(0x010A, "drain", Kind.POST, False, Drain, None),
     0x010B: MessageType(0x010B, "flush", Kind.CALL, False, Flush, FlushReply),
+    0x010C: MessageType(0x010C, "recall", Kind.CALL, False, Recall, RecallReply),
     0x0110: MessageType(0x0110, "input_done", Kind.EVENT, False, InputDone, None),
     0x0111: MessageType(0x0111, "output_ready", Kind.EVENT, False, OutputReady, None),
     0x0112: MessageType(0x0112, "source_change", Kind.EVENT, False, SourceChange, None),

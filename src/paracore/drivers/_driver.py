@@ -119,6 +119,9 @@ class VideoSession(ABC):
     def flush(self) -> None:
         """Forgets inputs and pictures; the completions of what it cancelled wait when it returns."""
 
+    def recall(self) -> None:  # noqa: B027 - a codec that cannot let go of anything need not say so itself
+        """Gives back the outputs that hold no picture, nor soon will; their completions wait when it returns."""
+
     @abstractmethod
     def close(self) -> None:
         """Stops at once. When it returns no span is touched any more. Idempotent."""

@@ -73,6 +73,10 @@ class StepSession(Notices, VideoSession):
         self._inputs.clear()
         self._run = self._steps()
 
+    def recall(self) -> None:
+        while self._outputs:
+            self.give(OutputFlag.CANCELLED)
+
     def room(self, size: int) -> Generator[None, None, int]:
         """The address of the oldest output that is large enough; smaller ones go back."""
         while not self._outputs or self._outputs[0][0].length < size:

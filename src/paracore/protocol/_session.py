@@ -71,6 +71,7 @@ class Step(StrEnum):
     DRAIN = "drain"
     FLUSH = "flush"
     FLUSH_REPLY = "flush_reply"
+    RECALL = "recall"
     CLOSE = "close"
     CLOSE_REPLY = "close_reply"
     INPUT_DONE = "input_done"
@@ -105,11 +106,12 @@ REQUESTS: Final = frozenset(
         Step.QUEUE_OUTPUT,
         Step.DRAIN,
         Step.FLUSH,
+        Step.RECALL,
         Step.CLOSE,
     }
 )
 # What an open session always allows.
-ALWAYS: Final = frozenset({Step.CONTROL_GET, Step.CONTROL_SET, Step.QUEUE_OUTPUT, Step.FLUSH, Step.CLOSE})
+ALWAYS: Final = frozenset({Step.CONTROL_GET, Step.CONTROL_SET, Step.QUEUE_OUTPUT, Step.FLUSH, Step.RECALL, Step.CLOSE})
 # What it may always say. A span may come back unused at any time, so outputs need no format.
 SAID: Final = frozenset({Step.INPUT_DONE, Step.OUTPUT_READY})
 

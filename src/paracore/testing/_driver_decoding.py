@@ -124,6 +124,23 @@ def check_flush_while_it_waits(driver: Driver, media: DriverMedia) -> None:
         assert not player.count(video.Drained)
 
 
+def check_recall(driver: Driver, media: DriverMedia) -> None:
+    """Outputs come back unused and once; those that do not are still written to; the clip decodes as ever."""
+    expected = decoded(driver, media)
+    with opened(driver, media) as session:
+        player = Player(session)
+        player.play(media.clip)
+        player.take()
+        lent, seen = set(player.outputs), len(player.events)
+        session.recall()
+        player.take()
+        told = [event for event in player.events[seen:] if isinstance(event, video.OutputReady)]
+        assert {event.cookie for event in told} <= lent
+        assert all(video.OutputFlag.CANCELLED in event.flags and not event.bytes_used for event in told)
+        player.lend_new(len(told), player.formats[max(player.formats)].size)
+        assert digests(player.play(media.clip)) == expected
+
+
 # --- changes -----------------------------------------------------------------------------------------------
 
 
@@ -256,6 +273,7 @@ DECODING_CHECKS = (
     check_drain_twice,
     check_flush,
     check_flush_while_it_waits,
+    check_recall,
     check_resolution_change,
     check_starvation,
     check_patience,

@@ -13,7 +13,7 @@ ROWS = [(direction, state) for direction, table in SESSION.items() for state in 
 # A session has no number yet when these are sent.
 NOT_OF_A_SESSION = {"capability_query", "open"}
 # Answers that change nothing.
-STILL = {"capability_query_reply", "format_get_reply", "control_get_reply", "control_set_reply"}
+STILL = {"capability_query_reply", "format_get_reply", "control_get_reply", "control_set_reply", "recall_reply"}
 
 
 @pytest.mark.parametrize(("direction", "state"), ROWS)

@@ -100,6 +100,9 @@ class Session(VideoSession):
     def flush(self) -> None:
         check(lib.paracore_codec_flush(self._codec))
 
+    def recall(self) -> None:
+        lib.paracore_codec_recall(self._codec)
+
     def close(self) -> None:
         if self._event >= 0:
             ffi.release(self._codec)
