@@ -262,6 +262,7 @@ static void empty(struct notices *notices)
 
     while ((notice = TAILQ_FIRST(notices))) {
         TAILQ_REMOVE(notices, notice, entry);
+        notice->queued = false;
         if (!notice->buffer)
             free(notice);
     }

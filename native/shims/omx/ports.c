@@ -181,7 +181,8 @@ static OMX_ERRORTYPE check_video(const struct component *component, uint32_t por
 {
     const struct paracore_video_capability_query_reply *capability = &component->entry.capability;
 
-    if (video->nFrameWidth > capability->width_max || video->nFrameHeight > capability->height_max)
+    if (video->nFrameWidth > capability->width_max || video->nFrameHeight > capability->height_max ||
+        video->nBitrate > INT32_MAX || video->xFramerate > INT32_MAX)
         return OMX_ErrorUnsupportedSetting;
     if (is_coded(component, port))
         return video->eCompressionFormat == component->entry.codec->coding ||
@@ -287,7 +288,7 @@ OMX_ERRORTYPE port_define(struct component *component, const OMX_PARAM_PORTDEFIN
     OMX_PARAM_PORTDEFINITIONTYPE *definition = &component->ports[port].definition;
     OMX_ERRORTYPE result = check_video(component, port, &wanted->format.video);
 
-    if (wanted->nBufferCountActual < definition->nBufferCountMin)
+    if (wanted->nBufferCountActual < definition->nBufferCountMin || wanted->nBufferSize > PARACORE_BUFFER_MAX)
         return OMX_ErrorBadParameter;
     if (result == OMX_ErrorNone)
         result = define_video(component, port, &wanted->format.video);

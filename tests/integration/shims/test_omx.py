@@ -97,7 +97,7 @@ def programs():
     folder = BUILD / "test-address"
     if not (folder / "build.ninja").exists():
         meson("setup", folder, "-Dbindings=disabled", "-Db_sanitize=address,undefined", "-Db_lundef=false")
-    made = [f"native/tests/test-omx-{name}" for name in ("play", "walk")]
+    made = [f"native/tests/test-omx-{name}" for name in ("play", "storm", "walk")]
     run("ninja", "-C", folder, *made)  # which meson compile would not know before they are there
     return folder / "native/tests"
 
@@ -146,6 +146,17 @@ def test_each_transition_and_each_rule(walker, start, make_backend):
 
 def test_an_encoders_pictures_change_size_in_mid_stream(walker, start, make_backend):
     finish(start(walker, "encode-sizes", backend=make_backend(limits="sessions = 2")), 60)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_calls_at_random_break_nothing(seed, programs, start, make_backend):
+    finish(start(programs / "test-omx-storm", 20000, seed, backend=make_backend()), 60)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.long
+def test_a_million_calls_at_random_break_nothing(programs, start, make_backend):
+    finish(start(programs / "test-omx-storm", 1000000, 4, backend=make_backend()), 1000)
 
 
 def kill_all(backend):
