@@ -226,6 +226,7 @@ static void begin_disable(struct component *component, uint32_t port)
     port_of(component, port)->definition.bEnabled = OMX_FALSE;
     port_of(component, port)->enabling = false;
     port_of(component, port)->disabling = true;
+    component->recall |= port == OUTPUT && component->session; /* the client is going to free them */
 }
 
 static void begin_enable(struct component *component, uint32_t port)
@@ -382,6 +383,10 @@ bool commands_advance(struct component *component)
     }
     if (component->flush == FLUSH_SETTLING)
         return false;
+    if (component->recall) {
+        session_recall(component);
+        return true;
+    }
     bool some = advance_flushes(component);
     for (uint32_t port = 0; port < PORTS; port++)
         some |= advance_port(component, port);

@@ -241,6 +241,7 @@ struct component {
     bool changed_settings; /* an encoder: the device does not know the format or the settings */
     bool draining;   /* the device was told to */
     bool reopening;  /* an encoder's settings have changed: after the drain the session is made anew */
+    bool recall;     /* the device is to give back outputs that are to be replaced */
     bool force_key;
     bool rate_changed;
     enum flush flush;
@@ -353,6 +354,8 @@ void session_close(struct component *component);
 /* Forgets all input and output that is under way. */
 void session_flush(struct component *component);
 bool session_drain(struct component *component);
+/* Has the device give back the outputs that it has no use for yet. */
+void session_recall(struct component *component);
 /* False when the session has failed. */
 bool session_post(struct component *component, uint16_t opcode, const void *request, size_t size);
 /* Tells a running encoder its new bit rate. */

@@ -199,6 +199,13 @@ static bool lend(struct component *component, struct slot *slot)
     return session_post(component, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
 }
 
+/* The client is about to replace its buffers, and all pictures of before are out: nothing is lent meanwhile, for what
+ * would lie there would have to be copied. */
+static bool is_expected(const struct component *component)
+{
+    return component->decodes && component->newest == component->announced && component->announced != component->agreed;
+}
+
 static bool fits(const struct component *component, const struct slot *slot)
 {
     return slot->memory.length >= component->required;
@@ -244,12 +251,6 @@ static struct slot *own_lendable(struct component *component)
     return slot;
 }
 
-/* The client is about to replace its buffers for the first format: what would lie in these would have to be copied. */
-static bool is_expected_first(const struct component *component)
-{
-    return component->newest == 1 && !component->agreed;
-}
-
 bool output_lend(struct component *component)
 {
     if (!component->session || (component->decodes && !component->newest))
@@ -257,7 +258,7 @@ bool output_lend(struct component *component)
     struct slot *own = own_lendable(component);
     if (own)
         return lend(component, own) || true;
-    if (!port_runs(component, OUTPUT) || !is_direct(component) || is_expected_first(component))
+    if (!port_runs(component, OUTPUT) || !is_direct(component) || is_expected(component))
         return false;
     struct buffer *buffer = lendable(component);
     if (!buffer)
@@ -278,13 +279,13 @@ static uint32_t usable(const struct component *component)
     return component->decodes && !is_direct(component) ? 0 : count;
 }
 
-/* How many there should be. For the first format the client has only to be waited for; an encoder wants one for a
- * packet that is larger than any of the client's buffers. */
+/* How many there should be: while pictures of an older format are to come, as many as the device wants. An encoder wants
+ * one for a packet that is larger than any of the client's buffers. */
 static uint32_t wanted(const struct component *component)
 {
     if (!component->decodes)
         return component->required && !usable(component);
-    if (!component->newest || is_expected_first(component))
+    if (!component->newest || is_expected(component))
         return 0;
     uint32_t needed = format_of(component, component->newest)->buffers_min, have = usable(component);
     return have < needed ? needed - have : 0;
@@ -347,6 +348,7 @@ bool output_announce(struct component *component)
     bool settled = component->announced == component->agreed;
     component->announced = generation;
     port_describe(component, &component->ports[OUTPUT], format);
+    component->recall = component->session && slots_own(component);
     if (same && settled && usable(component) >= format->buffers_min)
         component->agreed = component->offered = generation;
     if (first || !same)

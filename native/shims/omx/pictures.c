@@ -101,7 +101,7 @@ static void unused(struct component *component, struct slot *slot, const struct 
 
     if (small && component->required < ready->bytes_used)
         component->required = ready->bytes_used;
-    if (!slot->buffer && slot->memory.length < component->required)
+    if (!slot->buffer && (slot->memory.length < component->required || !output_wants_own(component)))
         slot_doom(slot);
 }
 

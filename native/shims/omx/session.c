@@ -241,7 +241,7 @@ void session_close(struct component *component)
     TAILQ_FOREACH(slot, &component->slots, entry)
         slot->lent = false;
     component->flush = FLUSH_NONE;
-    component->fed = component->fed_after = component->draining = component->reopening = false;
+    component->fed = component->fed_after = component->draining = component->reopening = component->recall = false;
     slots_retry(component);
 }
 
@@ -282,6 +282,19 @@ void session_flush(struct component *component)
         component_fail(component, session_error(error));
     else
         session_drain(component);
+}
+
+/* What a device cannot let go of comes in its time; one that knows no recall keeps all. */
+void session_recall(struct component *component)
+{
+    struct shim_session *session = component->session;
+
+    component->recall = false;
+    pthread_mutex_unlock(&component->lock);
+    int error = shim_session_call(session, PARACORE_OP_VIDEO_RECALL, NULL, 0, NULL, 0);
+    pthread_mutex_lock(&component->lock);
+    if (error && error != -EOPNOTSUPP)
+        component_fail(component, session_error(error));
 }
 
 void session_set_bitrate(struct component *component)

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "static.h"
 
 enum { USAGE = 2, CANNOT = 126 }; /* the latter as shells have it */
+
+/* Where the program is, for when it executes itself by the name that every program knows. `paracore run` says it. */
+#define VARIABLE "PARACORE_STATIC"
+#define ITSELF "/proc/self/exe"
 
 static const char *explain(int error)
 {
@@ -19,10 +25,30 @@ static const char *explain(int error)
     }
 }
 
-int main(int count, char **arguments, char **environment)
+static int complain(const char *path, int error)
+{
+    fprintf(stderr, "paracore: %s %s\n", path, explain(error));
+    return CANNOT;
+}
+
+/* The program has executed itself: its filter is there already, and the keeper or its parent answers it. */
+static int begin_again(const char *path, int count, char **arguments, char **environment)
 {
     struct image image;
+    int error = image_load(path, &image);
 
+    if (error)
+        return complain(path, error);
+    image_start(&image, count, arguments, environment);
+}
+
+int main(int count, char **arguments, char **environment)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN), *before = getenv(VARIABLE);
+    struct image image;
+
+    if (before && name && strcmp(name, ITSELF) == 0)
+        return begin_again(before, count, arguments, environment);
     if (count < 2) {
         fprintf(stderr, "usage: paracore-static PROGRAM [ARGUMENT...]\n");
         return USAGE;
@@ -30,9 +56,7 @@ int main(int count, char **arguments, char **environment)
     int error = image_load(arguments[1], &image);
     if (error == 0)
         error = notify_start(&image);
-    if (error) {
-        fprintf(stderr, "paracore: %s %s\n", arguments[1], explain(error));
-        return CANNOT;
-    }
+    if (error && error != -EBUSY)
+        return complain(arguments[1], error);
     image_start(&image, count - 1, arguments + 1, environment);
 }

@@ -183,9 +183,15 @@ int notify_start(const struct image *image)
     /* the image's malloc has the program break for itself: ours must not move it under its feet */
     mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_ARENA_MAX, 4 * THREADS_MAX);
+    int line = keeper_start();
+    if (line < 0)
+        return line;
     listener = install(image);
-    if (listener < 0)
-        return listener;
+    int error = listener < 0 ? listener : keeper_give(line, listener);
+    if (error) {
+        close(line);
+        return error;
+    }
     start_thread();
     start_thread();
     return 0;

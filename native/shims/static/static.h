@@ -10,8 +10,11 @@
  * what a program with a libc would have done. Whatever concerns no device is let go on in the kernel. So mmap gives the
  * granted pages themselves here, too.
  *
- * Limits. A child of a fork does not see the devices, and one that outlives the program loses the notified calls
- * (ENOSYS). /proc/self/exe is this program. Linux 5.5 or later.
+ * What the program forks, or becomes by exec, has its filter, too, but not its threads. A keeper, a process of its own,
+ * then lets all calls go on in the kernel, until nobody has the filter any more.
+ *
+ * Limits. A child of a fork does not see the devices. /proc/self/exe is this program; when it is executed as such it
+ * begins the same program again, which does not see them either. Linux 5.9 or later.
  */
 #ifndef PARACORE_SHIMS_STATIC_H
 #define PARACORE_SHIMS_STATIC_H
@@ -33,12 +36,17 @@ struct image {
  * interpreter, which is not static. */
 int image_load(const char *path, struct image *image);
 
-/* Begins it as the kernel would, on a stack of its own. `arguments` is main()'s own argv but for the first words. Does
- * not return. */
+/* Begins it as the kernel would, on a stack of its own. `arguments` is the end of main()'s own, `environment` main()'s as
+ * it was given, above which lies what else the kernel says to a program. Does not return. */
 _Noreturn void image_start(const struct image *image, int count, char **arguments, char **environment);
 
-/* From now on the image's system calls are looked at. Returns 0 or a negative error. */
+/* From now on the image's system calls are looked at. Returns 0 or a negative error: -EBUSY when a parent's are. */
 int notify_start(const struct image *image);
+
+/* Forks the keeper off, which outlives this process. Returns a line to it, or a negative error. When it closes without
+ * anything having been given, the keeper ends. */
+int keeper_start(void);
+int keeper_give(int line, int listener);
 
 /* What a call of the image comes to: what the kernel would return, or CONTINUE. */
 enum { CONTINUE = -0x10000 };

@@ -108,6 +108,11 @@ static int64_t wire_value(const struct control *control, int32_t value)
     return control->values ? control->values[value] : value;
 }
 
+static bool is_fatal(int error)
+{
+    return error == -EPIPE || error == -EPROTO || error == -ETIMEDOUT || error == -EIO;
+}
+
 /* One that this codec does not take, or not with this value, or not any more, changes nothing. */
 static int tell_device(struct v4l2_file *file, const struct control *control)
 {
@@ -116,12 +121,25 @@ static int tell_device(struct v4l2_file *file, const struct control *control)
     if (control->wire == 0 || !capability || !serves(file, control, capability))
         return 0;
     int error = stream_control(file, control->wire, wire_value(control, value_of(file, control)));
-    return error == -EPIPE || error == -EPROTO || error == -ETIMEDOUT || error == -EIO ? -EIO : 0;
+    return is_fatal(error) ? -EIO : 0;
+}
+
+/*
+ * A codec that looks ahead holds back dozens of pictures, and programs that know only hardware wait for the first
+ * of them for ever: unless B pictures are asked for, each picture is to come out as soon as it went in.
+ */
+static int keep_delay_low(struct v4l2_file *file)
+{
+    const struct control *b_frames = find(file, V4L2_CID_MPEG_VIDEO_B_FRAMES);
+    bool reorders = b_frames && value_of(file, b_frames) > 0;
+    int error = stream_control(file, PARACORE_CONTROL_LOW_DELAY, !reorders);
+
+    return is_fatal(error) ? -EIO : 0;
 }
 
 int controls_apply(struct v4l2_file *file)
 {
-    int error = 0;
+    int error = keep_delay_low(file);
 
     for (unsigned n = 0; error == 0 && n < CONTROL_COUNT; n++)
         if (file->controls_changed & 1u << n)

@@ -46,6 +46,7 @@ static const char *const HEADER_MODE_MENU[] = {NULL, "Joined With 1st Frame"};
 static const char *const H264_LEVEL_MENU[] = {"1", "1b", "1.1", "1.2", "1.3", "2", "2.1", "2.2", "3", "3.1", "3.2", "4", "4.1", "4.2", "5", "5.1"};
 static const char *const H264_PROFILE_MENU[] = {"Baseline", "Constrained Baseline", "Main", NULL, "High"};
 static const int32_t H264_PROFILE_VALUES[] = {66, 66, 77, 88, 100};
+static const char *const VP8_PROFILE_MENU[] = {"0"};
 static const char *const VP9_PROFILE_MENU[] = {"0"};
 static const char *const HEVC_PROFILE_MENU[] = {"Main"};
 static const char *const HEVC_LEVEL_MENU[] = {"1", "2", "2.1", "3", "3.1", "4", "4.1", "5", "5.1", "5.2", "6", "6.1", "6.2"};
@@ -63,6 +64,7 @@ static const char *const HEVC_LEVEL_MENU[] = {"1", "2", "2.1", "3", "3.1", "4", 
     {V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, V4L2_CTRL_TYPE_BUTTON, "Force Key Frame", 0, 0, 0, 0, V4L2_CTRL_FLAG_WRITE_ONLY | V4L2_CTRL_FLAG_EXECUTE_ON_WRITE, ENCODERS, 0, 0, NULL, NULL}, \
     {V4L2_CID_MPEG_VIDEO_H264_LEVEL, V4L2_CTRL_TYPE_MENU, "H264 Level", 0, 15, 1, 15, 0, ENCODERS, PARACORE_CODEC_H264, 0, H264_LEVEL_MENU, NULL}, \
     {V4L2_CID_MPEG_VIDEO_H264_PROFILE, V4L2_CTRL_TYPE_MENU, "H264 Profile", 0, 4, 1, 4, 0, ENCODERS, PARACORE_CODEC_H264, PARACORE_CONTROL_PROFILE, H264_PROFILE_MENU, H264_PROFILE_VALUES}, \
+    {V4L2_CID_MPEG_VIDEO_VP8_PROFILE, V4L2_CTRL_TYPE_MENU, "VP8 Profile", 0, 0, 1, 0, 0, ENCODERS, 0, 0, VP8_PROFILE_MENU, NULL}, \
     {V4L2_CID_MPEG_VIDEO_VP9_PROFILE, V4L2_CTRL_TYPE_MENU, "VP9 Profile", 0, 0, 1, 0, 0, ENCODERS, PARACORE_CODEC_VP9, 0, VP9_PROFILE_MENU, NULL}, \
     {V4L2_CID_MPEG_VIDEO_HEVC_PROFILE, V4L2_CTRL_TYPE_MENU, "HEVC Profile", 0, 0, 1, 0, 0, ENCODERS, PARACORE_CODEC_HEVC, 0, HEVC_PROFILE_MENU, NULL}, \
     {V4L2_CID_MPEG_VIDEO_HEVC_LEVEL, V4L2_CTRL_TYPE_MENU, "HEVC Level", 0, 12, 1, 12, 0, ENCODERS, PARACORE_CODEC_HEVC, 0, HEVC_LEVEL_MENU, NULL}, \

@@ -35,6 +35,8 @@ _PASSED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.
 _IGNORED_HERE = (signal.SIGPIPE, signal.SIGXFSZ)
 _FROM_SOMEBODY = 0
 """sigaction(2), si_code: SI_USER and below. What the terminal sends, the program gets by itself."""
+#: Tells paracore-static which program executes itself by /proc/self/exe, as busybox does.
+_STATIC = "PARACORE_STATIC"
 _KILLED = 128
 """What shells add to a signal's number."""
 
@@ -62,11 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the program; returns its exit code, or does not return where the program takes this process's place."""
     words = _words(arguments)
     apis = () if arguments.static else chosen_apis(arguments.api)
+    inherited = os.environ | ({_STATIC: os.path.abspath(words[1])} if arguments.static else {})  # noqa: PTH100 - links stay
     address = None if arguments.private else _running(arguments)
     if address is None:
-        return _run_private(apis, words)
+        return _run_private(apis, words, inherited)
     changes = _become(arguments.domain, address) if arguments.domain else {}
-    return _execute(words, _environment(apis, address, os.environ | changes))
+    return _execute(words, _environment(apis, address, inherited | changes))
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
@@ -122,14 +125,14 @@ def _execute(words: list[str], environment: Mapping[str, str]) -> NoReturn:
         raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
 
 
-def _run_private(apis: Sequence[str], words: list[str]) -> int:
+def _run_private(apis: Sequence[str], words: list[str], inherited: Mapping[str, str]) -> int:
     """With a backend of its own, which has to be ended afterwards."""
     from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED, signal.SIGCHLD})
     try:
         with PrivateBackend() as backend:
-            environment = _environment(apis, backend.address, os.environ)
+            environment = _environment(apis, backend.address, inherited)
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
