@@ -187,11 +187,13 @@ int notify_start(const struct image *image)
     if (line < 0)
         return line;
     listener = install(image);
-    int error = listener < 0 ? listener : keeper_give(line, listener);
-    if (error) {
+    if (listener < 0) {
         close(line);
-        return error;
+        return listener;
     }
+    int error = keeper_give(line, listener);
+    if (error)
+        return error;
     start_thread();
     start_thread();
     return 0;

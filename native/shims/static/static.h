@@ -43,9 +43,10 @@ _Noreturn void image_start(const struct image *image, int count, char **argument
 /* From now on the image's system calls are looked at. Returns 0 or a negative error: -EBUSY when a parent's are. */
 int notify_start(const struct image *image);
 
-/* Forks the keeper off, which outlives this process. Returns a line to it, or a negative error. When it closes without
- * anything having been given, the keeper ends. */
+/* Forks the keeper off, which outlives this process. Returns a line to it, or a negative error. When that closes
+ * without anything having been given, the keeper ends. */
 int keeper_start(void);
+/* Closes the line, too. */
 int keeper_give(int line, int listener);
 
 /* What a call of the image comes to: what the kernel would return, or CONTINUE. */

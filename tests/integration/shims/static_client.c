@@ -136,9 +136,37 @@ static void a_child_goes_on_without(void)
     printf("a child\n");
 }
 
+/* What it was before has ended, but the filter has not. */
+static int be_another(void)
+{
+    CHECK(access("/", F_OK) == 0 && open("/dev/null", O_RDWR) >= 0 && access("/dev/video999", F_OK) == -1);
+    printf("another\n");
+    return 8;
+}
+
+static int outlive(void)
+{
+    pid_t parent = getpid();
+
+    if (fork())
+        return 9;
+    while (getppid() == parent)
+        usleep(1000);
+    CHECK(access("/", F_OK) == 0 && open("/dev/null", O_RDWR) >= 0);
+    printf("outlived\n");
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
-    CHECK(count == 2 && strcmp(arguments[1], "a word") == 0 && getenv("HOME"));
+    CHECK(count >= 2 && getenv("HOME"));
+    if (strcmp(arguments[1], "another") == 0)
+        return be_another();
+    if (strcmp(arguments[1], "outlive") == 0)
+        return outlive();
+    if (strcmp(arguments[1], "exec") == 0)
+        return execl(arguments[2], arguments[0], "another", NULL);
+    CHECK(strcmp(arguments[1], "a word") == 0);
     find_node();
     look_at_it();
     allocate();

@@ -55,6 +55,18 @@ def test_it_ends_its_sessions_with_itself(make_backend, client):
     assert backend.domain()["held"]["buffers"] == 0
 
 
+@pytest.mark.parametrize("name", ["itself", "/proc/self/exe"])
+def test_it_becomes_another_program(backend, client, name):
+    done = run(client, "exec", client if name == "itself" else name, backend=backend)
+    assert (done.returncode, done.stdout) == (8, "another\n"), done.stderr
+
+
+def test_a_child_outlives_it(backend, client):
+    """The pipe of its output ends with the child: nobody else keeps it."""
+    done = run(client, "outlive", backend=backend)
+    assert (done.returncode, done.stdout) == (9, "outlived\n"), done.stderr
+
+
 def test_a_program_that_is_not_static(backend):
     done = run("true", backend=backend)
     assert done.returncode == 126
