@@ -199,8 +199,8 @@ static bool lend(struct component *component, struct slot *slot)
     return session_post(component, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
 }
 
-/* The client is about to replace its buffers, and all pictures of before are out: nothing is lent meanwhile, for what
- * would lie there would have to be copied. */
+/* The client is about to replace its buffers, and all pictures of before are out: nothing is lent meanwhile, for
+ * what would lie there would have to be copied. */
 static bool is_expected(const struct component *component)
 {
     return component->decodes && component->newest == component->announced && component->announced != component->agreed;
@@ -279,8 +279,8 @@ static uint32_t usable(const struct component *component)
     return component->decodes && !is_direct(component) ? 0 : count;
 }
 
-/* How many there should be: while pictures of an older format are to come, as many as the device wants. An encoder wants
- * one for a packet that is larger than any of the client's buffers. */
+/* How many there should be: while pictures of an older format are to come, as many as the device wants. An encoder
+ * wants one for a packet that is larger than any of the client's buffers. */
 static uint32_t wanted(const struct component *component)
 {
     if (!component->decodes)
