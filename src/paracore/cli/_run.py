@@ -7,12 +7,14 @@ import argparse
 import os
 import shutil
 import signal
+import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import paracore
 from paracore.cli._backend import nobody_there
 from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for, static_runner
-from paracore.cli._exit import UsageError
+from paracore.cli._exit import UsageError, complain
 from paracore.cli._options import add_backend_options, add_file
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ _PASSED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.
 _IGNORED_HERE = (signal.SIGPIPE, signal.SIGXFSZ)
 _FROM_SOMEBODY = 0
 """sigaction(2), si_code: SI_USER and below. What the terminal sends, the program gets by itself."""
+#: Of an ELF file's header: magic and class; where the program headers are, how large, how many.
+_ELF = struct.Struct("<5s27xQ14xHH")
+_PT_INTERP = 3
 #: Tells paracore-static which program executes itself by /proc/self/exe, as busybox does.
 _STATIC = "PARACORE_STATIC"
 _KILLED = 128
@@ -84,7 +89,24 @@ def _words(arguments: argparse.Namespace) -> list[str]:
     path = shutil.which(words[0])
     if path is None:
         raise UsageError(f"there is no program {words[0]}; install it, or give its path")
-    return [static_runner(), path, *words[1:]] if arguments.static else words
+    if arguments.static:
+        return [static_runner(), path, *words[1:]]
+    if _is_static(path):
+        complain(f"{words[0]} is statically linked and will not see the devices; run it with --static")
+    return words
+
+
+def _is_static(path: str) -> bool:
+    """Whether it is a program for this machine's Linux that names no interpreter (elf(5))."""
+    try:
+        with Path(path).open("rb") as file:
+            header = file.read(_ELF.size)
+            magic, offset, size, count = _ELF.unpack(header)
+            file.seek(offset)
+            kinds = [int.from_bytes(file.read(size)[:4], "little") for _ in range(count)]
+    except (OSError, struct.error):
+        return False
+    return magic == b"\x7fELF\x02" and _PT_INTERP not in kinds and bool(kinds)
 
 
 def _running(arguments: argparse.Namespace) -> str | None:

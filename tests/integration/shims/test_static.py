@@ -67,6 +67,14 @@ def test_a_child_outlives_it(backend, client):
     assert (done.returncode, done.stdout) == (9, "outlived\n"), done.stderr
 
 
+def test_who_forgets_to_say_so_is_told(backend, client):
+    words = [*PROGRAM[:-1], "--address", backend.address, "--", str(client), "another"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (8, "another\n")
+    assert "--static" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_program_that_is_not_static(backend):
     done = run("true", backend=backend)
     assert done.returncode == 126
