@@ -104,6 +104,15 @@ static bool idle(const struct queue *queue)
     return !queue->streaming || (queue->queued == 0 && TAILQ_EMPTY(&queue->done));
 }
 
+/*
+ * After a failure: an error, until a call has said EIO. From then on there is something to dequeue, which is EIO
+ * again: ffmpeg takes the error of poll() for a passing one, and polls for ever unless a call tells it the end.
+ */
+static int failure(const struct v4l2_file *file)
+{
+    return file->failure_told ? POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM : POLLERR;
+}
+
 /* v4l2-mem2mem.c, v4l2_m2m_poll(): an error when neither queue can come to anything. */
 static short state_of(const struct v4l2_file *file)
 {
@@ -111,7 +120,7 @@ static short state_of(const struct v4l2_file *file)
     int state = file->event_count ? POLLPRI : 0;
 
     if (file->gone || file->broken)
-        return (short)(state | POLLERR);
+        return (short)(state | failure(file));
     if (capture->streaming && (file->last_taken || !TAILQ_EMPTY(&capture->done)))
         state |= POLLIN | POLLRDNORM;
     else if (idle(output) && idle(capture))

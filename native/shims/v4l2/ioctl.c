@@ -46,6 +46,7 @@ static int serve(struct v4l2_file *file, int fd, const struct request *request, 
     pthread_mutex_lock(&file->lock);
     bool refused = request->flags & CHANGES && !priority_allows(file);
     int result = refused ? -EBUSY : request->handler(file, fd, argument);
+    file->failure_told |= result == -EIO;
     file_show(file, fd);
     pthread_mutex_unlock(&file->lock);
     return result;

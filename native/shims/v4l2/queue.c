@@ -220,7 +220,7 @@ static void forgive(struct v4l2_file *file)
     if (!file->broken || file->queues[OUTPUT_QUEUE].streaming || file->queues[CAPTURE_QUEUE].streaming)
         return;
     stream_close(file);
-    file->broken = false;
+    file->broken = file->failure_told = false;
 }
 
 int queue_stop(struct v4l2_file *file, unsigned number)
