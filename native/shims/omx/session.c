@@ -79,6 +79,10 @@ static const struct shim_listener LISTENER = {
 
 /* --- open and close ---------------------------------------------------------------------------------------- */
 
+/*
+ * An encoder looks not ahead: clients of OpenMAX IL have few buffers, and some keep a picture until they have got its
+ * packet (gst-omx does). One that waited for forty pictures more would wait for ever.
+ */
 static int open_with(struct component *component, const struct shim_listener *listener, void *owner,
                      struct shim_session **session)
 {
@@ -86,6 +90,7 @@ static int open_with(struct component *component, const struct shim_listener *li
         .device = component->entry.device,
         .codec = component->entry.codec->codec,
         .direction = component->entry.capability.direction,
+        .flags = component->decodes ? 0 : PARACORE_OPEN_FLAG_LOW_DELAY,
     };
 
     return shim_session_open(component->link, &request, listener, owner, session);

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+import paracore
+from paracore.media import RasterFormat, RawReader
 from tests import clips
 from tests.integration.backends import wait_until
 from tests.integration.shims.conftest import NATIVE
@@ -466,25 +468,23 @@ def raw_pictures(coded, raw):
     return raw.read_bytes()
 
 
-def coded_directly(source, backend, folder, *options):
+def coded_directly(source, backend, folder, **settings):
     """What the same device makes of raw pictures without OpenMAX IL between."""
     coded = folder / "direct.h264"
-    form = ["--size", "320x240", "--rate", "25", "--b-frames", "0", *options]
-    command = [
-        sys.executable,
-        "-m",
-        "paracore",
-        "encode",
-        "-q",
-        "--address",
-        backend.address,
-        *form,
-        "-o",
-        coded,
-        source,
-    ]
-    subprocess.run([str(word) for word in command], check=True)
+    size = {"width": 320, "height": 240}
+    with (
+        paracore.open(backend.address) as domain,
+        domain.devices["vpu0"].encoder("h264", **size, rate=25, b_frames=0, low_delay=True, **settings) as encoder,
+        source.open("rb") as file,
+    ):
+        reader = RawReader(file, source.name, RasterFormat("yuv420p", **size))
+        coded.write_bytes(b"".join(packet.data for packet in encoder.encode(drawn(encoder, reader))))
     return raw_pictures(coded, folder / "direct.yuv")
+
+
+def drawn(encoder, reader):
+    while reader.read_into((picture := encoder.picture()).planes):
+        yield picture
 
 
 def test_gst_omx_encodes_as_the_device_does(gst, codecs, tmp_path):
@@ -494,7 +494,7 @@ def test_gst_omx_encodes_as_the_device_does(gst, codecs, tmp_path):
     raw = tmp_path / "source.yuv"
     assert raw.stat().st_size == 60 * 320 * 240 * 3 // 2
     shown = raw_pictures(tmp_path / "out.h264", tmp_path / "out.yuv")
-    assert shown == coded_directly(raw, codecs, tmp_path, "--gop", "250")
+    assert shown == coded_directly(raw, codecs, tmp_path, gop=250)
     assert psnr(raw, tmp_path / "out.yuv", (320, 240)) > 35
 
 
@@ -515,8 +515,23 @@ def test_ffmpeg_encodes_as_the_device_does(words, source, h264_omx, codecs, tmp_
     """Also into a file whose header wants the parameter sets before the first picture."""
     finish(h264_omx(*of_source(source), *words.split(), backend=codecs), 60)
     shown = raw_pictures(tmp_path / words.split()[-1], tmp_path / "out.yuv")
-    assert shown == coded_directly(source, codecs, tmp_path, "--gop", "12", "--bitrate", "1M")
+    assert shown == coded_directly(source, codecs, tmp_path, gop=12, bitrate=1_000_000)
     assert psnr(source, tmp_path / "out.yuv", (320, 240)) > 35
+
+
+def test_gst_omx_codes_what_gst_omx_decodes(gst, codecs, tmp_path):
+    """Neither waits for the other's buffers."""
+    path = film(tmp_path)
+    elements = "qtdemux ! h264parse ! omxh264dec ! omxh264enc ! h264parse ! filesink location=out.h264"
+    finish(gst(f"filesrc location={path} ! {elements}", backend=codecs), 60)
+    assert len(raw_pictures(tmp_path / "out.h264", tmp_path / "out.yuv")) == 75 * 176 * 144 * 3 // 2
+
+
+def test_ffmpeg_asks_for_key_frames(source, h264_omx, codecs, tmp_path):
+    coded = tmp_path / "out.mp4"
+    finish(h264_omx(*of_source(source), "-force_key_frames", "0.28,1", "-g", "100", coded, backend=codecs), 60)
+    shown = said("ffprobe", "-v", "error", "-show_entries", "frame=key_frame", coded)
+    assert [n for n, key in enumerate(re.findall(r"key_frame=(\d)", shown)) if key == "1"] == [0, 7, 25]
 
 
 def test_ffmpeg_asks_for_a_profile(source, h264_omx, codecs, tmp_path):
