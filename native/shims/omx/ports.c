@@ -4,8 +4,8 @@
 
 enum {
     CODED_BUFFERS = 4,
-    CODED_SIZE_MIN = 1 << 17,  /* a picture may take several buffers; this is for few to do so */
-    CODED_SIZE_INPUT = 1 << 20,
+    CODED_SIZE_INPUT = 1 << 20, /* an access unit may take several buffers */
+    CODED_SIZE_SPARE = 1 << 16,
     RAW_BUFFERS_SPARE = 2,     /* that the client may hold beyond those that the device needs */
     GUESS_ALIGNMENT = 64,      /* of a decoder's rows, before it has met its format */
     GUESS_BUFFERS = 4,
@@ -18,13 +18,12 @@ static bool is_coded(const struct component *component, uint32_t port)
 
 /* --- definitions -------------------------------------------------------------------------------------------- */
 
+/* A packet may take several buffers, but gst-omx knows of no such thing: one holds any picture that is worth coding. */
 static uint32_t coded_size(const struct component *component, const struct paracore_picture_format *format)
 {
-    uint64_t half = (uint64_t)format->width * format->height * 3 / 4;
-
     if (component->decodes)
         return CODED_SIZE_INPUT;
-    return half < CODED_SIZE_MIN ? CODED_SIZE_MIN : (uint32_t)half;
+    return format->width * format->height / 16 * 25 + CODED_SIZE_SPARE;
 }
 
 /* What a decoder says of its pictures before it knows. */

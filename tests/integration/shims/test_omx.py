@@ -519,6 +519,14 @@ def test_ffmpeg_encodes_as_the_device_does(words, source, h264_omx, codecs, tmp_
     assert psnr(source, tmp_path / "out.yuv", (320, 240)) > 35
 
 
+def test_gst_omx_codes_pictures_that_are_as_large_as_raw_ones(gst, codecs, tmp_path):
+    source = "videotestsrc num-buffers=5 pattern=snow ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+    fine = " ".join(f"quant-{kind}-frames=1" for kind in "ipb")
+    finish(gst(f"{source} ! omxh264enc control-rate=disable {fine} ! filesink location=out.h264", backend=codecs), 60)
+    assert len(raw_pictures(tmp_path / "out.h264", tmp_path / "out.yuv")) == 5 * 320 * 240 * 3 // 2
+    assert (tmp_path / "out.h264").stat().st_size > 5 * 320 * 240 // 2
+
+
 def test_gst_omx_codes_what_gst_omx_decodes(gst, codecs, tmp_path):
     """Neither waits for the other's buffers."""
     path = film(tmp_path)
