@@ -135,6 +135,8 @@ static void drained(void *owner)
     if (file->drain == DRAINING) { /* else the last picture has said so */
         file->last_owed = true;
         stream_give_last(file);
+        if (file->last_owed) /* buffers that crossed this on their way: one of them is for LAST */
+            stream_recall(file);
     }
     leave(file);
 }
