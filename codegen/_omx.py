@@ -98,7 +98,7 @@ def _page(said: Entry) -> str:
             "",
             "A structure of another size is answered with `OMX_ErrorBadParameter`, one of another version with",
             "`OMX_ErrorVersionMismatch`, a port that has not the index with `OMX_ErrorBadPortIndex`, and setting what can only",
-            "be asked for with `OMX_ErrorUnsupportedSetting`.",
+            "be asked for with `OMX_ErrorUnsupportedSetting`. A configuration can also be asked for and set as a parameter.",
             "",
             "| index | port | components | | |",
             "|---|---|---|---|---|",

@@ -201,6 +201,13 @@ static void test_an_encoders_pictures_are_counted_as_openmax_does(void)
     component.settings = (struct settings){.p_frames = 9, .b_frames = 20, .profile = OMX_VIDEO_AVCProfileMain};
     controls_list(&component, &controls);
     CHECK(controls.list[2].value == 30 && controls.list[3].value == 2 && controls.list[4].value == 77);
+    CHECK(!controls.low_delay);
+    component.settings = (struct settings){.p_frames = 249, .idr_period = 20};
+    controls_list(&component, &controls);
+    CHECK(controls.list[2].value == 20 && controls.low_delay);
+    component.settings = (struct settings){.p_frames = 15, .idr_period = 250};
+    controls_list(&component, &controls);
+    CHECK(controls.list[2].value == 16);
     component.settings = (struct settings){.p_frames = UINT32_MAX}; /* ffmpeg's -g 0 */
     controls_list(&component, &controls);
     CHECK(controls.list[2].value == 1);

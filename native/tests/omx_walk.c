@@ -620,8 +620,9 @@ static void test_an_encoder_with_its_output_disabled_says_when_it_is_due(void)
 static void check_row(const struct index *row)
 {
     uint8_t structure[1024];
+    const OMX_COMPONENTTYPE *component = client.handle;
     OMX_ERRORTYPE (*get)(OMX_HANDLETYPE handle, OMX_INDEXTYPE index, OMX_PTR structure) =
-        row->config ? ((OMX_COMPONENTTYPE *)client.handle)->GetConfig : ((OMX_COMPONENTTYPE *)client.handle)->GetParameter;
+        row->config ? component->GetConfig : component->GetParameter;
     OMX_U32 port = row->reach == REACH_INPUT ? IN : OUT;
 
     CHECK(row->size <= sizeof structure);
@@ -631,6 +632,9 @@ static void check_row(const struct index *row)
     CHECK(get(client.handle, row->index, NULL) == OMX_ErrorBadParameter);
     if (good != OMX_ErrorNone)
         return;
+    client_set_up(structure, row->size, port);
+    CHECK(component->GetParameter(client.handle, row->index, structure) == OMX_ErrorNone);
+    CHECK(row->config || component->GetConfig(client.handle, row->index, structure) == OMX_ErrorUnsupportedIndex);
     client_set_up(structure, row->size - 1, port);
     CHECK(get(client.handle, row->index, structure) == OMX_ErrorBadParameter);
     client_set_up(structure, row->size, port);

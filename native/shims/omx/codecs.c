@@ -4,9 +4,9 @@
 
 #define LEVELS(table) .levels = (table), .level_count = COUNT(table)
 
-/* The wire's profiles are those of the stream: profile_idc, and for constrained baseline its flag 0x200. */
+/* The wire's profiles are those of the stream: profile_idc. */
 static const struct level AVC[] = {
-    {OMX_VIDEO_AVCProfileBaseline, OMX_VIDEO_AVCLevel51, 0x242},
+    {OMX_VIDEO_AVCProfileBaseline, OMX_VIDEO_AVCLevel51, 66},
     {OMX_VIDEO_AVCProfileMain, OMX_VIDEO_AVCLevel51, 77},
     {OMX_VIDEO_AVCProfileHigh, OMX_VIDEO_AVCLevel51, 100},
 };

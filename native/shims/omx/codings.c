@@ -190,7 +190,6 @@ OMX_ERRORTYPE set_avc(struct component *component, const void *structure)
         return result;
     component->settings.p_frames = (uint32_t)avc->nPFrames;
     component->settings.b_frames = (uint32_t)avc->nBFrames;
-    component->settings.idr_period = 0;
     return OMX_ErrorNone;
 }
 

@@ -21,11 +21,14 @@ static int64_t quality(const struct settings *settings)
     return constant ? (int64_t)settings->quantizer : -1;
 }
 
-/* OpenMAX IL counts the pictures between two I pictures; the device begins anew with each of its I pictures. */
+/* OpenMAX IL counts the pictures between two I pictures, and sets the IDR pictures among them apart; the device begins
+ * anew with each of its I pictures. */
 static int64_t gop(const struct settings *settings)
 {
-    uint32_t pictures = settings->idr_period ? settings->idr_period : settings->p_frames + settings->b_frames + 1;
+    uint32_t pictures = settings->p_frames + settings->b_frames + 1;
 
+    if (settings->idr_period && settings->idr_period < pictures)
+        pictures = settings->idr_period;
     return pictures > GOP_MAX ? GOP_MAX : pictures ? pictures : 1;
 }
 
@@ -61,6 +64,7 @@ void controls_list(const struct component *component, struct controls *controls)
     const struct settings *settings = &component->settings;
 
     controls->count = 0;
+    controls->low_delay = !settings->b_frames;
     add(component, controls, PARACORE_CONTROL_BITRATE, has_bitrate(settings) ? settings->bitrate : 0);
     add(component, controls, PARACORE_CONTROL_QUALITY, quality(settings));
     add(component, controls, PARACORE_CONTROL_GOP, gop(settings));

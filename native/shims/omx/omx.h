@@ -335,6 +335,7 @@ uint32_t slots_own(struct component *component);
 enum { CONTROLS_MAX = 6 };
 
 struct controls {
+    bool low_delay; /* for the opening */
     uint32_t count;
     struct {
         uint32_t control;

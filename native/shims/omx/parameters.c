@@ -26,13 +26,14 @@ OMX_ERRORTYPE structure_check(const void *structure, size_t size)
 
 /* --- rows ----------------------------------------------------------------------------------------------- */
 
+/* A configuration may also go by as a parameter: gst-omx asks for OMX_IndexConfigVideoAVCIntraPeriod like that. */
 static const struct index *find(const struct component *component, OMX_INDEXTYPE number, bool config)
 {
     for (size_t n = 0; n < INDEX_COUNT; n++) {
         const struct index *index = &INDEXES[n];
         bool fits = (!index->encoder_only || !component->decodes) &&
                     (!index->codec || index->codec == component->entry.codec->codec);
-        if (index->index == number && index->config == config)
+        if (index->index == number && (index->config || !config))
             return fits ? index : NULL;
     }
     return NULL;

@@ -80,17 +80,17 @@ static const struct shim_listener LISTENER = {
 /* --- open and close ---------------------------------------------------------------------------------------- */
 
 /*
- * An encoder looks not ahead: clients of OpenMAX IL have few buffers, and some keep a picture until they have got its
- * packet (gst-omx does). One that waited for forty pictures more would wait for ever.
+ * An encoder looks not ahead unless it is to code B pictures: clients of OpenMAX IL have few buffers, and some keep a
+ * picture until they have got its packet (gst-omx does). One that waited for forty pictures more would wait for ever.
  */
-static int open_with(struct component *component, const struct shim_listener *listener, void *owner,
+static int open_with(struct component *component, const struct shim_listener *listener, void *owner, bool low_delay,
                      struct shim_session **session)
 {
     const struct paracore_video_open request = {
         .device = component->entry.device,
         .codec = component->entry.codec->codec,
         .direction = component->entry.capability.direction,
-        .flags = component->decodes ? 0 : PARACORE_OPEN_FLAG_LOW_DELAY,
+        .flags = low_delay ? PARACORE_OPEN_FLAG_LOW_DELAY : 0,
     };
 
     return shim_session_open(component->link, &request, listener, owner, session);
@@ -138,7 +138,7 @@ static int set_up(struct shim_session *session, const struct controls *controls,
 int session_try(struct component *component, const struct shim_listener *listener, void *owner,
                 const struct controls *controls, struct paracore_picture_format *format, struct shim_session **session)
 {
-    int error = open_with(component, listener, owner, session);
+    int error = open_with(component, listener, owner, controls->low_delay, session);
 
     if (error)
         return error;
@@ -219,7 +219,7 @@ int session_open(struct component *component)
     controls_list(component, &controls);
     component->changed_settings = false;
     pthread_mutex_unlock(&component->lock);
-    int error = component->decodes ? open_with(component, &LISTENER, component, &session)
+    int error = component->decodes ? open_with(component, &LISTENER, component, false, &session)
                                    : open_encoder(component, &controls, &format, &session);
     pthread_mutex_lock(&component->lock);
     if (error)

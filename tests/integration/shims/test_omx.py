@@ -519,6 +519,29 @@ def test_ffmpeg_encodes_as_the_device_does(words, source, h264_omx, codecs, tmp_
     assert psnr(source, tmp_path / "out.yuv", (320, 240)) > 35
 
 
+@pytest.mark.parametrize(
+    ("properties", "keys", "types", "profile"),
+    [
+        ("periodicity-idr=10 interval-intraframes=10", range(0, 60, 10), "IP", "High"),
+        ("periodicity-idr=20", range(0, 60, 20), "IP", "High"),
+        ("interval-intraframes=15", range(0, 60, 16), "IP", "High"),
+        ("b-frames=20 interval-intraframes=29", range(0, 60, 30), "BIP", "High"),
+        ("! video/x-h264,profile=main", [0], "IP", "Main"),
+        ("! video/x-h264,profile=baseline", [0], "IP", "Constrained Baseline"),
+        ("control-rate=disable quant-i-frames=40", [0], "IP", "High"),
+        ("control-rate=constant target-bitrate=200000", [0], "IP", "High"),
+    ],
+)
+def test_gst_omx_asks_for_settings(properties, keys, types, profile, gst, codecs, tmp_path):  # noqa: PLR0917
+    source = "videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+    finish(gst(f"{source} ! omxh264enc {properties} ! filesink location=out.h264", backend=codecs), 60)
+    entries = "stream=profile:frame=key_frame,pict_type"
+    shown = said("ffprobe", "-v", "error", "-show_entries", entries, tmp_path / "out.h264")
+    assert [n for n, key in enumerate(re.findall(r"key_frame=(\d)", shown)) if key == "1"] == list(keys)
+    assert "".join(sorted(set(re.findall(r"pict_type=(\w)", shown)))) == types
+    assert f"profile={profile}\n" in shown
+
+
 def test_gst_omx_codes_pictures_that_are_as_large_as_raw_ones(gst, codecs, tmp_path):
     source = "videotestsrc num-buffers=5 pattern=snow ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
     fine = " ".join(f"quant-{kind}-frames=1" for kind in "ipb")
