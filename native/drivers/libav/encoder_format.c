@@ -74,7 +74,6 @@ int paracore_encoder_threads(const struct paracore_codec *codec, const struct en
 
 int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_picture_format *format)
 {
-    const int align[4] = {SPAN_ALIGNMENT, SPAN_ALIGNMENT, SPAN_ALIGNMENT, SPAN_ALIGNMENT};
     const struct encoder_kind *kind = paracore_encoder_kind(codec->options.codec);
     struct paracore_picture_format wanted = *format;
     enum AVPixelFormat pixels = paracore_pixel_format_to_av(wanted.pixel_format);
@@ -86,5 +85,5 @@ int paracore_encoder_format(const struct paracore_codec *codec, struct paracore_
     keep_description(format, &wanted);
     paracore_format_size(format, (int)wanted.width, (int)wanted.height, 2, (int)wanted.width, (int)wanted.height);
     format->buffers_min = BUFFERS_MIN + (kind->frame_threads ? (uint32_t)paracore_encoder_threads(codec, kind) : 0);
-    return paracore_format_layout(format, pixels, (int)format->coded_width, (int)format->coded_height, align) < 0 ? -EINVAL : 0;
+    return paracore_format_pack(format, pixels, (int)format->coded_width, (int)format->coded_height) < 0 ? -EINVAL : 0;
 }

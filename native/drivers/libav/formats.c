@@ -82,12 +82,12 @@ static bool aligned(const int stride[4], const int align[4])
 {
     bool all = true;
     for (int n = 0; n < 4; n++)
-        all &= !(stride[n] % FFMAX(align[n], (int)SPAN_ALIGNMENT));
+        all &= !(stride[n] % FFMAX(align[n], 1));
     return all;
 }
 
 /*
- * Strides for the least width that gives aligned ones, and with them aligned planes. The width is widened rather than
+ * Strides for the least width that gives aligned ones. The width is widened rather than
  * each stride, for some codecs rely on chroma strides being that of luma divided.
  */
 static int strides(int stride[4], enum AVPixelFormat pixel_format, int width, const int align[4])
@@ -141,19 +141,45 @@ static int planes(struct paracore_picture_format *format, const int stride[4], c
     return format->size <= PARACORE_BUFFER_MAX ? 0 : AVERROR(ENOMEM);
 }
 
+static bool describable(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width, int height)
+{
+    format->pixel_format = paracore_pixel_format_of_av(pixel_format);
+    return format->pixel_format && width <= 2 * (int)PARACORE_DIMENSION_MAX &&
+           height <= 2 * (int)PARACORE_DIMENSION_MAX;
+}
+
 int paracore_format_layout(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width,
                            int height, const int align[4])
 {
-    int stride[4];
+    int stride[4], wide[4];
     size_t size[4];
-    format->pixel_format = paracore_pixel_format_of_av(pixel_format);
-    if (!format->pixel_format || width > 2 * (int)PARACORE_DIMENSION_MAX || height > 2 * (int)PARACORE_DIMENSION_MAX)
+    for (int n = 0; n < 4; n++) /* with aligned strides planes are aligned, too */
+        wide[n] = FFMAX(align[n], (int)SPAN_ALIGNMENT);
+    if (!describable(format, pixel_format, width, height))
         return AVERROR(ENOSYS);
-    int error = strides(stride, pixel_format, width, align);
+    int error = strides(stride, pixel_format, width, wide);
     if (error < 0)
         return error;
     error = plane_sizes(pixel_format, height, stride, size);
     return error < 0 ? error : planes(format, stride, size);
+}
+
+int paracore_format_pack(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width, int height)
+{
+    static const int ALIGN[4] = {32, 16, 16, 32};
+    int stride[4];
+    size_t size[4];
+    if (!describable(format, pixel_format, width, height))
+        return AVERROR(ENOSYS);
+    int error = strides(stride, pixel_format, width, ALIGN);
+    if (error < 0)
+        return error;
+    const ptrdiff_t wide[4] = {stride[0], stride[1], stride[2], stride[3]};
+    error = av_image_fill_plane_sizes(size, pixel_format, FFALIGN(height, 2), wide);
+    if (error >= 0)
+        error = planes(format, stride, size);
+    format->size += PARACORE_PAGE_SIZE; /* behind the last plane */
+    return error;
 }
 
 void paracore_format_size(struct paracore_picture_format *format, int coded_width, int coded_height, int block,

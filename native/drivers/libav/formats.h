@@ -22,6 +22,11 @@ uint32_t paracore_pixel_format_of_av(enum AVPixelFormat pixel_format);
  */
 int paracore_format_layout(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width,
                            int height, const int align[4]);
+/*
+ * The same for a picture that is only read: as close as programs have it, row by row and plane by plane. What vector
+ * code reads beyond a plane is the next one, or a page behind the last.
+ */
+int paracore_format_pack(struct paracore_picture_format *format, enum AVPixelFormat pixel_format, int width, int height);
 /* Fills coded size, a multiple of `block`, and what can be seen of it. */
 void paracore_format_size(struct paracore_picture_format *format, int coded_width, int coded_height, int block,
                           int width, int height);

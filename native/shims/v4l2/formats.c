@@ -2,8 +2,10 @@
 /*
  * What V4L2 calls the formats of the video class, and how a picture's planes become V4L2's.
  *
- * The raw formats are the "N-C" ones, in which each plane is a piece of memory of its own: a codec that writes
- * whole blocks needs rows below the visible ones, which the other formats have no room for.
+ * A decoder's raw formats are the "N-C" ones, in which each plane is a piece of memory of its own: a codec that writes
+ * whole blocks needs rows below the visible ones, which the other formats have no room for. An encoder only reads, and
+ * takes the others as well if its device has the planes one behind the other: ffmpeg 5.1 cannot fill N-C buffers from
+ * frames that are one piece.
  */
 #include "internal.h"
 
@@ -27,6 +29,9 @@ static const struct coded_format CODED[] = {
 };
 
 static const struct raw_format RAW[] = {
+    {PARACORE_PIXEL_FORMAT_YUV420P, V4L2_PIX_FMT_YUV420, 1, 3, 1, 1, 1, "Planar YUV 4:2:0"},
+    {PARACORE_PIXEL_FORMAT_NV12, V4L2_PIX_FMT_NV12, 1, 2, 1, 1, 2, "Y/CbCr 4:2:0"},
+    {PARACORE_PIXEL_FORMAT_YUV422P, V4L2_PIX_FMT_YUV422P, 1, 3, 1, 0, 1, "Planar YUV 4:2:2"},
     {PARACORE_PIXEL_FORMAT_YUV420P, V4L2_PIX_FMT_YUV420M, 3, 3, 1, 1, 1, "Planar YUV 4:2:0 (N-C)"},
     {PARACORE_PIXEL_FORMAT_NV12, V4L2_PIX_FMT_NV12M, 2, 2, 1, 1, 2, "Y/CbCr 4:2:0 (N-C)"},
     {PARACORE_PIXEL_FORMAT_YUV422P, V4L2_PIX_FMT_YUV422M, 3, 3, 1, 0, 1, "Planar YUV 4:2:2 (N-C)"},
@@ -52,10 +57,26 @@ const struct coded_format *coded_format_of_fourcc(uint32_t fourcc)
     return NULL;
 }
 
-const struct raw_format *raw_format_of_pixels(uint32_t pixel_format)
+const struct raw_format *raw_format_at(size_t index)
+{
+    return index < COUNT(RAW) ? &RAW[index] : NULL;
+}
+
+static bool in_one_piece(const struct raw_format *raw)
+{
+    return raw->planes == 1 && raw->components > 1;
+}
+
+bool raw_format_is_for(const struct raw_format *raw, uint32_t direction)
+{
+    return direction == PARACORE_DIRECTION_ENCODE || !in_one_piece(raw);
+}
+
+/* The N-C one, or the only one. */
+static const struct raw_format *raw_format_of_pixels(uint32_t pixel_format)
 {
     for (size_t n = 0; n < COUNT(RAW); n++)
-        if (RAW[n].pixel_format == pixel_format)
+        if (RAW[n].pixel_format == pixel_format && !in_one_piece(&RAW[n]))
             return &RAW[n];
     return NULL;
 }
@@ -115,9 +136,30 @@ static bool lies_within(const struct paracore_picture_format *format, const stru
     return format->size <= PARACORE_BUFFER_MAX && before <= format->size;
 }
 
-int side_of_format(const struct paracore_picture_format *format, struct side *side)
+/* Whether the planes lie as those formats have it (pixfmt-yuv-planar.rst): strides divided, nothing between. */
+static bool is_one_piece(const struct side *side, const struct raw_format *raw)
 {
-    const struct raw_format *raw = raw_format_of_pixels(format->pixel_format);
+    const struct layout *layout = &side->layout;
+    uint32_t rows = side->height, end = layout->stride[0] * rows;
+
+    for (uint32_t n = 1; n < raw->components; n++) {
+        if (layout->offset[n] != end || layout->stride[n] != (layout->stride[0] >> raw->across) * raw->chroma_octets)
+            return false;
+        end += layout->stride[n] * (rows >> raw->down);
+    }
+    return layout->offset[0] == 0;
+}
+
+static void unite(struct side *side, const struct raw_format *raw)
+{
+    side->fourcc = raw->fourcc;
+    side->layout.planes = 1;
+    side->layout.size[0] = (uint32_t)side->layout.total;
+}
+
+int side_of_format(const struct paracore_picture_format *format, uint32_t wish, struct side *side)
+{
+    const struct raw_format *raw = raw_format_of_pixels(format->pixel_format), *wanted = raw_format_of_fourcc(wish);
 
     if (!raw || format->plane_count != raw->components || format->width == 0 || format->height == 0)
         return -EINVAL;
@@ -126,7 +168,11 @@ int side_of_format(const struct paracore_picture_format *format, struct side *si
     side->layout.total = format->size;
     for (uint32_t n = 0; n < raw->components; n++)
         cut(format, raw, n, &side->layout);
-    return lies_within(format, side, raw) ? 0 : -EINVAL;
+    if (!lies_within(format, side, raw))
+        return -EINVAL;
+    if (wanted && in_one_piece(wanted) && wanted->pixel_format == raw->pixel_format && is_one_piece(side, wanted))
+        unite(side, wanted);
+    return 0;
 }
 
 static uint32_t align(uint32_t value, uint32_t to)

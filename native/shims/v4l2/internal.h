@@ -284,12 +284,14 @@ struct raw_format {
 /* NULL when there is none. */
 const struct coded_format *coded_format_of_codec(uint32_t codec);
 const struct coded_format *coded_format_of_fourcc(uint32_t fourcc);
-const struct raw_format *raw_format_of_pixels(uint32_t pixel_format);
+const struct raw_format *raw_format_at(size_t index);
+bool raw_format_is_for(const struct raw_format *raw, uint32_t direction);
 const struct raw_format *raw_format_of_fourcc(uint32_t fourcc);
 /* What the device can do with the codec of the file's coded side. */
 const struct paracore_video_capability_query_reply *file_capability(const struct v4l2_file *file);
-/* How a picture lies, visible part only. Returns 0, or -EINVAL when V4L2 has no name for it. */
-int side_of_format(const struct paracore_picture_format *format, struct side *side);
+/* How a picture lies, visible part only; as `wish` says if it does. Returns 0, or -EINVAL when V4L2 has no name for
+ * it. */
+int side_of_format(const struct paracore_picture_format *format, uint32_t wish, struct side *side);
 /* A decoder's pictures before it has met the stream. */
 void side_guess(struct side *side, uint32_t fourcc, uint32_t width, uint32_t height);
 /* One buffer for a bit stream of such pictures; the program may want more. */

@@ -75,16 +75,17 @@ static bool can_raw(const struct v4l2_file *file, const struct raw_format *raw)
 
     if (is_decoder(file) && file->source_known)
         return raw->fourcc == file->sides[CAPTURE_QUEUE].fourcc;
-    return raw && capability && capability->pixel_formats >> raw->pixel_format & 1;
+    return raw && raw_format_is_for(raw, file->node.direction) && capability &&
+           capability->pixel_formats >> raw->pixel_format & 1;
 }
 
 static int enum_raw(const struct v4l2_file *file, struct v4l2_fmtdesc *wanted)
 {
+    const struct raw_format *raw;
     uint32_t index = 0;
 
-    for (uint32_t pixels = 1; pixels < 64; pixels++) {
-        const struct raw_format *raw = raw_format_of_pixels(pixels);
-        if (!raw || !can_raw(file, raw) || index++ != wanted->index)
+    for (size_t n = 0; (raw = raw_format_at(n)); n++) {
+        if (!can_raw(file, raw) || index++ != wanted->index)
             continue;
         wanted->pixelformat = raw->fourcc;
         snprintf((char *)wanted->description, sizeof wanted->description, "%s", raw->description);
@@ -230,7 +231,9 @@ static int try_pictures(struct v4l2_file *file, const struct v4l2_pix_format_mpl
     uint32_t width, height;
 
     size_limits(file, &width, &height);
-    format.pixel_format = raw_format_of_fourcc(raw && can_raw(file, raw) ? raw->fourcc : first_raw(file))->pixel_format;
+    if (!raw || !can_raw(file, raw))
+        raw = raw_format_of_fourcc(first_raw(file));
+    format.pixel_format = raw->pixel_format;
     format.width = clamp(wish->width, DIMENSION_MIN, width) & ~1u;
     format.height = clamp(wish->height, DIMENSION_MIN, height) & ~1u;
     int error = stream_format(file, &format);
@@ -238,7 +241,7 @@ static int try_pictures(struct v4l2_file *file, const struct v4l2_pix_format_mpl
         *side = file->sides[OUTPUT_QUEUE];
         return 0;
     }
-    return error ? error : side_of_format(&format, side);
+    return error ? error : side_of_format(&format, raw->fourcc, side);
 }
 
 static int try_side(struct v4l2_file *file, unsigned queue, const struct v4l2_pix_format_mplane *wish,

@@ -97,7 +97,7 @@ static int take_format(struct v4l2_file *file, const struct paracore_video_sourc
 {
     struct side side;
 
-    if (side_of_format(&change->format, &side) != 0)
+    if (side_of_format(&change->format, 0, &side) != 0)
         return -EINVAL;
     file->sides[CAPTURE_QUEUE] = side;
     file->source_known = true;

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The V4L2 device ioctl by ioctl: what is served, what is refused, and calls that make no sense."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+HEADER = Path("/usr/include/linux/videodev2.h")
+FUZZ = 100_000
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def program(preloaded, make_backend):
+    """Runs a program in Python before the shim; what it printed."""
+
+    def launch(source, *words):
+        device = make_backend(driver="libav")
+        done = preloaded(sys.executable, "-c", _COMMON + source, *words, address=device.address)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.split("\n")
+
+    return launch
+
+
+_COMMON = """
+import ctypes, errno, fcntl, os, random, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+def node(word):
+    for name in sorted(os.listdir("/dev")):
+        if name.startswith("video"):
+            fd = os.open("/dev/" + name, os.O_RDWR | os.O_NONBLOCK)
+            if word in fcntl.ioctl(fd, QUERYCAP, bytes(104))[16:48]:
+                return fd
+            os.close(fd)
+    raise SystemExit("no " + word.decode())
+
+def number(way, nr, size):
+    return way << 30 | size << 16 | ord("V") << 8 | nr
+
+def call(fd, request, argument):
+    ctypes.set_errno(0)
+    return ctypes.get_errno() if libc.ioctl(fd, ctypes.c_ulong(request), argument) < 0 else 0
+
+QUERYCAP = number(2, 0, 104)
+"""
+
+# --- coverage -------------------------------------------------------------------------------------------------
+
+_NUMBERS = r"#define\s+(VIDIOC_\w+)\s+_IO([RW]*)\s*\('V',\s*(\d+)(?:,\s*([\w ]+))?\)"
+
+
+def requests():
+    """Every ioctl of the header: its name, and the C expression of its number."""
+    return {match[0] for match in re.findall(_NUMBERS, HEADER.read_text())}
+
+
+def test_the_description_has_every_ioctl_of_the_header():
+    said = tomllib.loads((ROOT / "specs" / "v4l2.toml").read_text())
+    named = {entry["name"] for entry in said["ioctl"]} | {name for group in said["refused"] for name in group["names"]}
+    assert {name.removeprefix("VIDIOC_") for name in requests()} - {"RESERVED", "PRIVATE"} == named
+
+
+_PROBE = """
+fd = node(sys.argv[1].encode())
+for line in sys.argv[2].split(","):
+    name, way, nr, size = line.split(":")
+    argument = ctypes.create_string_buffer(4096)
+    print(name, call(fd, number(int(way), int(nr), int(size)), argument) == errno.ENOTTY)
+"""
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_what_is_served_and_what_is_refused(kind, program, tmp_path):
+    """Each ioctl of the description is asked of the node; blocking ones cannot block it."""
+    said = tomllib.loads((ROOT / "specs" / "v4l2.toml").read_text())
+    numbers = numbers_of(tmp_path)
+    served = {entry["name"] for entry in said["ioctl"] if entry.get("for", "both") in ("both", kind)}
+    words = ",".join(f"{name}:{way}:{nr}:{size}" for name, (way, nr, size) in numbers.items())
+    answered = dict(line.split() for line in program(_PROBE, kind, words) if line)
+    assert {name for name, refused in answered.items() if refused == "False"} == served
+
+
+def numbers_of(folder):
+    """Direction, number and size of each ioctl, by the C compiler."""
+    names = sorted(requests() - {"VIDIOC_RESERVED"})
+    lines = "".join(
+        f'    printf("%s %d %d %d\\n", "{name[7:]}", (int)_IOC_DIR({name}), (int)_IOC_NR({name}), (int)_IOC_SIZE({name}));\n'
+        for name in names
+    )
+    source = folder / "numbers.c"
+    source.write_text(
+        f"#include <linux/videodev2.h>\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n"
+    )
+    subprocess.run(["cc", "-o", folder / "numbers", source], check=True)
+    said = subprocess.run([folder / "numbers"], check=True, capture_output=True, text=True).stdout
+    return {name: tuple(map(int, rest)) for name, *rest in (line.split() for line in said.splitlines())}
+
+
+# --- senseless calls ------------------------------------------------------------------------------------------
+
+_FUZZ = """
+seed, count, kind = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+noise = random.Random(seed)
+requests = [tuple(map(int, word.split(":")[1:])) for word in sys.argv[4].split(",")]
+files = [node(kind) for _ in range(3)]
+argument = ctypes.create_string_buffer(4096)
+small = [0, 1, 2, 9, 10, 1, 2, 3, 16, 31, 32, 255, 256, 2**31, 2**32 - 1, 0x00990900, 0x34363248, 0x32314d59]
+wild = [None, ctypes.c_void_p(1), ctypes.c_void_p(2**47), ctypes.c_void_p(2**64 - 1)]
+served = 0
+for turn in range(count):
+    way, nr, size = noise.choice(requests)
+    words = [noise.choice(small) for _ in range(size // 4)]
+    if nr in (9, 15, 17, 93) and noise.random() < 0.8 and len(words) > 18:
+        words[1] = noise.choice((9, 10))
+        words[15], words[16] = 1, ctypes.addressof(argument) & 0xffffffff
+    ctypes.memmove(argument, struct.pack(f"{len(words)}I", *words), 4 * len(words))
+    if noise.random() < 0.3 and size >= 72:
+        ctypes.memmove(ctypes.addressof(argument) + 64, struct.pack("Q", ctypes.addressof(argument) + 2048), 8)
+    if nr in (9, 10, 8, 15, 17, 18, 19):
+        ctypes.memmove(argument, struct.pack("I", noise.choice((0, 1, 9, 10, 2))), 4)
+    target = argument if noise.random() < 0.9 else noise.choice(wild)
+    served += call(noise.choice(files), number(way, nr, size), target) == 0
+print(served)
+"""
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_calls_at_random_break_nothing(kind, program, tmp_path, request):
+    """Any ioctl with any argument: the program lives on, and so does the device."""
+    count = 1_000_000 if request.config.getoption("--long") else FUZZ
+    words = ",".join(f"{name}:{way}:{nr}:{size}" for name, (way, nr, size) in numbers_of(tmp_path).items())
+    served = int(program(_FUZZ, "7", str(count), kind, words)[0])
+    assert served > count / 40

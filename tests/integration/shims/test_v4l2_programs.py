@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that know nothing of paracore decode and encode on /dev/videoN: ffmpeg, GStreamer, PyAV, v4l2-compliance."""
+
+import hashlib
+import re
+import struct
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests import clips
+from tests.integration.backends import wait_until
+from tests.integration.shims.test_omx import coded_directly, psnr
+
+pytestmark = pytest.mark.timeout(120)
+
+CODECS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvpx-vp9"}
+PARSERS = {"h264": "h264parse !", "hevc": "h265parse !", "vp8": "", "vp9": "vp9parse !"}
+ELEMENTS = {"h264": "v4l2h264", "hevc": "v4l2h265", "vp8": "v4l2vp8", "vp9": "v4l2vp9"}
+FRIENDLY = 'options = { codecs = "h264 hevc vp8 vp9 mpeg2 mpeg4" }'
+"""Without AV1, which Debian's v4l2-compliance does not know: it takes a node that has it for none of a codec's."""
+
+
+@pytest.fixture
+def device(make_backend):
+    return make_backend(driver="libav")
+
+
+@pytest.fixture
+def run(preloaded, device):
+    """Runs a program to its end; what it wrote to standard output."""
+
+    def launch(*words, address=device.address):
+        done = preloaded(*words, address=address)
+        assert done.returncode == 0, f"{words[0]}: {done.stderr[-2000:]}"
+        return done.stdout
+
+    return launch
+
+
+def film(folder, codec, *, size="352x288", pictures=60):
+    """A film with its codec's usual reordering, in Matroska."""
+    path = folder / f"{codec}.mkv"
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25"]
+    more = ["-x265-params", "log-level=error"] if codec == "hevc" else []
+    subprocess.run(
+        [*command, "-frames:v", str(pictures), "-c:v", CODECS[codec], *more, "-b:v", "600k", path], check=True
+    )
+    return path
+
+
+def pictures_of(text):
+    """Hashes and times out of ffmpeg's framemd5."""
+    return [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+
+
+def expected(path):
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-map", "0:v", "-f", "framemd5", "-"]
+    return pictures_of(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def raw(path):
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+# --- decoding -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_ffmpeg_decodes(codec, run, tmp_path):
+    path = film(tmp_path, codec)
+    words = ["-nostdin", "-v", "error", "-c:v", f"{codec}_v4l2m2m", "-i", path, "-map", "0:v", "-f", "framemd5", "-"]
+    assert pictures_of(run("ffmpeg", *words)) == expected(path)
+
+
+def test_ffmpeg_decodes_a_real_film(run, device):
+    path = clips.natural("bigbuckbunny").path
+    words = ["-nostdin", "-v", "error", "-c:v", "h264_v4l2m2m", "-i", path, "-map", "0:v", "-f", "framemd5", "-"]
+    assert pictures_of(run("ffmpeg", *words)) == expected(path)
+    assert device.domain()["worker"]["report"]["counts"]["copies"] == 0
+
+
+_PYAV = """
+import hashlib, sys
+import av
+with av.open(sys.argv[1]) as film:
+    stream = film.streams.video[0]
+    decoder = av.CodecContext.create(sys.argv[2], "r")
+    decoder.extradata = stream.codec_context.extradata
+    decoder.width, decoder.height, decoder.pix_fmt = stream.width, stream.height, "yuv420p"
+    for packet in film.demux(stream):
+        for picture in decoder.decode(packet if packet.size else None):
+            print(hashlib.md5(picture.to_ndarray()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_pyav_decodes(codec, run, tmp_path):
+    path = film(tmp_path, codec)
+    shown = run(sys.executable, "-c", _PYAV, path, f"{codec}_v4l2m2m").split("\n")
+    plain = run(sys.executable, "-c", _PYAV, path, {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(codec, codec)).split("\n")
+    assert len(plain) == 61
+    assert shown == plain
+
+
+def gst(run, source, rest, *, demux="matroskademux"):
+    return run("gst-launch-1.0", "-q", *f"filesrc location={source} ! {demux} ! {rest}".split())
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_gstreamer_decodes(codec, run, tmp_path):
+    path, out = film(tmp_path, codec), tmp_path / "out.yuv"
+    gst(run, path, f"{PARSERS[codec]} {ELEMENTS[codec]}dec ! videocodectestsink location={out}")
+    assert out.read_bytes() == raw(path)
+
+
+def test_gstreamer_follows_a_stream_that_changes_its_size(run, tmp_path):
+    """Bit stream in one piece, larger and then smaller: each picture is there, in its own size."""
+    parts = []
+    for name, size in (("a", "320x240"), ("b", "640x368"), ("a", "320x240")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        parts.append(tmp_path / name / "h264.h264")
+        words = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-frames:v", "30", "-c:v", "libx264", "-y", parts[-1]]
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *words], check=True)
+    whole, out = tmp_path / "whole.h264", tmp_path / "out.yuv"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    run(
+        *f"gst-launch-1.0 -q filesrc location={whole} ! h264parse ! v4l2h264dec".split(),
+        "!",
+        "videocodectestsink",
+        f"location={out}",
+    )
+    assert out.read_bytes() == b"".join(raw(part) for part in parts)
+
+
+# --- encoding -------------------------------------------------------------------------------------------------
+
+
+def quality(path, source):
+    """Pictures and PSNR of an encoded film beside its source, by ffmpeg."""
+    words = ["-i", path, "-i", source, "-lavfi", "[0:v][1:v]psnr", "-f", "null", "-"]
+    said = subprocess.run(["ffmpeg", "-nostdin", *words], check=True, capture_output=True, text=True).stderr
+    frames = re.findall(r"frame=\s*(\d+)", said)
+    return int(frames[-1]), float(re.findall(r"average:([0-9.]+)", said)[-1])
+
+
+def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
+    """Picture by picture what the encoder makes when it is used directly, hence the same PSNR."""
+    source, coded, decoded = tmp_path / "source.yuv", tmp_path / "coded.ts", tmp_path / "decoded.yuv"
+    source.write_bytes(raw(film(tmp_path, "h264", size="320x240")))
+    words = ["-f", "rawvideo", "-s", "320x240", "-r", "25", "-i", source, "-c:v", "h264_v4l2m2m", "-g", "12"]
+    run("ffmpeg", "-nostdin", "-v", "error", *words, "-b:v", "1M", coded)
+    decoded.write_bytes(raw(coded))
+    assert decoded.stat().st_size == source.stat().st_size
+    direct = tmp_path / "direct.yuv"
+    coded_directly(source, device, tmp_path, gop=12, bitrate=1_000_000)
+    assert abs(psnr(source, decoded, (320, 240)) - psnr(source, direct, (320, 240))) < 0.1
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
+def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):
+    """Both on the device at once: what the encoder holds the decoder lacks."""
+    path, out = film(tmp_path, "h264"), tmp_path / "out.mkv"
+    gst(
+        run,
+        path,
+        f"h264parse ! v4l2h264dec ! {ELEMENTS[codec]}enc ! {PARSERS[codec]} matroskamux ! filesink location={out}",
+    )
+    pictures, psnr = quality(out, path)
+    assert pictures == 60
+    assert psnr > 30
+
+
+# --- v4l2-compliance ------------------------------------------------------------------------------------------
+
+
+def framed(units):
+    """Access units as v4l2-ctl frames them (``--stream-from-hdr``)."""
+    mark = int.from_bytes(b"Vhdr", "little")
+    return b"".join(struct.pack(">II", mark, len(unit)) + unit for unit in units)
+
+
+KERNEL_ONLY = {"VIDIOC_(TRY_)DECODER_CMD", "VIDIOC_(TRY_)ENCODER_CMD"}
+
+
+@pytest.mark.parametrize("node", ["decoder", "encoder"])
+def test_v4l2_compliance(node, preloaded, make_backend, tmp_path):
+    device = make_backend(driver="libav", options=FRIENDLY)
+    baseline = [unit.octets for unit in clips.clip("h264-baseline").units]
+    stream = tmp_path / "stream"
+    stream.write_bytes(framed(baseline))
+    listed = preloaded("v4l2-ctl", "--list-devices", address=device.address).stdout
+    path = re.search(rf"\({node}\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+    more = [f"--stream-from-hdr={stream}"] if node == "decoder" else []
+    done = preloaded("v4l2-compliance", "-d", path, "-s", *more, address=device.address)
+    failed = set(re.findall(r"test (.*): FAIL", done.stdout))
+    assert failed <= KERNEL_ONLY, done.stdout[-3000:]
+    total = re.search(r"Total .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: (\d+)", done.stdout)
+    assert int(total[1]) > 45
+    assert int(total[4]) == 0, done.stdout[-3000:]
+    assert re.search(r"test MMAP \(epoll\): OK", done.stdout)
+    assert re.search(r"test USERPTR \(select\): OK", done.stdout)
+
+
+# --- faults ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def ended(process):
+    """However the test ends."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("whom", ["worker", "backend"])
+@pytest.mark.parametrize("kind", ["gst-launch-1.0", "ffmpeg"])
+def test_the_backend_is_killed(kind, whom, preloaded, device, tmp_path):
+    """The program says what its API says, and ends by itself within a second or so."""
+    path = film(tmp_path, "h264", pictures=3000)
+    words = {
+        "ffmpeg": f"ffmpeg -nostdin -v error -re -c:v h264_v4l2m2m -i {path} -f null -",
+        "gst-launch-1.0": f"gst-launch-1.0 filesrc location={path} ! matroskademux ! h264parse ! v4l2h264dec ! "
+        "fakesink sync=true",
+    }[kind]
+    with preloaded(*words.split(), address=device.address, runner=subprocess.Popen) as playing, ended(playing):
+        wait_until(lambda: device.domain()["held"]["buffers"] > 10, "it does not play", 20)
+        if whom == "worker":
+            subprocess.run(["kill", "-9", str(device.worker())], check=True)
+        else:
+            for process in reversed(device.processes()):
+                subprocess.run(["kill", "-9", str(process)], check=True)
+            device.process.wait()
+            device.process.stdout.close()
+            device.process = None
+        began = time.monotonic()
+        _, said = playing.communicate(timeout=15)
+        assert time.monotonic() - began < 5
+        assert "rror" in said
+
+
+# --- together -------------------------------------------------------------------------------------------------
+
+
+def test_two_programs_at_once(preloaded, device, tmp_path):
+    """On one device: each gets its own pictures, all of them."""
+    path, out = film(tmp_path, "h264", pictures=200), tmp_path / "out.yuv"
+    pipeline = f"gst-launch-1.0 -q filesrc location={path} ! matroskademux ! h264parse ! v4l2h264dec ! "
+    sink = ["videocodectestsink", f"location={out}"]
+    gstreamer = preloaded(*pipeline.split(), *sink, address=device.address, runner=subprocess.Popen)
+    words = ["-nostdin", "-v", "error", "-c:v", "h264_v4l2m2m", "-i", path, "-map", "0:v", "-f", "framemd5", "-"]
+    with gstreamer, ended(gstreamer):
+        shown = preloaded("ffmpeg", *words, address=device.address).stdout
+        assert gstreamer.wait(60) == 0
+    assert pictures_of(shown) == expected(path)
+    assert hashlib.md5(out.read_bytes()).digest() == hashlib.md5(raw(path)).digest()
