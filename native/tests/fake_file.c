@@ -13,6 +13,7 @@
 #include "file.h"
 
 struct v4l2_file {
+    enum node_kind kind;
     unsigned number;
     int kept;
     ino_t inode;
@@ -57,7 +58,7 @@ int fake_references(void)
 
 static void make_node(struct node *node, unsigned number)
 {
-    *node = (struct node){.number = number, .direction = number - FAKE_FIRST + 1};
+    *node = (struct node){.number = number, .media = number + FAKE_MEDIA, .direction = number - FAKE_FIRST + 1};
     snprintf(node->card, sizeof node->card, "fake %u", number);
     __atomic_add_fetch(&references, 1, __ATOMIC_SEQ_CST);
 }
@@ -69,8 +70,9 @@ int nodes_list(struct node *nodes)
     return fake_present ? FAKE_COUNT : 0;
 }
 
-int nodes_find(unsigned number, struct node *node)
+int nodes_find(enum node_kind kind, unsigned number, struct node *node)
 {
+    number -= kind == NODE_MEDIA ? FAKE_MEDIA : 0;
     if (!fake_present || number < FAKE_FIRST || number >= FAKE_FIRST + FAKE_COUNT)
         return -ENOENT;
     make_node(node, number);
@@ -85,7 +87,7 @@ void nodes_put(struct node *nodes, int count)
 
 /* --- file.h ------------------------------------------------------------------------------------------ */
 
-int file_open(const struct node *node, int flags)
+int file_open(const struct node *node, enum node_kind kind, int flags)
 {
     struct stat status;
     int ends[2];
@@ -94,7 +96,7 @@ int file_open(const struct node *node, int flags)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && fstat(ends[0], &status) == 0);
     if (only.kept)
         close(only.kept);
-    only = (struct v4l2_file){.number = node->number, .kept = ends[1], .inode = status.st_ino};
+    only = (struct v4l2_file){.kind = kind, .number = node_number(node, kind), .kept = ends[1], .inode = status.st_ino};
     return ends[0];
 }
 
@@ -117,6 +119,11 @@ void file_put(struct v4l2_file *file)
 void file_reap(void)
 {
     __atomic_add_fetch(&reaps, 1, __ATOMIC_SEQ_CST);
+}
+
+enum node_kind file_kind(const struct v4l2_file *file)
+{
+    return file->kind;
 }
 
 unsigned file_number(const struct v4l2_file *file)

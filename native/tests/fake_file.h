@@ -5,7 +5,11 @@
 
 #include <stdbool.h>
 
-enum { FAKE_FIRST = 40, FAKE_COUNT = 2 }; /* /dev/video40 and /dev/video41: numbers that no machine here has */
+enum {
+    FAKE_FIRST = 40, /* /dev/video40 and /dev/video41: numbers that no machine here has */
+    FAKE_COUNT = 2,
+    FAKE_MEDIA = 10, /* /dev/media50 is of /dev/video40 */
+};
 
 extern bool fake_present; /* whether there is a backend */
 

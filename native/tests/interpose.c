@@ -159,6 +159,27 @@ static void sysfs_is_there(void)
     free(real);
 }
 
+/* From the node to its media device, as v4l2-compliance goes. */
+static void media_devices_are_there(void)
+{
+    char text[256] = {0};
+    struct stat status;
+    int number = 0, fd = open("/dev/media51", O_RDWR);
+
+    CHECK(fd >= 0 && fstat(fd, &status) == 0 && status.st_rdev == makedev(240, 51));
+    CHECK(ioctl(fd, 1, &number) == 0 && number == 51);
+    close(fd);
+    read_text("/sys/dev/char/81:41/device/media51/dev", text, sizeof text);
+    CHECK(strcmp(text, "240:51\n") == 0);
+    CHECK(lstat("/sys/dev/char/81:41/device", &status) == 0 && S_ISLNK(status.st_mode));
+    char *real = realpath("/sys/dev/char/240:50/model", NULL);
+    CHECK(strcmp(real, "/sys/devices/platform/paracore-40/media50/model") == 0);
+    free(real);
+    CHECK(access("/sys/devices/platform/paracore-41/media50", F_OK) == -1 && errno == ENOENT);
+    CHECK(access("/sys/dev/char/81:41/device/device", F_OK) == -1 && access("/sys/dev/char/240:51/name", F_OK) == -1);
+    CHECK(access("/dev/media40", F_OK) == -1 && access("/dev/video50", F_OK) == -1);
+}
+
 /* --- listings ---------------------------------------------------------------------------------------- */
 
 static int count_names(DIR *dir, const char *prefix, unsigned char type)
@@ -181,11 +202,15 @@ static void listings_have_ours(void)
 
     CHECK(count_names(dir, "video4", DT_CHR) == FAKE_COUNT);
     rewinddir(dir);
+    CHECK(count_names(dir, "media5", DT_CHR) == FAKE_COUNT);
+    rewinddir(dir);
     CHECK(count_names(dir, "null", DT_CHR) == 1);
     closedir(dir);
     CHECK((dir = opendir(CLASS)) && count_names(dir, "video4", DT_LNK) == FAKE_COUNT);
     closedir(dir);
     CHECK((dir = opendir(CLASS "/video40")) && count_names(dir, "", DT_REG) == 5);
+    closedir(dir);
+    CHECK((dir = opendir(CLASS "/video40/device")) && count_names(dir, "media50", DT_DIR) == 1);
     closedir(dir);
     CHECK(getcwd(before, sizeof before) && chdir("/dev") == 0 && (dir = opendir(".")));
     CHECK(count_names(dir, "video4", DT_CHR) == FAKE_COUNT);
@@ -211,7 +236,7 @@ static void positions_among_ours_can_be_gone_back_to(void)
     do {
         position = telldir(dir);
         CHECK((entry = readdir(dir)));
-    } while (strcmp(entry->d_name, "video41") != 0);
+    } while (strcmp(entry->d_name, "media51") != 0);
     strcpy(name, entry->d_name);
     CHECK(readdir(dir) == NULL);
     seekdir(dir, position);
@@ -469,6 +494,7 @@ static const struct test tests[] = {
     {"flags that make no sense", flags_that_make_no_sense},
     {"stat says a character device", stat_says_a_character_device},
     {"sysfs is there", sysfs_is_there},
+    {"media devices are there", media_devices_are_there},
     {"listings have ours", listings_have_ours},
     {"positions among ours can be gone back to", positions_among_ours_can_be_gone_back_to},
     {"scandir and glob find them", scandir_and_glob_find_them},

@@ -113,12 +113,15 @@ static int failure(const struct v4l2_file *file)
     return file->failure_told ? POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM : POLLERR;
 }
 
-/* v4l2-mem2mem.c, v4l2_m2m_poll(): an error when neither queue can come to anything. */
+/* v4l2-mem2mem.c, v4l2_m2m_poll(): an error when neither queue can come to anything. media-devnode.c, media_poll(): a
+ * media device has nothing to wait for, DEFAULT_POLLMASK. */
 static short state_of(const struct v4l2_file *file)
 {
     const struct queue *output = &file->queues[OUTPUT_QUEUE], *capture = &file->queues[CAPTURE_QUEUE];
     int state = file->event_count ? POLLPRI : 0;
 
+    if (file->kind == NODE_MEDIA)
+        return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
     if (file->gone || file->broken)
         return (short)(state | failure(file));
     if (capture->streaming && (file->last_taken || !TAILQ_EMPTY(&capture->done)))
@@ -174,12 +177,12 @@ short file_poll(struct v4l2_file *file)
 
 /* --- opening and closing ---------------------------------------------------------------------------------- */
 
-static void prepare(struct v4l2_file *file, const struct node *node)
+static void prepare(struct v4l2_file *file, const struct node *node, enum node_kind kind)
 {
     file->references = 1;
     file->kept = -1;
     file->node = *node;
-    priority_set(file, V4L2_PRIORITY_DEFAULT);
+    file->kind = kind;
     pthread_mutex_init(&file->lock, NULL);
     TAILQ_INIT(&file->held);
     LIST_INIT(&file->foreign);
@@ -187,8 +190,11 @@ static void prepare(struct v4l2_file *file, const struct node *node)
         TAILQ_INIT(&file->queues[n].waiting);
         TAILQ_INIT(&file->queues[n].done);
     }
-    formats_reset(file);
-    controls_reset(file);
+    if (kind == NODE_VIDEO) {
+        priority_set(file, V4L2_PRIORITY_DEFAULT);
+        formats_reset(file);
+        controls_reset(file);
+    }
     shim_link_keep(node->link);
 }
 
@@ -233,7 +239,7 @@ static int connect_ends(struct v4l2_file *file, int flags)
     return ends[0];
 }
 
-int file_open(const struct node *node, int flags)
+int file_open(const struct node *node, enum node_kind kind, int flags)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct v4l2_file *file = calloc(1, sizeof *file);
@@ -242,7 +248,7 @@ int file_open(const struct node *node, int flags)
         return -ENOMEM;
     pthread_once(&once, watch_forks);
     file_reap();
-    prepare(file, node);
+    prepare(file, node, kind);
     int fd = connect_ends(file, flags);
     if (fd < 0) {
         destroy(file);
@@ -316,9 +322,14 @@ void file_reap(void)
     memory_sweep();
 }
 
+enum node_kind file_kind(const struct v4l2_file *file)
+{
+    return file->kind;
+}
+
 unsigned file_number(const struct v4l2_file *file)
 {
-    return file->node.number;
+    return node_number(&file->node, file->kind);
 }
 
 bool file_is_multiplanar(const struct v4l2_file *file)

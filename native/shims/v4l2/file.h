@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a descriptor of /dev/videoN is: the open file behind it, found again by the descriptor's identity.
+ * What a descriptor of /dev/videoN or /dev/mediaN is: the open file behind it, found again by the descriptor's identity.
  *
  * Theory of operation. The program's descriptor is one end of a socket pair; the file keeps the other. Whatever
  * the program does with its end (dup, fcntl, close_range, passing it on) needs no notice: the socket's inode tells
@@ -23,8 +23,8 @@
 
 struct v4l2_file;
 
-/* open() of a node: `flags` are open()'s. Returns the program's descriptor. */
-int file_open(const struct node *node, int flags);
+/* open() of a node, or of its media device: `flags` are open()'s. Returns the program's descriptor. */
+int file_open(const struct node *node, enum node_kind kind, int flags);
 
 /* The file behind a descriptor, with a reference; NULL when it is none of ours. No system call is made as long
  * as the process has no file open. */
@@ -34,7 +34,8 @@ void file_put(struct v4l2_file *file);
 /* Frees, now rather than soon, what belongs to descriptors whose last copy has just been closed. */
 void file_reap(void);
 
-/* Which node it was opened from: for fstat(). */
+/* What it was opened from: for fstat(). */
+enum node_kind file_kind(const struct v4l2_file *file);
 unsigned file_number(const struct v4l2_file *file);
 
 /* ioctl(): `fd` is the descriptor it was called with. */

@@ -13,6 +13,7 @@
 
 #include <linux/videodev2.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include "file.h"
@@ -105,7 +106,7 @@ struct foreign {
 
 struct stream;
 
-enum who { DECODERS = 1, ENCODERS = 2, BOTH = 3 };
+enum who { DECODERS = 1, ENCODERS = 2, BOTH = 3, MEDIA = 4 };
 
 /* What a codec has been asked to come to an end with; V4L2's words in dev-decoder.rst, Drain. */
 enum drain_state {
@@ -120,6 +121,7 @@ struct v4l2_file {
     uint64_t device, inode; /* of the program's descriptor */
     int kept;               /* the other end */
     struct node node;
+    enum node_kind kind;    /* a media device has a lock and a socket, and of the rest nothing */
     bool told_in, told_out, told_pri, told_end; /* what the socket says now */
 
     pthread_mutex_t lock;
@@ -162,6 +164,21 @@ struct v4l2_file {
 static inline bool is_decoder(const struct v4l2_file *file)
 {
     return file->node.direction == PARACORE_DIRECTION_DECODE;
+}
+
+/* The kernel whose rules these are: 6.1. */
+enum { KERNEL_VERSION = 6 << 16 | 1 << 8 };
+
+/* Where the codec is, by what its node and its media device are known to belong together. */
+static inline void file_bus(const struct v4l2_file *file, char *text, size_t room)
+{
+    snprintf(text, room, "platform:paracore-%u", file->node.number);
+}
+
+/* Whose requests it serves. */
+static inline enum who file_who(const struct v4l2_file *file)
+{
+    return file->kind == NODE_MEDIA ? MEDIA : is_decoder(file) ? DECODERS : ENCODERS;
 }
 
 /* The queue whose buffers hold pictures, and the one whose buffers hold bit stream. */

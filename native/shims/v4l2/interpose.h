@@ -2,8 +2,8 @@
 /*
  * The way in: libc's functions as the program sees them, and what those have in common.
  *
- * Rules. An interposed function first asks something that costs next to nothing: is the path's last word "video…",
- * has this process opened a device at all? Only when the answer is yes does it begin a visit, in which anything may be
+ * Rules. An interposed function first asks something that costs next to nothing: is the path's last word "video…"
+ * or "media…", has this process opened a device at all? Only when the answer is yes does it begin a visit, in which anything may be
  * done. While a thread is on a visit, whatever it calls goes straight to libc: what runs below (the program's own
  * allocator, a handler of a signal) may call the same functions. errno is as libc leaves it: touched only when
  * something went wrong.
@@ -113,17 +113,24 @@ enum { NOT_OURS = -0x10000 };
 
 /* What a path of ours leads to. */
 enum place_kind {
-    PLACE_NODE,      /* /dev/video0 */
-    PLACE_DEVICE,    /* /sys/devices/virtual/video4linux/video0 */
+    PLACE_NODE,      /* /dev/video0, /dev/media0 */
+    PLACE_DEVICE,    /* a folder: /sys/devices/virtual/video4linux/video0 */
     PLACE_LINK,      /* to the above: /sys/class/video4linux/video0, /sys/dev/char/81:0 */
     PLACE_SUBSYSTEM, /* a link, from the device to its class */
+    PLACE_PARENT,    /* a link, "device", from the video device to the codec of which it is a part */
     PLACE_ATTRIBUTE, /* a file of the device: uevent, name, … */
     PLACE_CLASS,     /* /sys/class/video4linux, where the kernel has none */
 };
 
+/* Whose: a node has two, and sysfs has besides the codec itself, which both belong to:
+ * /sys/devices/platform/paracore-0, and in it media0. */
+enum owner { OF_VIDEO = NODE_VIDEO, OF_MEDIA = NODE_MEDIA, OF_CODEC, OWNERS };
+
 struct place {
     enum place_kind kind;
-    unsigned number;    /* of the node */
+    enum owner owner;
+    unsigned number;    /* in its name */
+    int within;         /* the number of the codec in whose folder the path has a media device; or -1 */
     unsigned attribute; /* index */
     struct node node;   /* with a reference; not of PLACE_CLASS */
 };
@@ -146,13 +153,15 @@ bool listing_possible(const char *path);
 
 /* --- sysfs ------------------------------------------------------------------------------------------- */
 
-/* Its attributes are those that the kernel's video4linux class has. */
-enum { ATTRIBUTES_MAX = 5, SYSFS_TEXT_MAX = 128 };
+enum { ATTRIBUTES_MAX = 6, SYSFS_TEXT_MAX = 128 };
 
-extern const char *const sysfs_attributes[ATTRIBUTES_MAX];
+/* The name, if the owner has that attribute; else NULL. */
+const char *sysfs_attribute(enum owner owner, unsigned attribute);
 
 /* Returns the length. */
 int sysfs_text(const struct place *place, char *text);
+/* Where a device's folder is, without "/sys/devices/". Returns the length. */
+int sysfs_folder(enum owner owner, const struct node *node, char *text);
 /* Where a link leads. Returns the length. */
 int sysfs_link(const struct place *place, char *text);
 /* A descriptor of the attribute's text, or a negative error. */
@@ -160,6 +169,6 @@ int sysfs_open(const struct place *place, int flags);
 
 /* --- stat -------------------------------------------------------------------------------------------- */
 
-void status_of_node(unsigned number, struct stat *status);
+void status_of_node(enum node_kind kind, unsigned number, struct stat *status);
 
 #endif

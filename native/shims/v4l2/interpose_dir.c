@@ -16,7 +16,7 @@
 
 _Static_assert(sizeof(struct dirent) == sizeof(struct dirent64), "one layout, as on every 64-bit machine");
 
-enum { ITEMS_MAX = NODES_MAX, NAME_ROOM = 16 };
+enum { ITEMS_MAX = NODE_KINDS * NODES_MAX, NAME_ROOM = 16 };
 
 struct item {
     char name[NAME_ROOM];
@@ -99,24 +99,33 @@ static void add(struct listing *listing, unsigned char type, const char *name)
     memcpy(item->name, name, strnlen(name, NAME_ROOM - 1));
 }
 
-static void add_nodes(struct listing *listing, unsigned char type)
+static void add_nodes(struct listing *listing, enum node_kind kind, unsigned char type)
 {
     struct node nodes[NODES_MAX];
     int count = nodes_list(nodes);
     char name[NAME_ROOM];
 
     for (int n = 0; n < count; n++) {
-        snprintf(name, sizeof name, "video%u", nodes[n].number);
+        snprintf(name, sizeof name, "%s%u", node_prefix(kind), node_number(&nodes[n], kind));
         add(listing, type, name);
     }
     nodes_put(nodes, count);
 }
 
-static void add_attributes(struct listing *listing)
+/* What is in a device's folder. */
+static void add_inside(struct listing *listing, const struct place *place)
 {
-    for (int n = 0; n < ATTRIBUTES_MAX; n++)
-        add(listing, DT_REG, sysfs_attributes[n]);
+    char media[NAME_ROOM];
+
+    for (unsigned n = 0; n < ATTRIBUTES_MAX; n++)
+        if (sysfs_attribute(place->owner, n))
+            add(listing, DT_REG, sysfs_attribute(place->owner, n));
     add(listing, DT_LNK, "subsystem");
+    if (place->owner == OF_VIDEO)
+        add(listing, DT_LNK, "device");
+    snprintf(media, sizeof media, "media%u", place->node.media);
+    if (place->owner == OF_CODEC)
+        add(listing, DT_DIR, media);
 }
 
 bool listing_possible(const char *path)
@@ -133,9 +142,10 @@ bool listing_possible(const char *path)
 static void list_real(struct listing *listing, int directory, const char *path)
 {
     if (place_is_class(path))
-        add_nodes(listing, strncmp(path, "/sys/class/", 11) == 0 ? DT_LNK : DT_DIR);
+        add_nodes(listing, NODE_VIDEO, strncmp(path, "/sys/class/", 11) == 0 ? DT_LNK : DT_DIR);
     else if (is_same_directory(directory, path, "/dev"))
-        add_nodes(listing, DT_CHR);
+        for (enum node_kind kind = 0; kind < NODE_KINDS; kind++)
+            add_nodes(listing, kind, DT_CHR);
 }
 
 /* Ours in a directory that is nowhere else. */
@@ -148,10 +158,10 @@ static void list_alone(struct listing *listing, const char *path)
     listing->alone = true;
     if (place.kind == PLACE_CLASS)
         list_real(listing, AT_FDCWD, path);
-    else if (place.kind == PLACE_SUBSYSTEM)
-        add_nodes(listing, DT_LNK);
-    else if (place.kind == PLACE_DEVICE || place.kind == PLACE_LINK)
-        add_attributes(listing);
+    else if (place.kind == PLACE_SUBSYSTEM && place.owner == OF_VIDEO)
+        add_nodes(listing, NODE_VIDEO, DT_LNK);
+    else if (place.kind == PLACE_DEVICE || place.kind == PLACE_LINK || place.kind == PLACE_PARENT)
+        add_inside(listing, &place);
     place_put(&place);
 }
 

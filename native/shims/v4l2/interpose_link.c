@@ -15,7 +15,7 @@ static ssize_t read_place(const struct place *place, char *target, size_t size)
 {
     char text[SYSFS_TEXT_MAX];
 
-    if (place->kind != PLACE_LINK && place->kind != PLACE_SUBSYSTEM)
+    if (place->kind != PLACE_LINK && place->kind != PLACE_SUBSYSTEM && place->kind != PLACE_PARENT)
         return -EINVAL;
     size_t length = (size_t)sysfs_link(place, text);
     if (length > size)
@@ -74,17 +74,19 @@ INTERPOSED ssize_t __readlinkat_chk(int directory, const char *path, char *targe
 
 static int name_place(const struct place *place, char *resolved)
 {
-    static const char device[] = "/sys/devices/virtual/video4linux";
-    const char *attribute = place->kind == PLACE_ATTRIBUTE ? sysfs_attributes[place->attribute] : "";
+    static const char *const subsystems[OWNERS] = {"class/video4linux", "bus/media", "bus/platform"};
+    const char *attribute = place->kind == PLACE_ATTRIBUTE ? sysfs_attribute(place->owner, place->attribute) : "";
+    char folder[SYSFS_TEXT_MAX];
 
     switch (place->kind) {
     case PLACE_NODE:
-        return snprintf(resolved, PATH_MAX, "/dev/video%u", place->number);
+        return snprintf(resolved, PATH_MAX, "/dev/%s%u", node_prefix((enum node_kind)place->owner), place->number);
     case PLACE_CLASS:
     case PLACE_SUBSYSTEM:
-        return snprintf(resolved, PATH_MAX, "/sys/class/video4linux");
+        return snprintf(resolved, PATH_MAX, "/sys/%s", subsystems[place->owner]);
     default:
-        return snprintf(resolved, PATH_MAX, "%s/video%u%s%s", device, place->number, *attribute ? "/" : "", attribute);
+        sysfs_folder(place->owner, &place->node, folder);
+        return snprintf(resolved, PATH_MAX, "/sys/devices/%s%s%s", folder, *attribute ? "/" : "", attribute);
     }
 }
 

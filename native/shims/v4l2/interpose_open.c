@@ -17,7 +17,7 @@ static int open_node(const struct place *place, int flags)
         return -EEXIST;
     if (flags & O_DIRECTORY)
         return -ENOTDIR;
-    int fd = file_open(&place->node, flags);
+    int fd = file_open(&place->node, (enum node_kind)place->owner, flags);
     if (fd >= 0)
         __atomic_store_n(&devices_opened, true, __ATOMIC_RELAXED);
     return fd;

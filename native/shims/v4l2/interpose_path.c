@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which paths are ours: /dev/videoN by whatever name it is called, and what sysfs says of it. */
+/* Which paths are ours: /dev/videoN and /dev/mediaN by whatever name they are called, and what sysfs says of them. */
 #include "interpose.h"
 
 #include <ctype.h>
@@ -15,10 +15,13 @@ static const char devices_path[] = "/sys/devices/virtual/video4linux";
 static const struct root {
     const char *path;
     enum place_kind kind;
+    enum owner owner;
 } roots[] = {
-    {"/sys/class/video4linux/video", PLACE_LINK},
-    {"/sys/devices/virtual/video4linux/video", PLACE_DEVICE},
-    {"/sys/dev/char/81:", PLACE_LINK},
+    {"/sys/class/video4linux/video", PLACE_LINK, OF_VIDEO},
+    {"/sys/devices/virtual/video4linux/video", PLACE_DEVICE, OF_VIDEO},
+    {"/sys/devices/platform/paracore-", PLACE_DEVICE, OF_CODEC},
+    {"/sys/dev/char/81:", PLACE_LINK, OF_VIDEO},
+    {"/sys/dev/char/240:", PLACE_LINK, OF_MEDIA},
 };
 
 static const char *last_word(const char *path)
@@ -28,20 +31,27 @@ static const char *last_word(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool is_video(const char *word)
+static bool is_node(const char *word, enum node_kind kind)
 {
-    return strncmp(word, "video", 5) == 0 && isdigit((unsigned char)word[5]);
+    return strncmp(word, node_prefix(kind), 5) == 0 && isdigit((unsigned char)word[5]);
 }
 
-/* Under /sys, those of video4linux. */
+/* Under /sys, those of video4linux, and the roots. */
 static bool is_sysfs(const char *path)
 {
-    return strncmp(path, "/sys/", 5) == 0 && (strstr(path, "/video4linux") || strncmp(path, "/sys/dev/char/81:", 17) == 0);
+    bool possible = strstr(path, "/video4linux");
+
+    for (size_t n = 0; n < sizeof roots / sizeof *roots && !possible; n++)
+        possible = strncmp(path, roots[n].path, strlen(roots[n].path)) == 0;
+    return possible;
 }
 
 bool place_possible(const char *path)
 {
-    return path && (is_video(last_word(path)) || is_sysfs(path));
+    const char *word = path ? last_word(path) : "";
+
+    return is_node(word, NODE_VIDEO) || is_node(word, NODE_MEDIA) ||
+           (path && strncmp(path, "/sys/", 5) == 0 && is_sysfs(path));
 }
 
 /* --- nodes ------------------------------------------------------------------------------------------- */
@@ -86,19 +96,53 @@ static bool is_in_dev(int directory, const char *path, const char *word)
 static bool find_node(int directory, const char *path, struct place *place)
 {
     const char *word = last_word(path), *end;
+    enum node_kind kind = is_node(word, NODE_MEDIA) ? NODE_MEDIA : NODE_VIDEO;
 
-    if (!is_video(word))
+    if (!is_node(word, kind))
         return false;
     end = read_number(word + 5, &place->number);
     if (!end || *end || !is_in_dev(directory, path, word))
         return false;
     place->kind = PLACE_NODE;
+    place->owner = (enum owner)kind;
     return true;
 }
 
 /* --- sysfs ------------------------------------------------------------------------------------------- */
 
-/* What follows the device's directory in a path: nothing, or one of its files. */
+static bool find_inside(const char *rest, struct place *place);
+
+/* Another device's: of the video device the codec's, of the codec that of the media device. */
+static bool find_folder(const char *rest, struct place *place)
+{
+    if (place->owner == OF_VIDEO && strncmp(rest, "device", 6) == 0 && (rest[6] == 0 || rest[6] == '/')) {
+        place->kind = PLACE_PARENT;
+        place->owner = OF_CODEC;
+        return find_inside(rest + 6, place);
+    }
+    if (place->owner != OF_CODEC || !is_node(rest, NODE_MEDIA))
+        return false;
+    place->owner = OF_MEDIA;
+    place->within = (int)place->number;
+    const char *end = read_number(rest + 5, &place->number);
+    return end && find_inside(end, place);
+}
+
+static bool find_file(const char *rest, struct place *place)
+{
+    place->kind = PLACE_SUBSYSTEM;
+    if (strcmp(rest, "subsystem") == 0)
+        return true;
+    place->kind = PLACE_ATTRIBUTE;
+    for (place->attribute = 0; place->attribute < ATTRIBUTES_MAX; place->attribute++) {
+        const char *name = sysfs_attribute(place->owner, place->attribute);
+        if (name && strcmp(rest, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What follows the device's directory in a path: nothing, or what is in it. */
 static bool find_inside(const char *rest, struct place *place)
 {
     if (*rest == 0)
@@ -108,14 +152,7 @@ static bool find_inside(const char *rest, struct place *place)
     place->kind = PLACE_DEVICE;
     if (*rest == 0)
         return true;
-    place->kind = PLACE_SUBSYSTEM;
-    if (strcmp(rest, "subsystem") == 0)
-        return true;
-    place->kind = PLACE_ATTRIBUTE;
-    for (place->attribute = 0; place->attribute < ATTRIBUTES_MAX; place->attribute++)
-        if (strcmp(rest, sysfs_attributes[place->attribute]) == 0)
-            return true;
-    return false;
+    return find_folder(rest, place) || find_file(rest, place);
 }
 
 static bool find_sysfs(const char *path, struct place *place)
@@ -127,6 +164,7 @@ static bool find_sysfs(const char *path, struct place *place)
             continue;
         end = read_number(path + length, &place->number);
         place->kind = roots[n].kind;
+        place->owner = roots[n].owner;
         return end && find_inside(end, place);
     }
     return false;
@@ -160,12 +198,18 @@ static bool find_class(const char *path, struct place *place)
 
 bool place_find(int directory, const char *path, struct place *place)
 {
-    memset(place, 0, sizeof *place);
+    *place = (struct place){.within = -1};
     if (find_class(path, place))
         return true;
     if (!find_sysfs(path, place) && !find_node(directory, path, place))
         return false;
-    return nodes_find(place->number, &place->node) == 0;
+    enum node_kind kind = place->owner == OF_MEDIA ? NODE_MEDIA : NODE_VIDEO;
+    if (nodes_find(kind, place->number, &place->node) != 0)
+        return false;
+    if (place->within < 0 || (unsigned)place->within == place->node.number)
+        return true;
+    place_put(place);
+    return false;
 }
 
 void place_put(struct place *place)

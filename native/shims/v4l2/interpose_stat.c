@@ -12,7 +12,7 @@
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "one layout, as on every 64-bit machine");
 
 /* Inode numbers that no file system of /dev or /sys counts up to. */
-enum { INODES = 0x70630000 };
+enum { INODES = 0x70630000, MEDIA_INODES = 0x8000 };
 
 /* --- filling in -------------------------------------------------------------------------------------- */
 
@@ -34,12 +34,12 @@ static void fill(struct stat *status, mode_t mode, unsigned number)
 }
 
 /* The owner is whoever runs the program: a program that looks before it opens finds that it may. */
-void status_of_node(unsigned number, struct stat *status)
+void status_of_node(enum node_kind kind, unsigned number, struct stat *status)
 {
     struct stat dev;
 
-    fill(status, S_IFCHR | 0660, number);
-    status->st_rdev = makedev(NODE_MAJOR, number);
+    fill(status, S_IFCHR | 0660, kind * MEDIA_INODES + number);
+    status->st_rdev = makedev(node_major(kind), number);
     status->st_uid = geteuid();
     status->st_gid = getegid();
     if (REAL(stat)("/dev", &dev) == 0)
@@ -48,13 +48,15 @@ void status_of_node(unsigned number, struct stat *status)
 
 static void status_of_place(const struct place *place, bool follow, struct stat *status)
 {
-    unsigned inode = (place->number + 1) * 64 + (place->kind == PLACE_ATTRIBUTE ? place->attribute + 8 : place->kind);
+    unsigned inside = place->kind == PLACE_ATTRIBUTE ? place->attribute + 8 : place->kind;
+    unsigned inode = (place->number + 1) * 64 + place->owner * 16 + inside;
+    bool link = place->kind == PLACE_LINK || place->kind == PLACE_SUBSYSTEM || place->kind == PLACE_PARENT;
 
     if (place->kind == PLACE_NODE)
-        status_of_node(place->number, status);
+        status_of_node((enum node_kind)place->owner, place->number, status);
     else if (place->kind == PLACE_ATTRIBUTE)
         fill(status, S_IFREG | 0444, inode);
-    else if (!follow && (place->kind == PLACE_LINK || place->kind == PLACE_SUBSYSTEM))
+    else if (!follow && link)
         fill(status, S_IFLNK | 0777, inode);
     else
         fill(status, S_IFDIR | 0755, inode);
@@ -71,7 +73,7 @@ static bool fstat_ours(int fd, struct stat *status)
 
     if (!file)
         return false;
-    status_of_node(file_number(file), status);
+    status_of_node(file_kind(file), file_number(file), status);
     file_put(file);
     visit_end(&visit);
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ioctl(): which there are, and how what the program passes gets in and out, as the kernel's v4l2-ioctl.c does it.
+ * ioctl(): which there are, and how what the program passes gets in and out, as the kernel's v4l2-ioctl.c and media-device.c do it.
  *
  * The argument is copied in, served, and copied out; nothing is read from the program twice. Arrays that an
  * argument points to (planes, controls) are copied by those who know how long they are.
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "media.h"
 #include "tables.h"
 #include "user.h"
 
@@ -29,7 +30,7 @@ static const struct request {
     size_t kept; /* octets that the handler sees; 0: all */
     unsigned flags;
     enum who who;
-} REQUESTS[] = {REQUEST_ROWS};
+} REQUESTS[] = {REQUEST_ROWS MEDIA_ROWS};
 
 static const struct request *find(unsigned long number)
 {
@@ -63,7 +64,7 @@ int file_ioctl(struct v4l2_file *file, int fd, unsigned long number, void *their
         return -ENOTTY; /* none of V4L2's is so large */
     if (_IOC_DIR(number) & _IOC_WRITE && user_read(argument, address, size) != 0)
         return -EFAULT;
-    if (!request || !(request->who & (is_decoder(file) ? DECODERS : ENCODERS)))
+    if (!request || !(request->who & file_who(file)))
         return -ENOTTY;
     if (request->kept && request->kept < size)
         memset(argument + request->kept, 0, size - request->kept);

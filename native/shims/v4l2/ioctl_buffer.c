@@ -393,6 +393,8 @@ int file_mmap(struct v4l2_file *file, void *wish, size_t length, int protection,
               void **address)
 {
     (void)wish;
+    if (file->kind == NODE_MEDIA)
+        return -ENODEV;
     if (flags & MAP_FIXED || !(flags & MAP_SHARED) || !shim_link_is_ours(file->node.link))
         return -EINVAL; /* it is mapped already, and stays where it is */
     pthread_mutex_lock(&file->lock);

@@ -22,8 +22,8 @@ int ioctl_querycap(struct v4l2_file *file, int fd, void *argument)
     (void)fd;
     snprintf((char *)capability->driver, sizeof capability->driver, "paracore");
     memcpy(capability->card, file->node.card, sizeof capability->card);
-    snprintf((char *)capability->bus_info, sizeof capability->bus_info, "platform:paracore-%u", file->node.number);
-    capability->version = 6 << 16 | 1 << 8; /* of the kernel whose rules these are: 6.1 */
+    file_bus(file, (char *)capability->bus_info, sizeof capability->bus_info);
+    capability->version = KERNEL_VERSION;
     capability->device_caps = V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
     capability->capabilities = capability->device_caps | V4L2_CAP_DEVICE_CAPS;
     return 0;

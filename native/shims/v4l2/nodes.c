@@ -14,11 +14,11 @@
  * dozens of times, and an attempt is a connect(). */
 #define RETRY_NS INT64_C(500000000)
 
-/* The number that a device's direction has been given. */
+/* The numbers that a device's direction has been given. */
 struct given {
     char device[PARACORE_NAME_MAX];
     uint32_t direction;
-    unsigned number;
+    unsigned numbers[NODE_KINDS];
 };
 
 static struct {
@@ -80,15 +80,18 @@ static bool can(const struct shim_device *device, uint32_t direction)
 /* --- numbers ---------------------------------------------------------------------------------------- */
 
 /* Whether the kernel has a device of this number: in /dev, or only in sysfs, as in a container without it. */
-static bool exists(unsigned number)
+static bool exists(enum node_kind kind, unsigned number)
 {
-    static const char *const forms[] = {"/dev/video%u", "/sys/class/video4linux/video%u", "/sys/dev/char/81:%u"};
+    static const char *const forms[NODE_KINDS][3] = {
+        [NODE_VIDEO] = {"/dev/video%u", "/sys/class/video4linux/video%u", "/sys/dev/char/81:%u"},
+        [NODE_MEDIA] = {"/dev/media%u", "/sys/bus/media/devices/media%u", "/sys/dev/char/240:%u"},
+    };
     char path[64];
 
-    for (size_t n = 0; n < sizeof forms / sizeof *forms; n++) {
+    for (size_t n = 0; n < sizeof *forms / sizeof **forms; n++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(path, sizeof path, forms[n], number);
+        snprintf(path, sizeof path, forms[kind][n], number);
 #pragma GCC diagnostic pop
         if (access(path, F_OK) == 0)
             return true;
@@ -104,29 +107,36 @@ static const struct given *find_given(const struct given *given, int count, cons
     return NULL;
 }
 
-static bool is_given(const struct given *given, int count, unsigned number)
+static bool is_given(const struct given *given, int count, enum node_kind kind, unsigned number)
 {
     for (int n = 0; n < count; n++)
-        if (given[n].number == number)
+        if (given[n].numbers[kind] == number)
             return true;
     return false;
 }
 
-static unsigned first_free(const struct given *given, int count)
+static unsigned first_free(const struct given *given, int count, enum node_kind kind)
 {
     unsigned number = 0;
 
-    while (is_given(given, count, number) || exists(number))
+    while (is_given(given, count, kind, number) || exists(kind, number))
         number++;
     return number;
 }
 
-static void give(struct given *given, int *count, const struct node *node, unsigned number)
+static bool still_free(const struct given *given)
 {
-    struct given *one = &given[(*count)++];
+    return !exists(NODE_VIDEO, given->numbers[NODE_VIDEO]) && !exists(NODE_MEDIA, given->numbers[NODE_MEDIA]);
+}
 
-    *one = (struct given){.direction = node->direction, .number = number};
-    memcpy(one->device, node->device->name, sizeof one->device);
+static void give_new(struct given *given, int *count, const struct node *node)
+{
+    struct given one = {.direction = node->direction};
+
+    for (enum node_kind kind = 0; kind < NODE_KINDS; kind++)
+        one.numbers[kind] = first_free(given, *count, kind);
+    memcpy(one.device, node->device->name, sizeof one.device);
+    given[(*count)++] = one;
 }
 
 /* Old numbers first: they are stable while the backend lives, and beyond unless the kernel has one of them now.
@@ -139,14 +149,17 @@ static void number_all(struct node *nodes, int count)
 
     for (int n = 0; n < count; n++) {
         const struct given *old = find_given(numbers.given, numbers.count, &nodes[n]);
-        if (old && (link == numbers.link || !exists(old->number)))
-            give(fresh, &known, &nodes[n], old->number);
+        if (old && (link == numbers.link || still_free(old)))
+            fresh[known++] = *old;
     }
     for (int n = 0; n < count; n++)
         if (!find_given(fresh, known, &nodes[n]))
-            give(fresh, &known, &nodes[n], first_free(fresh, known));
-    for (int n = 0; n < count; n++)
-        nodes[n].number = find_given(fresh, known, &nodes[n])->number;
+            give_new(fresh, &known, &nodes[n]);
+    for (int n = 0; n < count; n++) {
+        const struct given *given = find_given(fresh, known, &nodes[n]);
+        nodes[n].number = given->numbers[NODE_VIDEO];
+        nodes[n].media = given->numbers[NODE_MEDIA];
+    }
     memcpy(numbers.given, fresh, sizeof fresh[0] * (size_t)known);
     numbers.count = known;
     numbers.link = link;
@@ -207,13 +220,13 @@ int nodes_list(struct node *nodes)
     return count;
 }
 
-int nodes_find(unsigned number, struct node *node)
+int nodes_find(enum node_kind kind, unsigned number, struct node *node)
 {
     struct node nodes[NODES_MAX];
     int count = nodes_list(nodes), found = -1;
 
     for (int n = 0; n < count && found < 0; n++)
-        if (nodes[n].number == number)
+        if (node_number(&nodes[n], kind) == number)
             found = n;
     if (found >= 0) {
         *node = nodes[found];

@@ -38,7 +38,7 @@ static bool add_properties(struct description *description, const struct node *n
 
     snprintf(name, sizeof name, "/dev/video%u", node->number);
     return entry_add(list, "DEVPATH", description->syspath + strlen("/sys")) && entry_add(list, "DEVNAME", name) &&
-           add_number(list, "MAJOR", NODE_MAJOR) && add_number(list, "MINOR", node->number) &&
+           add_number(list, "MAJOR", VIDEO_MAJOR) && add_number(list, "MINOR", node->number) &&
            entry_add(list, "SUBSYSTEM", "video4linux") && entry_add(list, "USEC_INITIALIZED", "1") &&
            entry_add(list, "ID_V4L_VERSION", "2") && entry_add(list, "ID_V4L_PRODUCT", node->card) &&
            entry_add(list, "ID_V4L_CAPABILITIES", ":");
@@ -50,8 +50,11 @@ static bool add_attributes(struct description *description, const struct node *n
     char text[SYSFS_TEXT_MAX];
 
     for (; place.attribute < ATTRIBUTES_MAX; place.attribute++) {
+        const char *name = sysfs_attribute(OF_VIDEO, place.attribute);
+        if (!name)
+            continue;
         text[sysfs_text(&place, text) - 1] = 0; /* libudev cuts the last line's end */
-        if (!entry_add(&description->attributes, sysfs_attributes[place.attribute], text))
+        if (!entry_add(&description->attributes, name, text))
             return false;
     }
     return true;
@@ -100,7 +103,7 @@ static struct udev_device *make_of_path(struct udev *udev, const char *path)
         return NULL;
     visit_begin(&visit);
     if (place_find(AT_FDCWD, path, &place)) {
-        if (place.kind == PLACE_DEVICE || place.kind == PLACE_LINK)
+        if (place.owner == OF_VIDEO && (place.kind == PLACE_DEVICE || place.kind == PLACE_LINK))
             device = make(udev, &place.node);
         place_put(&place);
     }
@@ -127,7 +130,7 @@ INTERPOSED struct udev_device *udev_device_new_from_devnum(struct udev *udev, ch
 {
     struct udev_device *device = NULL;
 
-    if (type == 'c' && major(number) == NODE_MAJOR)
+    if (type == 'c' && major(number) == VIDEO_MAJOR)
         device = make_of_number(udev, minor(number));
     return device ? device : LIBUDEV(udev_device_new_from_devnum)(udev, type, number);
 }
@@ -236,7 +239,7 @@ ANSWER(int, udev_device_set_sysattr_value, (struct udev_device * given, const ch
 ASKED(int, udev_device_get_is_initialized, 1)
 ANSWER(int, udev_device_has_tag, (struct udev_device * given, const char *tag), (given, tag), 0)
 ANSWER(int, udev_device_has_current_tag, (struct udev_device * given, const char *tag), (given, tag), 0)
-ASKED(dev_t, udev_device_get_devnum, makedev(NODE_MAJOR, device->description.number))
+ASKED(dev_t, udev_device_get_devnum, makedev(VIDEO_MAJOR, device->description.number))
 ASKED(unsigned long long, udev_device_get_seqnum, 0)
 ASKED(unsigned long long, udev_device_get_usec_since_initialized, 1)
 ASKED(struct udev_list_entry *, udev_device_get_devlinks_list_entry, NULL)

@@ -30,9 +30,10 @@ def python(preloaded, text, backend, **options):
 def test_v4l2_ctl_lists_the_devices(preloaded, libav):
     done = preloaded("v4l2-ctl", "--list-devices", address=libav.address)
     assert done.returncode == 0, done.stderr
-    found = re.findall(r"^(paracore: vpu0 \(\w+\)) \(.*\):\n\t(/dev/video\d+)$", done.stdout, re.MULTILINE)
-    assert [card for card, _ in found] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
-    assert len({node for _, node in found}) == 2
+    listed = r"^(paracore: vpu0 \(\w+\)) \(.*\):\n\t(/dev/video\d+)\n\t(/dev/media\d+)$"
+    found = re.findall(listed, done.stdout, re.MULTILINE)
+    assert [card for card, *_ in found] == ["paracore: vpu0 (decoder)", "paracore: vpu0 (encoder)"]
+    assert len({node for _, *nodes in found for node in nodes}) == 4
 
 
 def test_v4l2_ctl_takes_a_node_by_its_number(preloaded, libav):
@@ -65,8 +66,8 @@ def test_dev_is_otherwise_the_same(preloaded, libav, tmp_path):
     there = preloaded("ls", "-la", "/dev", address=libav.address).stdout.splitlines()
     plain = subprocess.run(["ls", "-la", "/dev"], capture_output=True, text=True, check=True).stdout.splitlines()
     more = [line for line in there if line not in plain]
-    assert len(more) == 2
-    assert all(re.match(r"crw-rw---- +1 .* 81, +\d+ .* video\d+$", line) for line in more), more
+    assert len(more) == 4
+    assert all(re.match(r"crw-rw---- +1 .* (81|240), +\d+ .* (video|media)\d+$", line) for line in more), more
     assert [line for line in plain if line not in there] == []
     absent = preloaded("ls", "-la", "/dev", address=tmp_path / "none.sock").stdout.splitlines()
     assert absent == plain
