@@ -11,178 +11,14 @@
 
 #include <stdlib.h>
 
-/* Nobody tells when another's session ends: a component that waits for resources asks this often. */
-#define RETRY_NS UINT64_C(250000000)
-
 static struct port *port_of(struct component *component, uint32_t port)
 {
     return &component->ports[port];
 }
 
-static void complete(struct component *component, OMX_COMMANDTYPE command, OMX_U32 data)
-{
-    tell(component, OMX_EventCmdComplete, command, data, NULL);
-}
-
-static void refuse(struct component *component, OMX_ERRORTYPE error)
-{
-    tell(component, OMX_EventError, error, 0, NULL);
-}
-
 static uint32_t mask_of(OMX_U32 parameter)
 {
     return (uint32_t)parameter == OMX_ALL ? (1u << PORTS) - 1 : 1u << parameter;
-}
-
-/* --- states --------------------------------------------------------------------------------------------- */
-
-static void reach(struct component *component, OMX_STATETYPE state)
-{
-    component->state = state;
-    component->step = STEP_SAME;
-    complete(component, OMX_CommandStateSet, state);
-}
-
-static void start(struct component *component, OMX_STATETYPE state)
-{
-    if (component->state == OMX_StateIdle)
-        component->parameter_sets_told = false; /* a new stream begins */
-    reach(component, state);
-}
-
-static void set_out(struct component *component, enum step step, OMX_STATETYPE target)
-{
-    component->step = step;
-    component->target = target;
-    component->acquired = component->stopped = false;
-}
-
-static void wait_for_resources(struct component *component)
-{
-    component->retry_at = now_ns();
-    reach(component, OMX_StateWaitForResources);
-}
-
-/* A client that cannot populate its ports gives up the way to OMX_StateIdle like this. */
-static bool gives_up(const struct component *component, OMX_STATETYPE target)
-{
-    return component->step == STEP_ACQUIRE && target == OMX_StateLoaded;
-}
-
-static void begin_state(struct component *component, OMX_STATETYPE target)
-{
-    enum step step = gives_up(component, target) ? STEP_RELEASE : TRANSITIONS[component->state][target];
-
-    switch (step) {
-    case STEP_NEVER:
-        refuse(component, OMX_ErrorIncorrectStateTransition);
-        break;
-    case STEP_SAME:
-        refuse(component, OMX_ErrorSameState);
-        break;
-    case STEP_INVALID:
-        component_fail(component, OMX_ErrorInvalidState);
-        break;
-    case STEP_WAIT:
-        wait_for_resources(component);
-        break;
-    case STEP_START:
-        start(component, target);
-        break;
-    case STEP_ACQUIRE:
-    case STEP_RELEASE:
-    case STEP_STOP:
-        set_out(component, step, target);
-        break;
-    }
-}
-
-static void stream_forget(struct component *component)
-{
-    input_forget(component);
-    output_forget(component);
-    traces_forget(component);
-}
-
-static bool acquire(struct component *component)
-{
-    if (!component->acquired) {
-        int error = session_open(component);
-        if (component->step != STEP_ACQUIRE)
-            return true; /* the client has given up meanwhile */
-        component->acquired = error == 0;
-        if (error) {
-            component->step = STEP_SAME;
-            refuse(component, session_error(error));
-        }
-        return true;
-    }
-    for (uint32_t port = 0; port < PORTS; port++)
-        if (port_of(component, port)->definition.bEnabled && !port_populated(component, port))
-            return false;
-    output_agree(component);
-    reach(component, OMX_StateIdle);
-    return true;
-}
-
-static bool try_resources(struct component *component)
-{
-    if (now_ns() < component->retry_at)
-        return false;
-    component->retry_at = now_ns() + RETRY_NS;
-    if (session_open(component) || component->step != STEP_SAME)
-        return true;
-    if (component->state != OMX_StateWaitForResources) {
-        session_close(component); /* the client has given up meanwhile */
-        return true;
-    }
-    set_out(component, STEP_ACQUIRE, OMX_StateIdle);
-    component->acquired = true;
-    tell(component, OMX_EventResourcesAcquired, 0, 0, NULL);
-    return true;
-}
-
-static bool release(struct component *component)
-{
-    if (!component->stopped) {
-        session_close(component);
-        stream_forget(component);
-        give_back_all(component, INPUT);
-        give_back_all(component, OUTPUT);
-        component->stopped = true;
-        return true;
-    }
-    if (component->ports[INPUT].count || component->ports[OUTPUT].count)
-        return false;
-    reach(component, OMX_StateLoaded);
-    return true;
-}
-
-static bool stop(struct component *component)
-{
-    if (component->fed) {
-        component->flush = FLUSH_WANTED;
-        return true;
-    }
-    stream_forget(component);
-    give_back_all(component, INPUT);
-    give_back_all(component, OUTPUT);
-    reach(component, OMX_StateIdle);
-    return true;
-}
-
-static bool advance_state(struct component *component)
-{
-    switch (component->step) {
-    case STEP_ACQUIRE:
-        return acquire(component);
-    case STEP_RELEASE:
-        return release(component);
-    case STEP_STOP:
-        return stop(component);
-    default:
-        return component->state == OMX_StateWaitForResources && try_resources(component);
-    }
 }
 
 /* --- flush ------------------------------------------------------------------------------------------------- */
@@ -214,7 +50,7 @@ static bool advance_flushes(struct component *component)
     for (uint32_t port = 0; port < PORTS; port++)
         if (mask & 1u << port) {
             forget(component, port);
-            complete(component, OMX_CommandFlush, port);
+            tell_complete(component, OMX_CommandFlush, port);
         }
     return mask;
 }
@@ -260,7 +96,7 @@ static bool advance_disable(struct component *component, uint32_t port)
     if (port_of(component, port)->count)
         return false;
     port_of(component, port)->disabling = false;
-    complete(component, OMX_CommandPortDisable, port);
+    tell_complete(component, OMX_CommandPortDisable, port);
     return true;
 }
 
@@ -278,7 +114,7 @@ static bool advance_enable(struct component *component, uint32_t port)
     port_of(component, port)->enabling = false;
     if (port == OUTPUT && waits)
         output_agree(component);
-    complete(component, OMX_CommandPortEnable, port);
+    tell_complete(component, OMX_CommandPortEnable, port);
     return true;
 }
 
@@ -314,7 +150,7 @@ static bool state_is_free(const struct component *component, const struct comman
 {
     OMX_STATETYPE target = (OMX_STATETYPE)command->parameter;
 
-    return target == OMX_StateInvalid || gives_up(component, target) ||
+    return target == OMX_StateInvalid || step_gives_up(component, target) ||
            (component->step == STEP_SAME && !component->flushing);
 }
 
@@ -342,7 +178,7 @@ static void begin(struct component *component, const struct command *command)
 {
     switch ((int)command->command) {
     case OMX_CommandStateSet:
-        begin_state(component, (OMX_STATETYPE)command->parameter);
+        step_begin(component, (OMX_STATETYPE)command->parameter);
         break;
     case OMX_CommandFlush:
         begin_flush(component, mask_of(command->parameter));
@@ -390,7 +226,7 @@ bool commands_advance(struct component *component)
     bool some = advance_flushes(component);
     for (uint32_t port = 0; port < PORTS; port++)
         some |= advance_port(component, port);
-    return advance_state(component) || some;
+    return step_advance(component) || some;
 }
 
 void commands_forget(struct component *component)

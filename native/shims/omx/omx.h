@@ -284,6 +284,14 @@ void commands_run(struct component *component);
 bool commands_advance(struct component *component);
 void commands_forget(struct component *component);
 
+/* --- steps.c: from state to state; all with the lock held ------------------------------------------------------ */
+
+void step_begin(struct component *component, OMX_STATETYPE target);
+/* As commands_advance(). */
+bool step_advance(struct component *component);
+/* Whether this is how a client that cannot populate its ports gives up the way to OMX_StateIdle. */
+bool step_gives_up(const struct component *component, OMX_STATETYPE target);
+
 /* --- work.c ----------------------------------------------------------------------------------------------------- */
 
 /* The thread. */
@@ -291,6 +299,8 @@ void *component_run(void *component);
 /* All with the lock held. */
 void wake(struct component *component);
 void tell(struct component *component, OMX_EVENTTYPE event, OMX_U32 data1, OMX_U32 data2, OMX_PTR data);
+void tell_complete(struct component *component, OMX_COMMANDTYPE command, OMX_U32 data);
+void tell_error(struct component *component, OMX_ERRORTYPE error);
 /* Gives a buffer back to the client. */
 void give_back(struct component *component, struct buffer *buffer);
 void give_back_all(struct component *component, uint32_t port);

@@ -43,6 +43,16 @@ void tell(struct component *component, OMX_EVENTTYPE event, OMX_U32 data1, OMX_U
     enqueue(component, notice);
 }
 
+void tell_complete(struct component *component, OMX_COMMANDTYPE command, OMX_U32 data)
+{
+    tell(component, OMX_EventCmdComplete, command, data, NULL);
+}
+
+void tell_error(struct component *component, OMX_ERRORTYPE error)
+{
+    tell(component, OMX_EventError, error, 0, NULL);
+}
+
 void give_back(struct component *component, struct buffer *buffer)
 {
     TAILQ_REMOVE(&component->ports[buffer->port].queue, buffer, queued);
