@@ -170,20 +170,27 @@ def kill_all(backend):
     return time.monotonic()
 
 
-def test_the_loss_of_the_device_is_told_within_a_second_and_another_handle_works(walker, start, make_backend):
+def kill_worker(backend):
+    os.kill(backend.worker(), signal.SIGKILL)
+    return time.monotonic()
+
+
+@pytest.mark.parametrize("what", ["backend", "worker"])
+def test_the_loss_of_the_device_is_told_within_a_second_and_another_handle_works(what, walker, start, make_backend):
     backend = make_backend()
     process = start(walker, "loss", backend=backend)
     line = ""
     while line != "ready\n":
         line = process.stdout.readline()
         assert line, "it ended before"
-    killed = kill_all(backend)
+    killed = kill_all(backend) if what == "backend" else kill_worker(backend)
     assert select.select([process.stdout], [], [], 5)[0], "it says nothing"
     assert process.stdout.readline() == "lost\n"
     assert time.monotonic() - killed < 1
-    backend.process.wait()
-    backend.process.stdout.close()
-    backend.start()
+    if what == "backend":
+        backend.process.wait()
+        backend.process.stdout.close()
+        backend.start()
     process.stdin.write("\n")
     process.stdin.flush()
     finish(process, 20)
