@@ -54,9 +54,9 @@ def _film(setting: Setting) -> _Film:
         return _Film(path, stream.frames, stream.width, stream.height)
 
 
-def _environment(setting: Setting, socket: str, api: str) -> dict[str, str]:
+def _environment(setting: Setting, socket: Path, api: str) -> dict[str, str]:
     """What ``paracore env`` says, asked for as the domain that will use it."""
-    command = [sys.executable, "-m", "paracore", "env", "--json", "--address", socket, "--api", api]
+    command = [sys.executable, "-m", "paracore", "env", "--json", "--address", str(socket), "--api", api]
     done = subprocess.run(command, check=True, capture_output=True, text=True, group=setting.gid())
     return {**os.environ, **json.loads(done.stdout)["variables"]}
 

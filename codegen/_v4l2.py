@@ -31,7 +31,7 @@ def v4l2_artefacts(text: str) -> dict[str, str]:
     names = [entry["name"] for entry in said["ioctl"]] + [name for group in said["refused"] for name in group["names"]]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise SpecError(f"v4l2.toml: {', '.join(sorted(twice))} is named twice")
+        raise SpecError("v4l2.toml", f"{', '.join(sorted(twice))} is named twice")
     return {"native/shims/v4l2/tables.h": _tables(said), "docs/reference/v4l2-coverage.md": _page(said)}
 
 
