@@ -59,7 +59,7 @@ def test_the_example_is_right():
     uncommented = config_parse("\n".join(line.removeprefix("# ") if " = " in line else line for line in lines))
     assert uncommented.domain[0].limits == config.domain[0].limits, "the defaults stand in the example"
     assert uncommented.backend == config.backend
-    assert uncommented.device[0].options == {"threads": 2}
+    assert uncommented.device[0].options == {"threads": 2, "codecs": "h264 hevc"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives workers another user")
