@@ -331,9 +331,3 @@ unsigned file_number(const struct v4l2_file *file)
 {
     return node_number(&file->node, file->kind);
 }
-
-bool file_is_multiplanar(const struct v4l2_file *file)
-{
-    (void)file;
-    return true;
-}

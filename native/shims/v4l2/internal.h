@@ -29,7 +29,6 @@ enum {
     SUBSCRIPTIONS_MAX = 64,        /* more than there are things to subscribe to */
     MARKS_MAX = 128,               /* of inputs whose outputs have not come: more than a codec holds back */
     CONTROLS_MAX = 32,             /* rows of ioctl_control.c's table */
-    HIDDEN_MAX = BUFFERS_MAX,      /* spans lent at a change of resolution, until the program has buffers again */
 };
 
 /* How the planes of a picture, or the octets of a bit stream, lie in one buffer's memory. */
@@ -139,7 +138,7 @@ struct v4l2_file {
     int32_t controls[CONTROLS_MAX];       /* by index in ioctl_control.c's table */
     uint32_t controls_changed;  /* by bit of the same index */
     bool key_frame_wanted;
-    struct { uint32_t type, id, flags; } subscriptions[SUBSCRIPTIONS_MAX];
+    struct { uint32_t type, id; } subscriptions[SUBSCRIPTIONS_MAX];
     uint32_t subscription_count;
     struct v4l2_event events[EVENTS_MAX];
     uint32_t event_count, event_sequence;
@@ -158,7 +157,6 @@ struct v4l2_file {
     uint32_t foreign_count;
     struct mark { uint64_t timestamp; uint32_t flags; struct v4l2_timecode timecode; } marks[MARKS_MAX];
     uint32_t mark_count;
-    uint64_t copies;     /* pictures copied by the shim */
 };
 
 static inline bool is_decoder(const struct v4l2_file *file)
@@ -195,7 +193,6 @@ static inline unsigned coded_queue(const struct v4l2_file *file)
 /* Which queue a V4L2_BUF_TYPE is; negative: -EINVAL. */
 int queue_of_type(const struct v4l2_file *file, uint32_t type);
 uint32_t type_of_queue(const struct v4l2_file *file, unsigned queue);
-bool file_is_multiplanar(const struct v4l2_file *file);
 
 /* --- file.c: what the program's descriptor shows. `fd` is it, or -1 when it is not at hand: then what is no
  * longer so goes on being shown until it is. The lock is held. */
@@ -255,7 +252,7 @@ void buffer_queue(struct v4l2_file *file, unsigned queue, struct buffer *buffer)
 void buffer_done(struct v4l2_file *file, unsigned queue, struct buffer *buffer);
 /* The program has it again. */
 int buffer_take_back(struct v4l2_file *file, unsigned queue, struct buffer *buffer);
-int buffer_copy_in(struct v4l2_file *file, struct buffer *buffer);
+int buffer_copy_in(struct buffer *buffer);
 /* Whether what the program has are other pages than those that are granted. */
 static inline bool buffer_is_copied(const struct queue *queue, const struct buffer *buffer)
 {

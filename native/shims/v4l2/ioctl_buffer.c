@@ -199,7 +199,7 @@ static int take(struct v4l2_file *file, const struct v4l2_buffer *given, plane_a
     if (error == 0 && file->queues[queue].memory == V4L2_MEMORY_USERPTR)
         error = take_user_pages(buffer, planes);
     if (error == 0 && queue == OUTPUT_QUEUE && buffer_is_copied(&file->queues[queue], buffer))
-        error = buffer_copy_in(file, buffer);
+        error = buffer_copy_in(buffer);
     if (error)
         return error;
     take_marks((unsigned)queue, buffer, given);

@@ -106,8 +106,7 @@ int ioctl_subscribe_event(struct v4l2_file *file, int fd, void *argument)
     if (file->subscription_count == SUBSCRIPTIONS_MAX)
         return -ENOMEM;
     file->subscriptions[file->subscription_count].type = wanted->type;
-    file->subscriptions[file->subscription_count].id = wanted->id;
-    file->subscriptions[file->subscription_count++].flags = wanted->flags;
+    file->subscriptions[file->subscription_count++].id = wanted->id;
     tell_initial(file, wanted);
     return 0;
 }

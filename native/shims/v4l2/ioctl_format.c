@@ -321,10 +321,12 @@ static void coded_changed(struct v4l2_file *file, uint32_t fourcc_before)
 {
     struct side *coded = &file->sides[coded_queue(file)], *raw = &file->sides[raw_queue(file)];
 
-    if (coded->fourcc != fourcc_before)
+    bool other = coded->fourcc != fourcc_before;
+
+    if (other)
         stream_close(file);
     if (!is_decoder(file)) {
-        raw->width = raw->width && coded->fourcc != fourcc_before ? 0 : raw->width;
+        raw->width = other ? 0 : raw->width; /* the other codec may want pictures to lie otherwise */
         return;
     }
     file->source_known = false;

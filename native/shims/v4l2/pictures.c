@@ -6,7 +6,7 @@
  * makes buffers for the new ones (dev-decoder.rst, Dynamic Resolution Change), but a codec may want memory for the
  * first new picture before it gives out the last old one. It gets some that the program does not see (`foreign`);
  * the pictures that come in it are held, in order, and copied into the program's buffers as soon as it has some:
- * a few at each change, counted, and none otherwise. The same is done with pictures that come in buffers which the
+ * a few at each change, and none otherwise. The same is done with pictures that come in buffers which the
  * program has freed or stopped meanwhile.
  */
 #include "internal.h"
@@ -57,6 +57,12 @@ static void recall_marks(const struct v4l2_file *file, struct buffer *buffer)
         }
 }
 
+/* SAFETY: the backend says how long a unit is; a program that believed more than its buffer has would read beyond. */
+static uint32_t unit_size(const struct buffer *buffer, const struct paracore_video_output_ready *ready)
+{
+    return ready->bytes_used < buffer->layout.size[0] ? ready->bytes_used : buffer->layout.size[0];
+}
+
 static void finish(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
 {
     bool empty = ready->flags & PARACORE_OUTPUT_FLAG_EMPTY;
@@ -66,7 +72,7 @@ static void finish(struct v4l2_file *file, struct buffer *buffer, const struct p
     buffer->field = V4L2_FIELD_NONE;
     recall_marks(file, buffer);
     for (uint32_t n = 0; n < buffer->layout.planes; n++) {
-        uint32_t octets = is_decoder(file) ? buffer->layout.size[n] : ready->bytes_used;
+        uint32_t octets = is_decoder(file) ? buffer->layout.size[n] : unit_size(buffer, ready);
         buffer->used[n] = empty ? 0 : octets;
         buffer->data_offset[n] = 0;
     }
@@ -84,11 +90,12 @@ void picture_empty(struct v4l2_file *file, struct buffer *buffer)
 
 /* --- held --------------------------------------------------------------------------------------------------------- */
 
-/* `memory` is a reference that goes with it. */
+/* `memory` is a reference that goes with it.
+ * SAFETY: the backend says which format a picture has. One that does not fit into its memory is no picture. */
 static void hold(struct v4l2_file *file, struct memory *memory, const struct side *side,
                  const struct paracore_video_output_ready *ready)
 {
-    struct held *held = calloc(1, sizeof *held);
+    struct held *held = side->layout.total <= memory->buffer.length ? calloc(1, sizeof *held) : NULL;
 
     if (!held) {
         memory_put(memory);
@@ -125,7 +132,7 @@ static void copy_plane(const struct held *held, struct buffer *buffer, const str
                 width);
 }
 
-static void copy_picture(struct v4l2_file *file, const struct held *held, struct buffer *buffer)
+static void copy_picture(const struct held *held, struct buffer *buffer)
 {
     const struct raw_format *raw = raw_format_of_fourcc(held->side.fourcc);
 
@@ -133,12 +140,13 @@ static void copy_picture(struct v4l2_file *file, const struct held *held, struct
         return;
     for (uint32_t n = 0; n < raw->components; n++)
         copy_plane(held, buffer, raw, n);
-    file->copies++;
 }
 
 /* Only a picture of the size that the program's buffers are made for fits into them. */
 static bool fits(const struct held *held, const struct side *side)
 {
+    if (held->ready.flags & PARACORE_OUTPUT_FLAG_EMPTY)
+        return true; /* a mark of the end has no size */
     return held->side.fourcc == side->fourcc && held->side.width == side->width && held->side.height == side->height;
 }
 
@@ -151,7 +159,7 @@ void pictures_deliver(struct v4l2_file *file)
     while ((held = TAILQ_FIRST(&file->held)) && (buffer = TAILQ_FIRST(&queue->waiting))) {
         if (fits(held, &file->sides[CAPTURE_QUEUE])) {
             TAILQ_REMOVE(&queue->waiting, buffer, entry);
-            copy_picture(file, held, buffer);
+            copy_picture(held, buffer);
             finish(file, buffer, &held->ready);
         }
         drop(file, held);

@@ -122,25 +122,23 @@ int queue_free(struct v4l2_file *file, unsigned number)
 /* --- pages of the program's own ------------------------------------------------------------------------------- */
 
 /* They are not granted: what is in them is copied into pages that are. */
-int buffer_copy_in(struct v4l2_file *file, struct buffer *buffer)
+int buffer_copy_in(struct buffer *buffer)
 {
     int error = 0;
 
     for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
         error = user_read((char *)buffer->memory->buffer.address + buffer->layout.offset[n], buffer->user[n],
                           buffer->used[n]);
-    file->copies += !is_decoder(file);
     return error;
 }
 
-static int copy_out(struct v4l2_file *file, struct buffer *buffer)
+static int copy_out(struct buffer *buffer)
 {
     int error = 0;
 
     for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
         error = user_write(buffer->user[n], (char *)buffer->memory->buffer.address + buffer->layout.offset[n],
                            buffer->used[n]);
-    file->copies += is_decoder(file) && buffer->used[0];
     return error;
 }
 
@@ -175,7 +173,7 @@ int buffer_take_back(struct v4l2_file *file, unsigned number, struct buffer *buf
     buffer->state = DEQUEUED;
     if (number == CAPTURE_QUEUE && buffer->flags & V4L2_BUF_FLAG_LAST)
         file->last_taken = true;
-    return number == CAPTURE_QUEUE && buffer_is_copied(queue, buffer) ? copy_out(file, buffer) : 0;
+    return number == CAPTURE_QUEUE && buffer_is_copied(queue, buffer) ? copy_out(buffer) : 0;
 }
 
 /* --- streaming ------------------------------------------------------------------------------------------------ */
