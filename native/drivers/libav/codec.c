@@ -96,6 +96,7 @@ void paracore_codec_close(struct paracore_codec *codec)
     pthread_cond_broadcast(&codec->changed);
     pthread_mutex_unlock(&codec->lock);
     pthread_join(codec->thread, NULL);
+    paracore_warm_end(codec);
     discard(codec);
 }
 
@@ -159,6 +160,7 @@ int paracore_codec_queue_output(struct paracore_codec *codec, uint32_t cookie, v
     slip->done.kind = PARACORE_COMPLETION_OUTPUT_READY;
     pthread_mutex_lock(&codec->lock);
     int error = codec->over ? -EIO : paracore_span_lend(codec, slip);
+    paracore_warm(codec);
     pthread_cond_broadcast(&codec->changed);
     pthread_mutex_unlock(&codec->lock);
     if (error)

@@ -29,6 +29,7 @@ bool paracore_stopping(struct paracore_codec *codec)
  * What came of one unit is told together, and while further units wait what came of several: a wake-up of the worker
  * and of the domain costs up to half a millisecond of processor time, caches being cold, which is a tenth of a small
  * picture. But all is told before anybody waits, no later than TELL_NS and a unit after, and at once with low delay.
+ * The first picture after an opening, a flush or a new format is told at once as well: someone looks at a blank screen.
  */
 #define TELL_NS (50 * PARACORE_NS_PER_MS)
 
@@ -48,11 +49,20 @@ void paracore_wait(struct paracore_codec *codec)
     pthread_cond_wait(&codec->changed, &codec->lock);
 }
 
+static bool is_first(struct paracore_codec *codec, const struct slip *slip)
+{
+    if (slip->done.kind != PARACORE_COMPLETION_OUTPUT_READY || slip->done.flags & PARACORE_OUTPUT_FLAG_CANCELLED)
+        return false;
+    bool first = !codec->has_shown;
+    codec->has_shown = true;
+    return first;
+}
+
 void paracore_push(struct paracore_codec *codec, struct slip *slip)
 {
     TAILQ_INSERT_TAIL(&codec->completions, slip, link);
     codec->untold = true;
-    if (!codec->in_unit)
+    if (is_first(codec, slip) || !codec->in_unit)
         notify(codec);
 }
 
@@ -107,6 +117,9 @@ void paracore_tell(struct paracore_codec *codec, const struct paracore_picture_f
         .generation = ++codec->generation,
         .format = *format,
     };
+    if (changes & PARACORE_CHANGE_FLAG_BUFFERS)
+        codec->cold = format->buffers_min;
+    codec->has_shown = false;
     paracore_push(codec, slip);
     paracore_span_cancel(codec, format->size);
 }
@@ -131,7 +144,7 @@ static void rest(struct paracore_codec *codec)
     codec->role->flush(codec);
     pthread_mutex_lock(&codec->lock);
     cancel_inputs(codec);
-    codec->unmarked = false;
+    codec->unmarked = codec->has_shown = false;
     codec->flushing = false;
     pthread_cond_broadcast(&codec->changed);
 }
@@ -183,12 +196,17 @@ static void *run(void *argument)
     return NULL;
 }
 
-int paracore_start(struct paracore_codec *codec)
+int paracore_thread(pthread_t *thread, void *(*function)(void *), void *argument)
 {
     sigset_t all, before; /* signals are the worker's business, not its codecs' */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&codec->thread, NULL, run, codec);
+    int error = pthread_create(thread, NULL, function, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error ? -ENOMEM : 0;
+}
+
+int paracore_start(struct paracore_codec *codec)
+{
+    return paracore_thread(&codec->thread, run, codec);
 }

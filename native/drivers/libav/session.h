@@ -49,6 +49,7 @@ struct span {
     struct slip *slip;
     bool held;  /* the codec reads or writes it */
     bool shown; /* while held: its picture has been given out */
+    bool warm;  /* its pages are there, or are being touched */
     struct paracore_picture_format format; /* while held: the layout of its picture */
 };
 
@@ -82,18 +83,25 @@ struct paracore_codec {
     bool flushing, closing;
     bool in_unit; /* the session's thread is at one unit, and tells of what comes of it when it is done */
     bool untold;  /* completions wait that the worker was not told of */
+    bool has_shown; /* an output was given back since the last opening, flush or source change */
     uint64_t told_at; /* when it was told last, of the monotonic clock */
     struct paracore_picture_format told; /* the newest format that the domain was told of */
     uint32_t generation;                 /* of it; 0: none yet */
     struct paracore_picture_format shown; /* of the pictures now coming out */
     uint32_t shown_generation;
     bool unmarked; /* pictures came out since the last one marked with LAST */
+    uint32_t cold; /* spans whose pages are still to be touched */
+    bool warming;  /* the thread that does it is at work */
+    bool warmer_made;
+    pthread_t warmer; /* if made */
 };
 
 /* --- session.c -------------------------------------------------------------------------------- */
 
 /* Starts the session's thread. -ENOMEM. */
 int paracore_start(struct paracore_codec *codec);
+/* A thread that no signal interrupts. -ENOMEM. */
+int paracore_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* The wire's word for an AVERROR. */
 uint32_t paracore_error(int averror);
@@ -128,5 +136,12 @@ struct slip *paracore_span_collect(struct paracore_codec *codec);
 bool paracore_span_behind(struct paracore_codec *codec);
 bool paracore_span_holds(struct paracore_codec *codec, const void *address, size_t length);
 void paracore_span_forget(struct paracore_codec *codec); /* all of them, at the end */
+
+/* --- warm.c ----------------------------------------------------------------------------------------- */
+
+/* Sees to it that `cold` of the spans get their pages. Needs the lock. */
+void paracore_warm(struct paracore_codec *codec);
+/* Waits for the end of that, which has come or must come soon: it does not wait for anything. */
+void paracore_warm_end(struct paracore_codec *codec);
 
 #endif
