@@ -5,7 +5,6 @@ gst-omx gets none of its ``hacks=``.
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import select
@@ -18,11 +17,10 @@ from pathlib import Path
 
 import pytest
 
-import paracore
-from paracore.media import RasterFormat, RawReader
 from tests import clips
 from tests.integration.backends import wait_until
 from tests.integration.shims.conftest import NATIVE
+from tests.integration.shims.references import coded_directly, decoded, ffmpeg, film, pictures, psnr, raw_pictures
 from tests.unit.native.test_builds import BUILD, meson, run
 
 ROOT = Path(__file__).parents[3]
@@ -333,27 +331,6 @@ def codecs():
     started.remove()
 
 
-def ffmpeg(*words):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *words]
-    return subprocess.run([str(word) for word in command], check=True, capture_output=True).stdout
-
-
-def pictures(path, size):
-    """MD5 of each I420 picture of a raw file."""
-    width, height = size
-    octets = path.read_bytes()
-    length = width * height * 3 // 2
-    assert len(octets) % length == 0
-    return [hashlib.md5(octets[at : at + length]).hexdigest() for at in range(0, len(octets), length)]
-
-
-def decoded(path, folder, pixels="yuv420p"):
-    """What ffmpeg makes of it, as a raw file."""
-    raw = folder / "reference.yuv"
-    ffmpeg("-i", path, "-pix_fmt", pixels, "-fps_mode", "passthrough", "-f", "rawvideo", raw)
-    return raw
-
-
 @pytest.mark.parametrize(
     ("name", "elements"),
     [
@@ -371,15 +348,6 @@ def test_gst_omx_decodes_what_ffmpeg_does(name, elements, gst, codecs, tmp_path)
     finish(gst(f"filesrc location={clip.path} ! {elements} ! filesink location=out.yuv", backend=codecs), 60)
     reference = decoded(clip.path, tmp_path, "yuvj420p" if name == "mjpeg" else "yuv420p")
     assert pictures(tmp_path / "out.yuv", (176, 144)) == pictures(reference, (176, 144))
-
-
-def film(folder, *options, size="176x144", seconds=3):
-    path = folder / "film.mp4"
-    source = f"testsrc2=s={size}:r=25:d={seconds}"
-    ffmpeg(
-        "-f", "lavfi", "-i", source, "-c:v", "libx264", "-bf", "3", "-g", "12", "-pix_fmt", "yuv420p", *options, path
-    )
-    return path
 
 
 def test_gst_omx_decodes_a_film_with_its_times(gst, codecs, tmp_path):
@@ -446,54 +414,6 @@ def test_gst_omx_follows_a_stream_that_changes_its_size(gst, codecs, tmp_path):
     finish(gst(f"filesrc location={both} ! h264parse ! omxh264dec ! filesink location=out.yuv", backend=codecs), 60)
     small, large = decoded(first, tmp_path).read_bytes(), decoded(second, tmp_path).read_bytes()
     assert (tmp_path / "out.yuv").read_bytes() == small + large + small
-
-
-def psnr(one, other, size):
-    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "{}x{}".format(*size)]
-    command = [
-        "ffmpeg",
-        "-nostdin",
-        "-v",
-        "info",
-        *raw,
-        "-i",
-        one,
-        *raw,
-        "-i",
-        other,
-        "-lavfi",
-        "psnr",
-        "-f",
-        "null",
-        "-",
-    ]
-    done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
-    return float(re.search(r"PSNR .*average:([\d.]+|inf)", done.stderr)[1])
-
-
-def raw_pictures(coded, raw):
-    """What ffmpeg decodes it to; there must be all."""
-    ffmpeg("-i", coded, "-fps_mode", "passthrough", "-f", "rawvideo", raw)
-    return raw.read_bytes()
-
-
-def coded_directly(source, backend, folder, **settings):
-    """What the same device makes of raw pictures without OpenMAX IL between."""
-    coded = folder / "direct.h264"
-    size = {"width": 320, "height": 240}
-    with (
-        paracore.open(backend.address) as domain,
-        domain.devices["vpu0"].encoder("h264", **size, rate=25, b_frames=0, low_delay=True, **settings) as encoder,
-        source.open("rb") as file,
-    ):
-        reader = RawReader(file, source.name, RasterFormat("yuv420p", **size))
-        coded.write_bytes(b"".join(packet.data for packet in encoder.encode(drawn(encoder, reader))))
-    return raw_pictures(coded, folder / "direct.yuv")
-
-
-def drawn(encoder, reader):
-    while reader.read_into((picture := encoder.picture()).planes):
-        yield picture
 
 
 def test_gst_omx_encodes_as_the_device_does(gst, codecs, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from tests import clips
 from tests.integration.backends import wait_until
-from tests.integration.shims.test_omx import coded_directly, psnr
+from tests.integration.shims.references import coded_directly, psnr
 
 pytestmark = pytest.mark.timeout(120)
 
