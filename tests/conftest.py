@@ -25,6 +25,7 @@ LEFT_OUT = pytest.StashKey[int]()
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also tests that take minutes (make fuzz)")
     parser.addoption("--xen", action="store_true", help="also tests/system: boots Xen on an emulated board")
+    parser.addoption("--socket", help="tests of programs on a device use the backend or daemon behind this socket")
     parser.addoption("--board", metavar="NAME", help="as --xen, on a board that runs: paracore testbed up")
 
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from tests.integration.backends import Backend
+from tests.integration.backends import Backend, Elsewhere
 
 
 @pytest.fixture
-def make_backend():
-    """Starts backends with settings of their own; all end with the test."""
+def make_backend(pytestconfig):
+    """Starts backends with settings of their own; all end with the test. With ``--socket`` it is the one there."""
     made = []
 
     def make(**settings):
+        if address := pytestconfig.getoption("--socket"):
+            return Elsewhere(address, **settings)
         made.append(Backend(**settings))
         return made[-1].start()
 

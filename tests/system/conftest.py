@@ -7,6 +7,7 @@ import testbed
 
 GUESTS = ("d1", "d2")
 PLACE = "/opt/paracore"
+SUSPECT = pytest.StashKey[bool]()
 BOOT_TIMEOUT = 900
 """Seconds for the first test, which also builds and boots the board on whatever else the host does."""
 
@@ -29,6 +30,28 @@ def board(pytestconfig):
         return
     with testbed.Board(guests=GUESTS) as board:
         yield board
+
+
+def renew_suspect(config, board):
+    """What a failed test left may hang all others: they get the board as it was at the start, which takes seconds."""
+    if config.stash.get(SUSPECT, False) and not config.getoption("--board"):
+        config.stash[SUSPECT] = False
+        board.kill()
+        board.boot()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def module_board(request, pytestconfig):
+    """Each module begins with a board that no failure has touched."""
+    if SUSPECT in pytestconfig.stash:
+        renew_suspect(pytestconfig, request.getfixturevalue("board"))
+
+
+@pytest.fixture
+def sound_board(board, pytestconfig):
+    """The board for tests which keep nothing on it from one to the next: each begins with a sound one."""
+    renew_suspect(pytestconfig, board)
+    return board
 
 
 @pytest.fixture
@@ -59,5 +82,6 @@ def pytest_runtest_makereport(item, call):
     report = yield
     board = item.funcargs.get("board") if hasattr(item, "funcargs") else None
     if report.failed and board:
+        item.config.stash[SUSPECT] = True
         report.sections.append(("console of Xen and dom0", board.console()[-3000:]))
     return report

@@ -83,9 +83,9 @@ def wait_until(holds, what):
 
 
 @pytest.fixture
-def scene(board, guests):
+def scene(sound_board, guests):
     assert GUEST in guests
-    with Faults(board) as scene:
+    with Faults(sound_board) as scene:
         scene.begin()
         yield scene
         if scene.domain():

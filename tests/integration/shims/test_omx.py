@@ -19,7 +19,7 @@ import pytest
 
 from tests import clips
 from tests.integration.backends import wait_until
-from tests.integration.shims.conftest import NATIVE
+from tests.integration.shims.conftest import NATIVE, PATIENCE
 from tests.integration.shims.references import coded_directly, decoded, ffmpeg, film, pictures, psnr, raw_pictures
 from tests.unit.native.test_builds import BUILD, meson, run
 
@@ -109,7 +109,7 @@ def walker(programs):
 
 
 @pytest.fixture
-def start():
+def start(patience):
     """Starts programs; none outlives the test."""
     started = []
 
@@ -118,6 +118,7 @@ def start():
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         command = [str(word) for word in words]
         started.append(subprocess.Popen(command, env=environment, **pipes, **options))
+        started[-1].slowness = patience / PATIENCE
         return started[-1]
 
     yield launch
@@ -132,7 +133,7 @@ def start():
 def finish(process, seconds):
     """What it said; it must have ended well, and in time."""
     try:
-        output, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds * process.slowness)
     except subprocess.TimeoutExpired:
         process.kill()
         pytest.fail(f"it hangs: {process.communicate()[0]}")
@@ -276,7 +277,7 @@ def test_pictures_without_a_name_are_refused(name, programs, start, codecs, tmp_
 
 
 @pytest.fixture
-def client(start, tmp_path):
+def client(start, gst_registry, tmp_path):
     """Runs a program that finds the core as a user has set it up."""
     folder = tmp_path / "gst-omx"
     folder.mkdir()
@@ -286,7 +287,7 @@ def client(start, tmp_path):
         for name, (kind, role) in SECTIONS.items()
     )
     (folder / "gstomx.conf").write_text(config, encoding="utf-8")
-    registry = {"GST_OMX_CONFIG_DIR": str(folder), "GST_REGISTRY": str(tmp_path / "registry.bin")}
+    registry = {"GST_OMX_CONFIG_DIR": str(folder), "GST_REGISTRY": str(gst_registry)}
 
     def launch(*words, backend):
         if shutil.which(str(words[0])) is None:
@@ -322,10 +323,13 @@ def h264_omx(client):
 
 
 @pytest.fixture(scope="module")
-def codecs():
+def codecs(pytestconfig):
     """A backend with codecs that the tests share. With more threads a rate is not kept the same way twice."""
-    from tests.integration.backends import Backend
+    from tests.integration.backends import Backend, Elsewhere
 
+    if address := pytestconfig.getoption("--socket"):
+        yield Elsewhere(address, driver="libav")
+        return
     started = Backend(driver="libav", options="options = { threads = 1 }").start()
     yield started
     started.remove()

@@ -17,7 +17,6 @@ from tests.integration.shims.references import coded_directly, psnr
 
 pytestmark = pytest.mark.timeout(120)
 
-CODECS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvpx-vp9"}
 PARSERS = {"h264": "h264parse !", "hevc": "h265parse !", "vp8": "", "vp9": "vp9parse !"}
 ELEMENTS = {"h264": "v4l2h264", "hevc": "v4l2h265", "vp8": "v4l2vp8", "vp9": "v4l2vp9"}
 FRIENDLY = 'options = { codecs = "h264 hevc vp8 vp9 mpeg2 mpeg4" }'
@@ -41,17 +40,6 @@ def run(preloaded, device):
     return launch
 
 
-def film(folder, codec, *, size="352x288", pictures=60):
-    """A film with its codec's usual reordering, in Matroska."""
-    path = folder / f"{codec}.mkv"
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25"]
-    more = ["-x265-params", "log-level=error"] if codec == "hevc" else []
-    subprocess.run(
-        [*command, "-frames:v", str(pictures), "-c:v", CODECS[codec], *more, "-b:v", "600k", path], check=True
-    )
-    return path
-
-
 def pictures_of(text):
     """Hashes and times out of ffmpeg's framemd5."""
     return [line.split(",") for line in text.splitlines() if not line.startswith("#")]
@@ -70,9 +58,9 @@ def raw(path):
 # --- decoding -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", clips.FILMS)
 def test_ffmpeg_decodes(codec, run, tmp_path):
-    path = film(tmp_path, codec)
+    path = clips.film(codec)
     words = ["-nostdin", "-v", "error", "-c:v", f"{codec}_v4l2m2m", "-i", path, "-map", "0:v", "-f", "framemd5", "-"]
     assert pictures_of(run("ffmpeg", *words)) == expected(path)
 
@@ -98,9 +86,9 @@ with av.open(sys.argv[1]) as film:
 """
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", clips.FILMS)
 def test_pyav_decodes(codec, run, tmp_path):
-    path = film(tmp_path, codec)
+    path = clips.film(codec)
     shown = run(sys.executable, "-c", _PYAV, path, f"{codec}_v4l2m2m").split("\n")
     plain = run(sys.executable, "-c", _PYAV, path, {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(codec, codec)).split("\n")
     assert len(plain) == 61
@@ -111,9 +99,9 @@ def gst(run, source, rest, *, demux="matroskademux"):
     return run("gst-launch-1.0", "-q", *f"filesrc location={source} ! {demux} ! {rest}".split())
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", clips.FILMS)
 def test_gstreamer_decodes(codec, run, tmp_path):
-    path, out = film(tmp_path, codec), tmp_path / "out.yuv"
+    path, out = clips.film(codec), tmp_path / "out.yuv"
     gst(run, path, f"{PARSERS[codec]} {ELEMENTS[codec]}dec ! videocodectestsink location={out}")
     assert out.read_bytes() == raw(path)
 
@@ -151,7 +139,7 @@ def quality(path, source):
 def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
     """Picture by picture what the encoder makes when it is used directly, hence the same PSNR."""
     source, coded, decoded = tmp_path / "source.yuv", tmp_path / "coded.ts", tmp_path / "decoded.yuv"
-    source.write_bytes(raw(film(tmp_path, "h264", size="320x240")))
+    source.write_bytes(raw(clips.film("h264", size="320x240")))
     words = ["-f", "rawvideo", "-s", "320x240", "-r", "25", "-i", source, "-c:v", "h264_v4l2m2m", "-g", "12"]
     run("ffmpeg", "-nostdin", "-v", "error", *words, "-b:v", "1M", coded)
     decoded.write_bytes(raw(coded))
@@ -164,7 +152,7 @@ def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
 def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):
     """Both on the device at once: what the encoder holds the decoder lacks."""
-    path, out = film(tmp_path, "h264"), tmp_path / "out.mkv"
+    path, out = clips.film("h264"), tmp_path / "out.mkv"
     gst(
         run,
         path,
@@ -219,7 +207,7 @@ def ended(process):
 @pytest.mark.parametrize("kind", ["gst-launch-1.0", "ffmpeg"])
 def test_the_backend_is_killed(kind, whom, preloaded, device, tmp_path):
     """The program says what its API says, and ends by itself within a second or so."""
-    path = film(tmp_path, "h264", pictures=3000)
+    path = clips.film("h264", pictures=3000)
     words = {
         "ffmpeg": f"ffmpeg -nostdin -v error -re -c:v h264_v4l2m2m -i {path} -f null -",
         "gst-launch-1.0": f"gst-launch-1.0 filesrc location={path} ! matroskademux ! h264parse ! v4l2h264dec ! "
@@ -246,7 +234,7 @@ def test_the_backend_is_killed(kind, whom, preloaded, device, tmp_path):
 
 def test_two_programs_at_once(preloaded, device, tmp_path):
     """On one device: each gets its own pictures, all of them."""
-    path, out = film(tmp_path, "h264", pictures=200), tmp_path / "out.yuv"
+    path, out = clips.film("h264", pictures=200), tmp_path / "out.yuv"
     pipeline = f"gst-launch-1.0 -q filesrc location={path} ! matroskademux ! h264parse ! v4l2h264dec ! "
     sink = ["videocodectestsink", f"location={out}"]
     gstreamer = preloaded(*pipeline.split(), *sink, address=device.address, runner=subprocess.Popen)

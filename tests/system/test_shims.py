@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On the real hypervisor: unmodified programs of a guest use the coprocessor of dom0.
+
+They are the files of the local transport (``tests/integration/shims``), run in the guest; what they ask of a backend's
+insides is skipped there.
+"""
+
+import pytest
+
+from testbed import Scene
+from tests import clips
+
+pytestmark = pytest.mark.timeout(1500)
+
+GUEST = "d1"
+PLACE = "/opt/paracore"
+PATIENCE = 1400
+"""Seconds: ffmpeg and GStreamer on an emulated processor."""
+SOCKET = "/run/paracore/paracore.sock"
+SHIMS = f"{PLACE}/tests/integration/shims"
+CONFIGURATION = """
+[[device]]
+name = "vpu0"
+driver = "libav"
+options = { threads = 1, codecs = "h264 hevc vp8 vp9 mpeg2 mpeg4 mjpeg" }
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(board, run_tests):
+    """Runs tests in a guest that has a device; what they said."""
+
+    def run(file, *options):
+        return run_tests(GUEST, f"{SHIMS}/{file}", "--socket", SOCKET, "-rs", *options, timeout=PATIENCE)
+
+    with Scene(board) as scene:
+        scene.serve(CONFIGURATION)
+        scene.frontend(GUEST)
+        scene.attach(GUEST, "vpu0")
+        yield run
+        scene.detach(GUEST, "--force", timeout=200)
+
+
+@pytest.fixture(scope="module")
+def films(board):
+    """Made here: an emulated processor takes minutes to encode them."""
+    films = (clips.film(codec) for codec in clips.FILMS)
+    for path in (*films, *(clips.clip(name).path for name in ("h264", "h264-baseline", "mpeg2"))):
+        board.write_file(GUEST, f"{PLACE}/build/clips/{path.name}", path.read_bytes())
+
+
+def test_ffmpeg_and_gstreamer_on_v4l2(guest, films):
+    said = guest("test_v4l2_programs.py", "-k", "ffmpeg_decodes or gstreamer_decodes or compliance")
+    assert "passed" in said
+
+
+def test_gst_omx(guest, films):
+    said = guest("test_omx.py", "-k", "gst_omx_decodes and not film")
+    assert "passed" in said
