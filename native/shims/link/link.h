@@ -64,6 +64,27 @@ struct paracore_channel *shim_link_channel(struct shim_link *link);
 const struct paracore_video_capability_query_reply *shim_capability(const struct shim_device *device, uint32_t codec,
                                                                     uint32_t direction);
 
+/* A piece of granted pages, and what a span of it is called. */
+struct shim_piece {
+    struct shim_pages *pages;
+    void *address;
+    uint64_t length; /* whole pages */
+    uint64_t offset; /* within the buffer */
+    uint32_t buffer;
+};
+
+/* Grants pieces of at least `length` octets each, together if that can be; a piece keeps the link. Returns how many
+ * there are, 1 to `count`: the others are to be asked for again. Errors as paracore_buffer_create(). */
+int shim_pieces_make(struct shim_link *link, uint64_t length, uint32_t flags, uint32_t count, struct shim_piece *pieces);
+/* Gives one back. Pages are revoked with their last piece. Returns 0, or -EBUSY: the backend still uses pages of this
+ * last piece, which stays, to be dropped again later. */
+int shim_piece_drop(struct shim_piece *piece);
+
+static inline struct paracore_span shim_piece_span(const struct shim_piece *piece, uint64_t offset, uint32_t length)
+{
+    return (struct paracore_span){.buffer = piece->buffer, .length = length, .offset = piece->offset + offset};
+}
+
 /* What a session's owner is told. Each runs on the link's thread. */
 struct shim_listener {
     void (*input_done)(void *owner, const struct paracore_video_input_done *done);

@@ -79,17 +79,34 @@ static void attach(struct component *component, struct buffer *buffer, struct sl
     wake(component);
 }
 
-/* The lock is held; it is let go of while the memory is granted. */
-static OMX_ERRORTYPE make(struct component *component, struct buffer *buffer, uint32_t port, OMX_U32 size)
+/* For all buffers that the port still wants. The lock is held; it is let go of while the memory is granted. */
+static int make_ahead(struct component *component, uint32_t port, uint64_t octets)
 {
-    struct slot *slot;
-    uint64_t octets = octets_for(component, port, size);
+    const struct port *of = &component->ports[port];
+    struct slots made = TAILQ_HEAD_INITIALIZER(made);
+    uint32_t wanted = (uint32_t)of->definition.nBufferCountActual - of->count;
 
     pthread_mutex_unlock(&component->lock);
-    int error = slot_make(component, port, octets, &slot);
+    int error = slots_make(component, port, octets, wanted, &made);
     pthread_mutex_lock(&component->lock);
-    if (error)
-        return session_error(error);
+    TAILQ_CONCAT(&component->spares, &made, entry);
+    return error;
+}
+
+/* The lock is held, and may be let go of meanwhile. */
+static OMX_ERRORTYPE make(struct component *component, struct buffer *buffer, uint32_t port, OMX_U32 size)
+{
+    uint64_t octets = octets_for(component, port, size);
+    struct slot *slot = spare_take(component, port, octets);
+
+    if (!slot) {
+        int error = make_ahead(component, port, octets);
+        if (error)
+            return session_error(error);
+        slot = spare_take(component, port, octets);
+    }
+    if (!slot)
+        return OMX_ErrorInsufficientResources; /* another thread was faster */
     buffer->port = port;
     attach(component, buffer, slot);
     return OMX_ErrorNone;
@@ -154,6 +171,7 @@ static void detach(struct component *component, struct buffer *buffer)
     if (buffer->notice.queued)
         TAILQ_REMOVE(&component->notices, &buffer->notice, entry);
     TAILQ_REMOVE(&port->buffers, buffer, entry);
+    spares_doom(component);
     port->count--;
     port->definition.bPopulated = OMX_FALSE;
     slot_doom(buffer->slot);

@@ -183,6 +183,7 @@ static void init_queues(struct component *component)
     TAILQ_INIT(&component->notices);
     TAILQ_INIT(&component->events);
     TAILQ_INIT(&component->slots);
+    TAILQ_INIT(&component->spares);
     TAILQ_INIT(&component->pictures);
     TAILQ_INIT(&component->traces);
     for (uint32_t port = 0; port < PORTS; port++) {

@@ -68,9 +68,9 @@ static const struct shim_listener LISTENER = {input_said, output_said, change_sa
 static int queue(struct shim_session *session, const struct slot *picture, const struct slot *packet, uint64_t size)
 {
     const struct paracore_video_queue_output output = {
-        .span = {.buffer = packet->memory.id, .length = PACKET_MAX}, .cookie = 1};
+        .span = shim_piece_span(&packet->memory, 0, PACKET_MAX), .cookie = 1};
     const struct paracore_video_queue_input input = {
-        .span = {.buffer = picture->memory.id, .length = (uint32_t)size}, .cookie = 1, .duration = 1};
+        .span = shim_piece_span(&picture->memory, 0, (uint32_t)size), .cookie = 1, .duration = 1};
     int error = shim_session_post(session, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &output, sizeof output);
 
     if (error == 0)
@@ -106,11 +106,11 @@ static void init(struct probe *probe)
     pthread_condattr_destroy(&monotonic);
 }
 
-static void destroy(struct component *component, struct slot *slot)
+static void destroy(struct slot *slot)
 {
     if (!slot)
         return;
-    paracore_buffer_destroy(shim_link_channel(component->link), &slot->memory);
+    shim_piece_drop(&slot->memory); /* its session is closed: nothing uses it */
     free(slot);
 }
 
@@ -141,7 +141,7 @@ uint8_t *headers_probe(struct component *component, const struct controls *contr
     if (slot_make(component, INPUT, format.size, &picture) == 0 &&
         slot_make(component, OUTPUT, PACKET_MAX, &packet) == 0)
         sets = code(component, controls, &format, picture, packet, length);
-    destroy(component, packet);
-    destroy(component, picture);
+    destroy(packet);
+    destroy(picture);
     return sets;
 }

@@ -20,7 +20,7 @@ static bool post(struct component *component, struct slot *slot, const OMX_BUFFE
                  uint64_t length, uint32_t flags)
 {
     const struct paracore_video_queue_input request = {
-        .span = {.buffer = slot->memory.id, .length = (uint32_t)length, .offset = offset},
+        .span = shim_piece_span(&slot->memory, offset, (uint32_t)length),
         .cookie = slot->cookie,
         .flags = flags,
         .timestamp = header->nTimeStamp,

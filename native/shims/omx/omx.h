@@ -110,7 +110,7 @@ struct component;
 
 struct slot {
     TAILQ_ENTRY(slot) entry;
-    struct paracore_buffer memory;
+    struct shim_piece memory;
     struct buffer *buffer; /* whose it is; NULL: the component's own */
     uint32_t cookie;
     uint32_t port;
@@ -230,6 +230,7 @@ struct component {
     struct port ports[PORTS];
     uint32_t flushing; /* bit n: a flush of port n is under way */
     struct slots slots;
+    struct slots spares; /* granted together with others, for buffers that are to come */
     uint32_t next_cookie;
     struct settings settings;
 
@@ -325,10 +326,16 @@ void buffers_forget(struct component *component);
 
 /* --- slots.c: granted memory -------------------------------------------------------------------------------------- */
 
-/* Grants; without the lock. Errors as paracore_buffer_create(). */
+enum { SLOTS_AT_ONCE = 64 }; /* of one grant */
+
+/* Grants; without the lock. Up to `count`, and at least one, unless it returns an error of paracore_buffer_create(). */
+int slots_make(struct component *component, uint32_t port, uint64_t length, uint32_t count, struct slots *made);
 int slot_make(struct component *component, uint32_t port, uint64_t length, struct slot **slot);
 /* All with the lock held; slots_sweep lets go of it. */
 void slot_add(struct component *component, struct slot *slot);
+/* One that was granted ahead of its buffer, or NULL; and the end of those that no buffer came for. */
+struct slot *spare_take(struct component *component, uint32_t port, uint64_t length);
+void spares_doom(struct component *component);
 void slot_doom(struct slot *slot);
 /* Destroys one that the device has let go of. True when there was one. */
 bool slots_sweep(struct component *component);

@@ -191,7 +191,7 @@ bool output_give(struct component *component)
 static bool lend(struct component *component, struct slot *slot)
 {
     const struct paracore_video_queue_output request = {
-        .span = {.buffer = slot->memory.id, .length = (uint32_t)slot->memory.length},
+        .span = shim_piece_span(&slot->memory, 0, (uint32_t)slot->memory.length),
         .cookie = slot->cookie,
     };
 

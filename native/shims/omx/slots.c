@@ -16,23 +16,64 @@ static uint32_t grant_flags(const struct component *component, uint32_t port)
     return port == INPUT && !writable ? PARACORE_BUFFER_FLAG_READ_ONLY : 0;
 }
 
-int slot_make(struct component *component, uint32_t port, uint64_t length, struct slot **out)
+static void add_made(struct slots *made, uint32_t port, struct shim_piece *piece)
 {
     struct slot *slot = calloc(1, sizeof *slot);
 
-    if (!slot)
-        return -ENOMEM;
-    slot->port = port;
-    int error = paracore_buffer_create(shim_link_channel(component->link), length, grant_flags(component, port),
-                                       &slot->memory);
-    if (error) {
-        free(slot);
-        return error;
+    if (!slot) {
+        shim_piece_drop(piece); /* nothing uses it yet */
+        return;
     }
-    *out = slot;
-    return 0;
+    slot->port = port;
+    slot->memory = *piece;
+    TAILQ_INSERT_TAIL(made, slot, entry);
 }
 
+int slots_make(struct component *component, uint32_t port, uint64_t length, uint32_t count, struct slots *made)
+{
+    struct shim_piece pieces[SLOTS_AT_ONCE];
+
+    if (count > SLOTS_AT_ONCE)
+        count = SLOTS_AT_ONCE;
+    int granted = shim_pieces_make(component->link, length, grant_flags(component, port), count, pieces);
+    for (int i = 0; i < granted; i++)
+        add_made(made, port, &pieces[i]);
+    if (granted < 0)
+        return granted;
+    return TAILQ_EMPTY(made) ? -ENOMEM : 0;
+}
+
+int slot_make(struct component *component, uint32_t port, uint64_t length, struct slot **slot)
+{
+    struct slots made = TAILQ_HEAD_INITIALIZER(made);
+    int error = slots_make(component, port, length, 1, &made);
+
+    *slot = TAILQ_FIRST(&made);
+    return error;
+}
+
+struct slot *spare_take(struct component *component, uint32_t port, uint64_t length)
+{
+    struct slot *slot;
+
+    TAILQ_FOREACH(slot, &component->spares, entry)
+        if (slot->port == port && slot->memory.length >= length)
+            break;
+    if (slot)
+        TAILQ_REMOVE(&component->spares, slot, entry);
+    return slot;
+}
+
+void spares_doom(struct component *component)
+{
+    struct slot *slot;
+
+    while ((slot = TAILQ_FIRST(&component->spares))) {
+        TAILQ_REMOVE(&component->spares, slot, entry);
+        slot_add(component, slot);
+        slot_doom(slot);
+    }
+}
 void slot_add(struct component *component, struct slot *slot)
 {
     slot->cookie = ++component->next_cookie;
@@ -88,7 +129,7 @@ static void destroy(struct component *component, struct slot *slot)
     slot->untried = false;
     TAILQ_REMOVE(&component->slots, slot, entry);
     pthread_mutex_unlock(&component->lock);
-    int error = paracore_buffer_destroy(shim_link_channel(component->link), &slot->memory);
+    int error = shim_piece_drop(&slot->memory);
     pthread_mutex_lock(&component->lock);
     if (error == -EBUSY)
         TAILQ_INSERT_TAIL(&component->slots, slot, entry);
@@ -117,6 +158,7 @@ void slots_destroy(struct component *component)
 {
     struct slot *slot;
 
+    spares_doom(component);
     TAILQ_FOREACH(slot, &component->slots, entry)
         slot_doom(slot);
     while (slots_sweep(component))
