@@ -5,6 +5,11 @@
  * The wire wants a decoder's input in access units. OpenMAX IL lets a client cut them as it likes, and says where
  * one ends by OMX_BUFFERFLAG_ENDOFFRAME; many clients never do, but put one into each buffer. So a buffer is
  * an access unit, unless it is full to the brim and does not say that it ends one: then the next belongs to it.
+ *
+ * A picture's buffer goes back once its packet has gone out, though the device may have read it before. ffmpeg looks
+ * for one packet after each picture that it gives, and waits for nothing but a buffer to put the next one in: given
+ * back sooner, all of its buffers could be with the device while all packets wait for ffmpeg to look. A device that
+ * wants more pictures before there is a packet gets them: when it has read all there are, they go back.
  */
 #include "omx.h"
 
@@ -40,6 +45,12 @@ static void finish(struct component *component, struct buffer *buffer)
     give_back(component, buffer);
 }
 
+/* With B pictures the device wants many before the first packet. */
+static bool waits_for_packet(const struct component *component, const struct paracore_video_input_done *done)
+{
+    return !component->decodes && !component->settings.b_frames && done->error == 0;
+}
+
 void input_done(struct component *component, const struct paracore_video_input_done *done)
 {
     struct slot *slot = slot_find(component, INPUT, done->cookie);
@@ -54,8 +65,48 @@ void input_done(struct component *component, const struct paracore_video_input_d
     }
     if (done->error != PARACORE_ERROR_CANCELLED)
         slot->buffer->header.nFilledLen = 0;
-    if (slot->buffer->here)
+    if (!slot->buffer->here)
+        return;
+    if (waits_for_packet(component, done))
+        slot->buffer->spent = true;
+    else
         give_back(component, slot->buffer);
+}
+
+/* All that are spent, up to one of them, or to the end of the queue. */
+static void give_back_spent(struct component *component, const struct buffer *last)
+{
+    struct buffer *buffer, *next;
+
+    for (buffer = TAILQ_FIRST(&component->ports[INPUT].queue); buffer; buffer = next) {
+        next = buffer == last ? NULL : TAILQ_NEXT(buffer, queued);
+        if (buffer->spent)
+            give_back(component, buffer);
+    }
+}
+
+void input_coded(struct component *component, int64_t timestamp)
+{
+    struct buffer *buffer;
+
+    TAILQ_FOREACH(buffer, &component->ports[INPUT].queue, queued)
+        if (buffer->spent && buffer->header.nTimeStamp == timestamp) {
+            give_back_spent(component, buffer);
+            return;
+        }
+}
+
+bool input_release(struct component *component)
+{
+    struct buffer *buffer;
+
+    if (TAILQ_EMPTY(&component->ports[INPUT].queue) || !TAILQ_EMPTY(&component->pictures))
+        return false;
+    TAILQ_FOREACH(buffer, &component->ports[INPUT].queue, queued)
+        if (!buffer->spent)
+            return false;
+    give_back_spent(component, NULL);
+    return true;
 }
 
 /* --- access units ----------------------------------------------------------------------------------------------- */
@@ -200,7 +251,7 @@ static struct buffer *next_of(struct component *component)
     struct buffer *buffer;
 
     TAILQ_FOREACH(buffer, &component->ports[INPUT].queue, queued)
-        if (!buffer->slot->lent)
+        if (!buffer->slot->lent && !buffer->spent)
             break;
     return buffer;
 }

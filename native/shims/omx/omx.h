@@ -139,7 +139,8 @@ struct buffer {
     struct notice notice;        /* each is given back once, so one is enough */
     struct slot *slot;
     uint32_t port;
-    bool here; /* with the component */
+    bool here;  /* with the component */
+    bool spent; /* the device has read it, and the packet of it has not gone out */
 };
 TAILQ_HEAD(buffers, buffer);
 
@@ -397,6 +398,10 @@ uint8_t *headers_probe(struct component *component, const struct controls *contr
 bool input_feed(struct component *component);
 void input_done(struct component *component, const struct paracore_video_input_done *done);
 void input_forget(struct component *component); /* what was gathered */
+/* The packet of the picture of this time has been given out. */
+void input_coded(struct component *component, int64_t timestamp);
+/* Gives spent pictures back when the device has nothing but them. True when there were any. */
+bool input_release(struct component *component);
 
 bool output_give(struct component *component);
 bool output_lend(struct component *component);

@@ -136,7 +136,8 @@ static bool is_held(struct component *component, const struct picture *picture)
 static void give(struct component *component, struct buffer *buffer, struct picture *picture)
 {
     OMX_BUFFERHEADERTYPE *header = &buffer->header;
-    bool first = picture->given == 0;
+    bool first = picture->given == 0, packet = !component->decodes && picture->slot;
+    int64_t timestamp = picture->ready.timestamp;
 
     describe(header, picture);
     bool whole = fill(component, buffer, picture);
@@ -147,6 +148,8 @@ static void give(struct component *component, struct buffer *buffer, struct pict
         picture_drop(component, picture);
     OMX_U32 flags = header->nFlags;
     give_back(component, buffer);
+    if (whole && packet)
+        input_coded(component, timestamp);
     if (end)
         tell(component, OMX_EventBufferFlag, OUTPUT, flags, NULL);
 }

@@ -56,7 +56,7 @@ void tell_error(struct component *component, OMX_ERRORTYPE error)
 void give_back(struct component *component, struct buffer *buffer)
 {
     TAILQ_REMOVE(&component->ports[buffer->port].queue, buffer, queued);
-    buffer->here = false;
+    buffer->here = buffer->spent = false;
     buffer->notice = (struct notice){.buffer = buffer};
     enqueue(component, &buffer->notice);
 }
@@ -203,7 +203,8 @@ static bool stream(struct component *component)
 
     if (component->state != OMX_StateExecuting || component->flush != FLUSH_NONE)
         return some;
-    return some | output_give(component) | input_feed(component) | output_bridge(component) | output_lend(component);
+    some |= output_give(component) | input_feed(component) | output_bridge(component) | output_lend(component);
+    return some || input_release(component);
 }
 
 static void sleep_until(struct component *component, uint64_t time)
