@@ -59,7 +59,16 @@ def _request(entry: Entry) -> str:
     kept = f"UP_TO({struct}, {field})" if struct else "0"
     flags = " | ".join(flag.upper() for flag in ("always_copy", "changes") if entry.get(flag)) or "0"
     who = WHO[entry.get("for", "both")]
-    return f"    {{VIDIOC_{name}, ioctl_{name.lower()}, {kept}, {flags}, {who}}}, \\\n"
+    return f"    {{VIDIOC_{name}, ioctl_{name.lower()}, {kept}, {flags}, {who}, {_differs(entry)}}}, \\\n"
+
+
+def _differs(entry: Entry) -> str:
+    """What the single-planar API has otherwise, and where."""
+    for shape in ("type", "format", "buffer"):
+        if shape in entry:
+            struct, _, field = entry[shape].partition(".")
+            return f"{{{shape.upper()}, {f'offsetof(struct {struct}, {field})' if struct else '0'}}}"
+    return "{SAME, 0}"
 
 
 def _menu_name(control: Entry) -> str:
@@ -110,11 +119,14 @@ def _page(said: Entry) -> str:
             "Every ioctl of `linux/videodev2.h` (Linux 6.1) and every control. What is not here the shim does not know:",
             "an ioctl answers `ENOTTY`, a control `EINVAL`, as a driver of the kernel without it does.",
             "",
+            "With `PARACORE_V4L2_PLANES=single` nodes speak V4L2's single-planar API, with `multi` or nothing the other",
+            "one. Both serve the same; in the single-planar one, the formats are those whose planes are one piece.",
+            "",
             "## Served",
             "",
             "| ioctl | nodes | |",
             "|---|---|---|",
-            *(f"| `VIDIOC_{e['name']}` | {NODES[e.get('for', 'both')]} | {unit(e['doc'])} |" for e in said["ioctl"]),
+            *(f"| `VIDIOC_{e['name']}` | {NODES[e.get('for', 'both')]} | {_said(e)} |" for e in said["ioctl"]),
             "",
             "## Refused with `ENOTTY`",
             "",
@@ -132,6 +144,11 @@ def _page(said: Entry) -> str:
             "",
         ]
     )
+
+
+def _said(entry: Entry) -> str:
+    newer = f"Linux {entry['since']}. " if "since" in entry else ""
+    return newer + unit(entry["doc"])
 
 
 def _control_rows(controls: list[Entry]) -> Iterator[str]:

@@ -183,6 +183,7 @@ static void prepare(struct v4l2_file *file, const struct node *node, enum node_k
     file->kept = -1;
     file->node = *node;
     file->kind = kind;
+    file->planar = planar_wanted();
     pthread_mutex_init(&file->lock, NULL);
     TAILQ_INIT(&file->held);
     LIST_INIT(&file->foreign);

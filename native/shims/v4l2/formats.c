@@ -2,10 +2,11 @@
 /*
  * What V4L2 calls the formats of the video class, and how a picture's planes become V4L2's.
  *
- * A decoder's raw formats are the "N-C" ones, in which each plane is a piece of memory of its own: a codec that writes
- * whole blocks needs rows below the visible ones, which the other formats have no room for. An encoder only reads, and
- * takes the others as well if its device has the planes one behind the other: ffmpeg 5.1 cannot fill N-C buffers from
- * frames that are one piece.
+ * A decoder's raw formats in the multi-planar API are the "N-C" ones, in which each plane is a piece of memory of its
+ * own: a codec that writes whole blocks needs rows below the visible ones, which the other formats have only by being
+ * higher than the picture. In the single-planar API there are none but those others, and that is what they are; the
+ * rectangle of ioctl_selection.c is the picture. An encoder only reads, and takes them in both APIs if its device has
+ * the planes one behind the other: ffmpeg 5.1 cannot fill N-C buffers from frames that are one piece.
  */
 #include "internal.h"
 
@@ -67,18 +68,25 @@ static bool in_one_piece(const struct raw_format *raw)
     return raw->planes == 1 && raw->components > 1;
 }
 
-bool raw_format_is_for(const struct raw_format *raw, uint32_t direction)
+bool raw_format_is_for(const struct v4l2_file *file, const struct raw_format *raw)
 {
-    return direction == PARACORE_DIRECTION_ENCODE || !in_one_piece(raw);
+    if (file->planar == SINGLE_PLANAR)
+        return raw->planes == 1;
+    return !is_decoder(file) || !in_one_piece(raw);
 }
 
-/* The N-C one, or the only one. */
-static const struct raw_format *raw_format_of_pixels(uint32_t pixel_format)
+static const struct raw_format *offered(const struct v4l2_file *file, uint32_t pixel_format, bool one_piece)
 {
     for (size_t n = 0; n < COUNT(RAW); n++)
-        if (RAW[n].pixel_format == pixel_format && !in_one_piece(&RAW[n]))
+        if (RAW[n].pixel_format == pixel_format && in_one_piece(&RAW[n]) == one_piece &&
+            raw_format_is_for(file, &RAW[n]))
             return &RAW[n];
     return NULL;
+}
+
+const struct raw_format *raw_format_usual(const struct v4l2_file *file)
+{
+    return offered(file, PARACORE_PIXEL_FORMAT_YUV420P, file->planar == SINGLE_PLANAR);
 }
 
 const struct raw_format *raw_format_of_fourcc(uint32_t fourcc)
@@ -136,43 +144,77 @@ static bool lies_within(const struct paracore_picture_format *format, const stru
     return format->size <= PARACORE_BUFFER_MAX && before <= format->size;
 }
 
-/* Whether the planes lie as those formats have it (pixfmt-yuv-planar.rst): strides divided, nothing between. */
-static bool is_one_piece(const struct side *side, const struct raw_format *raw)
+static int cut_apart(const struct paracore_picture_format *format, const struct raw_format *raw, struct side *side)
 {
-    const struct layout *layout = &side->layout;
-    uint32_t rows = side->height, end = layout->stride[0] * rows;
+    for (uint32_t n = 0; n < raw->components; n++)
+        cut(format, raw, n, &side->layout);
+    return lies_within(format, side, raw) ? 0 : -EINVAL;
+}
 
-    for (uint32_t n = 1; n < raw->components; n++) {
-        if (layout->offset[n] != end || layout->stride[n] != (layout->stride[0] >> raw->across) * raw->chroma_octets)
-            return false;
-        end += layout->stride[n] * (rows >> raw->down);
+/* How high the picture is of which these are the planes, if they lie as those formats have it (pixfmt-yuv-planar.rst):
+ * strides divided, nothing between but rows. Else 0. */
+static uint32_t rows_in_one_piece(const struct paracore_picture_format *format, const struct raw_format *raw)
+{
+    uint64_t stride = format->plane_stride[0], end = 0;
+    uint32_t rows = stride ? (uint32_t)(format->plane_offset[1] / stride) >> raw->down << raw->down : 0;
+
+    for (uint32_t n = 0; n < raw->components; n++) {
+        uint64_t wide = n ? (stride >> raw->across) * raw->chroma_octets : stride;
+        if (format->plane_offset[n] != end || format->plane_stride[n] != wide)
+            return 0;
+        end += wide * (n ? rows >> raw->down : rows);
     }
-    return layout->offset[0] == 0;
+    return end <= format->size && format->size <= PARACORE_BUFFER_MAX ? rows : 0;
 }
 
-static void unite(struct side *side, const struct raw_format *raw)
+/* SAFETY: as lies_within(). The rows below the picture are a decoder's only: an encoder's formats are its pictures. */
+static int unite(const struct v4l2_file *file, const struct paracore_picture_format *format,
+                 const struct raw_format *raw, struct side *side)
 {
-    side->fourcc = raw->fourcc;
-    side->layout.planes = 1;
+    uint32_t rows = rows_in_one_piece(format, raw);
+    uint64_t right = (uint64_t)format->crop_left + format->width, bottom = (uint64_t)format->crop_top + format->height;
+
+    if (rows < bottom || format->plane_stride[0] < right)
+        return -EINVAL;
+    if (!is_decoder(file) && (rows != format->height || right != format->width))
+        return -EINVAL;
+    side->width = (uint32_t)right;
+    side->height = rows;
+    side->visible.left = (int32_t)format->crop_left;
+    side->visible.top = (int32_t)format->crop_top;
+    memcpy(side->layout.offset, format->plane_offset, sizeof side->layout.offset);
+    memcpy(side->layout.stride, format->plane_stride, sizeof side->layout.stride);
     side->layout.size[0] = (uint32_t)side->layout.total;
+    return 0;
 }
 
-int side_of_format(const struct paracore_picture_format *format, uint32_t wish, struct side *side)
+static int lay_out(const struct v4l2_file *file, const struct paracore_picture_format *format,
+                   const struct raw_format *raw, struct side *side)
 {
-    const struct raw_format *raw = raw_format_of_pixels(format->pixel_format), *wanted = raw_format_of_fourcc(wish);
-
     if (!raw || format->plane_count != raw->components || format->width == 0 || format->height == 0)
         return -EINVAL;
     *side = (struct side){.fourcc = raw->fourcc, .width = format->width, .height = format->height};
+    side->visible = (struct v4l2_rect){.width = format->width, .height = format->height};
     side->layout.planes = raw->planes;
     side->layout.total = format->size;
-    for (uint32_t n = 0; n < raw->components; n++)
-        cut(format, raw, n, &side->layout);
-    if (!lies_within(format, side, raw))
-        return -EINVAL;
-    if (wanted && in_one_piece(wanted) && wanted->pixel_format == raw->pixel_format && is_one_piece(side, wanted))
-        unite(side, wanted);
-    return 0;
+    return in_one_piece(raw) ? unite(file, format, raw, side) : cut_apart(format, raw, side);
+}
+
+int side_of_format(const struct v4l2_file *file, const struct paracore_picture_format *format, uint32_t wish,
+                   struct side *side)
+{
+    const struct raw_format *wanted = raw_format_of_fourcc(wish);
+    bool one_piece = wanted && in_one_piece(wanted);
+
+    if (lay_out(file, format, offered(file, format->pixel_format, one_piece), side) == 0)
+        return 0;
+    return lay_out(file, format, offered(file, format->pixel_format, !one_piece), side);
+}
+
+bool side_is_same(const struct side *one, const struct side *other)
+{
+    return one->fourcc == other->fourcc && one->width == other->width && one->height == other->height &&
+           !memcmp(&one->visible, &other->visible, sizeof one->visible);
 }
 
 static uint32_t align(uint32_t value, uint32_t to)
@@ -190,6 +232,7 @@ void side_guess(struct side *side, uint32_t fourcc, uint32_t width, uint32_t hei
     uint32_t offset = 0;
 
     *side = (struct side){.fourcc = fourcc, .width = align(width + 1, 64), .height = align(height + 1, 64)};
+    side->visible = (struct v4l2_rect){.width = side->width, .height = side->height};
     side->layout.planes = raw->planes;
     for (uint32_t n = 0; n < raw->components; n++) {
         side->layout.offset[n] = offset;
@@ -198,6 +241,8 @@ void side_guess(struct side *side, uint32_t fourcc, uint32_t width, uint32_t hei
         offset += side->layout.size[n];
     }
     side->layout.total = offset;
+    if (raw->planes == 1)
+        side->layout.size[0] = offset;
 }
 
 /* A unit of a bit stream is seldom half as large as its picture; what does not fit into a buffer is the program's to

@@ -19,6 +19,7 @@
 #include "file.h"
 #include "link.h"
 #include "memory.h"
+#include "planar.h"
 
 enum {
     OUTPUT_QUEUE,
@@ -44,6 +45,7 @@ struct layout {
 struct side {
     uint32_t fourcc;
     uint32_t width, height;
+    struct v4l2_rect visible; /* the picture: all of it, unless its planes are one piece with rows between them */
     struct layout layout;
 };
 
@@ -79,7 +81,7 @@ TAILQ_HEAD(buffer_list, buffer);
 
 struct queue {
     uint32_t memory;    /* enum v4l2_memory; 0 until buffers are requested */
-    uint32_t count;     /* highest index + 1 */
+    uint32_t count;     /* highest index + 1; some below it may have been removed */
     struct buffer buffers[BUFFERS_MAX];
     struct buffer_list waiting; /* queued, and not yet the backend's */
     struct buffer_list done;
@@ -120,6 +122,7 @@ struct v4l2_file {
     uint64_t device, inode; /* of the program's descriptor */
     int kept;               /* the other end */
     struct node node;
+    enum planar planar;     /* which API the program speaks */
     enum node_kind kind;    /* a media device has a lock and a socket, and of the rest nothing */
     bool told_in, told_out, told_pri, told_end; /* what the socket says now */
 
@@ -241,8 +244,13 @@ void pictures_lend_hidden(struct v4l2_file *file);
 /* --- queue.c --- */
 /* Allocates that many buffers, or as many as there is memory for. Returns 0 with *count set, or a negative error. */
 int queue_allocate(struct v4l2_file *file, unsigned queue, uint32_t memory, uint32_t *count);
-/* Adds buffers; with `sizes`, planes that have so many octets each, if that is more than usual. */
-int queue_extend(struct v4l2_file *file, unsigned queue, uint32_t memory, const uint32_t *sizes, uint32_t *count);
+/* Adds buffers, numbered from *first on; with `sizes`, planes that have so many octets each, if that is more than
+ * usual. */
+int queue_extend(struct v4l2_file *file, unsigned queue, uint32_t memory, const uint32_t *sizes, uint32_t *first,
+                 uint32_t *count);
+uint32_t queue_buffers(const struct queue *queue);
+/* Forgets some that the program has: 0, -EINVAL when one is not there, -EBUSY when one is queued. */
+int queue_remove(struct v4l2_file *file, unsigned queue, uint32_t first, uint32_t count);
 /* Forgets all buffers. */
 int queue_free(struct v4l2_file *file, unsigned queue);
 int queue_start(struct v4l2_file *file, unsigned queue);
@@ -299,13 +307,18 @@ struct raw_format {
 const struct coded_format *coded_format_of_codec(uint32_t codec);
 const struct coded_format *coded_format_of_fourcc(uint32_t fourcc);
 const struct raw_format *raw_format_at(size_t index);
-bool raw_format_is_for(const struct raw_format *raw, uint32_t direction);
+/* Whether programs are offered it. */
+bool raw_format_is_for(const struct v4l2_file *file, const struct raw_format *raw);
 const struct raw_format *raw_format_of_fourcc(uint32_t fourcc);
+/* What programs are offered of a device that has no format for them. */
+const struct raw_format *raw_format_usual(const struct v4l2_file *file);
 /* What the device can do with the codec of the file's coded side. */
 const struct paracore_video_capability_query_reply *file_capability(const struct v4l2_file *file);
-/* How a picture lies, visible part only; as `wish` says if it does. Returns 0, or -EINVAL when V4L2 has no name for
- * it. */
-int side_of_format(const struct paracore_picture_format *format, uint32_t wish, struct side *side);
+/* How a picture lies; as `wish` says if it does. Returns 0, or -EINVAL when V4L2 has no name for it. */
+int side_of_format(const struct v4l2_file *file, const struct paracore_picture_format *format, uint32_t wish,
+                   struct side *side);
+/* Whether the pictures of both are alike for a program. */
+bool side_is_same(const struct side *one, const struct side *other);
 /* A decoder's pictures before it has met the stream. */
 void side_guess(struct side *side, uint32_t fourcc, uint32_t width, uint32_t height);
 /* One buffer for a bit stream of such pictures; the program may want more. */
@@ -323,8 +336,10 @@ typedef int ioctl_handler(struct v4l2_file *file, int fd, void *argument);
 
 ioctl_handler ioctl_querycap, ioctl_g_priority, ioctl_s_priority;
 ioctl_handler ioctl_enum_fmt, ioctl_g_fmt, ioctl_s_fmt, ioctl_try_fmt, ioctl_enum_framesizes, ioctl_enum_frameintervals;
-ioctl_handler ioctl_g_selection, ioctl_s_selection, ioctl_g_parm, ioctl_s_parm;
-ioctl_handler ioctl_reqbufs, ioctl_create_bufs, ioctl_querybuf, ioctl_qbuf, ioctl_dqbuf, ioctl_prepare_buf;
+ioctl_handler ioctl_g_selection, ioctl_s_selection, ioctl_cropcap, ioctl_g_crop, ioctl_s_crop;
+ioctl_handler ioctl_g_parm, ioctl_s_parm;
+ioctl_handler ioctl_reqbufs, ioctl_create_bufs, ioctl_remove_bufs, ioctl_querybuf;
+ioctl_handler ioctl_qbuf, ioctl_dqbuf, ioctl_prepare_buf;
 ioctl_handler ioctl_streamon, ioctl_streamoff;
 ioctl_handler ioctl_queryctrl, ioctl_query_ext_ctrl, ioctl_querymenu, ioctl_g_ctrl, ioctl_s_ctrl;
 ioctl_handler ioctl_g_ext_ctrls, ioctl_s_ext_ctrls, ioctl_try_ext_ctrls;

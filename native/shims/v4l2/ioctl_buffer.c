@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buffers as the program sees them: struct v4l2_buffer in and out, by the rules of videobuf2-v4l2.c. */
+/* Buffers as a multi-planar program sees them: struct v4l2_buffer in and out, by the rules of videobuf2-v4l2.c. */
 #include "internal.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "user.h"
+#include "newer.h"
 
 /* Flags that are the kernel's to set (videobuf2-v4l2.c, V4L2_BUFFER_MASK_FLAGS and V4L2_BUFFER_OUT_FLAGS). */
 #define STATE_FLAGS                                                                                                    \
@@ -18,28 +18,6 @@
 #define PICTURE_FLAGS (V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME)
 
 #define NS_PER_S UINT64_C(1000000000)
-
-typedef struct v4l2_plane plane_array[VIDEO_MAX_PLANES];
-
-/* --- planes --------------------------------------------------------------------------------------------------- */
-
-static int read_planes(const struct v4l2_buffer *given, plane_array planes)
-{
-    memset(planes, 0, sizeof(plane_array));
-    if (given->length > VIDEO_MAX_PLANES)
-        return -EINVAL;
-    return user_read(planes, (uintptr_t)given->m.planes, given->length * sizeof *planes);
-}
-
-static int write_planes(const struct v4l2_buffer *given, const plane_array planes)
-{
-    return user_write((uintptr_t)given->m.planes, planes, given->length * sizeof *planes);
-}
-
-static bool enough_planes(const struct v4l2_buffer *given, uint32_t count)
-{
-    return given->m.planes && given->length >= count;
-}
 
 /* --- finding -------------------------------------------------------------------------------------------------- */
 
@@ -93,9 +71,11 @@ static void show_planes(const struct v4l2_file *file, unsigned queue, const stru
     }
 }
 
-static void show(const struct v4l2_file *file, unsigned queue, const struct buffer *buffer, struct v4l2_buffer *out,
-                 plane_array planes)
+static void show(const struct v4l2_file *file, unsigned queue, const struct buffer *buffer,
+                 struct buffer_argument *argument)
 {
+    struct v4l2_buffer *out = &argument->v4l2;
+
     out->index = buffer->index;
     out->type = type_of_queue(file, queue);
     out->bytesused = 0;
@@ -109,26 +89,22 @@ static void show(const struct v4l2_file *file, unsigned queue, const struct buff
     out->length = buffer->layout.planes;
     out->reserved2 = 0;
     out->request_fd = 0;
-    show_planes(file, queue, buffer, planes);
+    show_planes(file, queue, buffer, argument->planes);
 }
 
 int ioctl_querybuf(struct v4l2_file *file, int fd, void *argument)
 {
-    struct v4l2_buffer *given = argument, theirs = *given;
+    struct buffer_argument *given = argument;
     struct buffer *buffer;
-    plane_array planes;
-    int queue = find(file, given, &buffer);
+    int queue = find(file, &given->v4l2, &buffer);
 
     (void)fd;
     if (queue < 0)
         return queue;
-    if (!enough_planes(given, buffer->layout.planes))
+    if (given->plane_count < buffer->layout.planes)
         return -EINVAL;
-    int error = read_planes(given, planes);
-    if (error)
-        return error;
-    show(file, (unsigned)queue, buffer, given, planes);
-    return write_planes(&theirs, planes);
+    show(file, (unsigned)queue, buffer, given);
+    return 0;
 }
 
 /* --- in ------------------------------------------------------------------------------------------------------- */
@@ -180,24 +156,24 @@ static void take_time(unsigned queue, struct buffer *buffer, const struct v4l2_b
 }
 
 /* All that has to be right of a buffer before it may be queued or prepared. Returns the queue or a negative error. */
-static int take(struct v4l2_file *file, const struct v4l2_buffer *given, plane_array planes, struct buffer **out)
+static int take(struct v4l2_file *file, const struct buffer_argument *argument, struct buffer **out)
 {
+    const struct v4l2_buffer *given = &argument->v4l2;
     struct buffer *buffer;
     int queue = find(file, given, &buffer);
 
-    if (queue < 0 || given->memory != file->queues[queue].memory || !enough_planes(given, buffer->layout.planes))
+    if (queue < 0 || given->memory != file->queues[queue].memory || argument->plane_count < buffer->layout.planes)
         return -EINVAL;
     if (given->flags & V4L2_BUF_FLAG_REQUEST_FD || (queue == OUTPUT_QUEUE && given->field == V4L2_FIELD_ALTERNATE))
         return -EINVAL;
-    int error = read_planes(given, planes);
     *out = buffer;
-    if (error || buffer->state == PREPARED)
-        return error ? error : queue;
+    if (buffer->state == PREPARED)
+        return queue;
     if (buffer->state != DEQUEUED)
         return -EINVAL;
-    error = take_sizes((unsigned)queue, buffer, planes);
+    int error = take_sizes((unsigned)queue, buffer, argument->planes);
     if (error == 0 && file->queues[queue].memory == V4L2_MEMORY_USERPTR)
-        error = take_user_pages(buffer, planes);
+        error = take_user_pages(buffer, argument->planes);
     if (error == 0 && queue == OUTPUT_QUEUE && buffer_is_copied(&file->queues[queue], buffer))
         error = buffer_copy_in(buffer);
     if (error)
@@ -208,10 +184,8 @@ static int take(struct v4l2_file *file, const struct v4l2_buffer *given, plane_a
 
 int ioctl_prepare_buf(struct v4l2_file *file, int fd, void *argument)
 {
-    struct v4l2_buffer *given = argument, theirs = *given;
     struct buffer *buffer;
-    plane_array planes;
-    int queue = take(file, given, planes, &buffer);
+    int queue = take(file, argument, &buffer);
 
     (void)fd;
     if (queue < 0)
@@ -219,16 +193,15 @@ int ioctl_prepare_buf(struct v4l2_file *file, int fd, void *argument)
     if (buffer->state != DEQUEUED)
         return -EINVAL;
     buffer->state = PREPARED;
-    show(file, (unsigned)queue, buffer, given, planes);
-    return write_planes(&theirs, planes);
+    show(file, (unsigned)queue, buffer, argument);
+    return 0;
 }
 
 int ioctl_qbuf(struct v4l2_file *file, int fd, void *argument)
 {
-    struct v4l2_buffer *given = argument, theirs = *given;
+    const struct v4l2_buffer *given = argument; /* what a struct buffer_argument begins with */
     struct buffer *buffer;
-    plane_array planes;
-    int queue = file->gone || file->broken ? -EIO : take(file, given, planes, &buffer);
+    int queue = file->gone || file->broken ? -EIO : take(file, argument, &buffer);
 
     (void)fd;
     if (queue < 0)
@@ -237,8 +210,8 @@ int ioctl_qbuf(struct v4l2_file *file, int fd, void *argument)
         take_marks((unsigned)queue, buffer, given);
     take_time((unsigned)queue, buffer, given);
     buffer_queue(file, (unsigned)queue, buffer);
-    show(file, (unsigned)queue, buffer, given, planes);
-    return write_planes(&theirs, planes);
+    show(file, (unsigned)queue, buffer, argument);
+    return 0;
 }
 
 /* --- back ----------------------------------------------------------------------------------------------------- */
@@ -266,30 +239,27 @@ static int await(struct v4l2_file *file, int fd, unsigned number, struct buffer 
 
 int ioctl_dqbuf(struct v4l2_file *file, int fd, void *argument)
 {
-    struct v4l2_buffer *given = argument, theirs = *given;
+    struct buffer_argument *given = argument;
     struct buffer *buffer;
-    plane_array planes;
-    int queue = queue_of_type(file, given->type);
+    int queue = queue_of_type(file, given->v4l2.type);
 
-    if (queue < 0 || given->memory != file->queues[queue].memory)
+    if (queue < 0 || given->v4l2.memory != file->queues[queue].memory)
         return -EINVAL;
-    int error = read_planes(given, planes);
-    if (error == 0)
-        error = await(file, fd, (unsigned)queue, &buffer);
+    int error = await(file, fd, (unsigned)queue, &buffer);
     if (error)
         return error;
-    if (!enough_planes(&theirs, buffer->layout.planes))
+    if (given->plane_count < buffer->layout.planes)
         return -EINVAL;
-    show(file, (unsigned)queue, buffer, given, planes);
-    given->flags &= ~(uint32_t)V4L2_BUF_FLAG_DONE;
-    error = buffer_take_back(file, (unsigned)queue, buffer);
-    return error ? error : write_planes(&theirs, planes);
+    show(file, (unsigned)queue, buffer, given);
+    given->v4l2.flags &= ~(uint32_t)V4L2_BUF_FLAG_DONE;
+    return buffer_take_back(file, (unsigned)queue, buffer);
 }
 
 /* --- allocation ----------------------------------------------------------------------------------------------- */
 
 #define CAPABILITIES                                                                                                   \
-    (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS)
+    (V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS |                \
+     V4L2_BUF_CAP_SUPPORTS_REMOVE_BUFS)
 
 static bool memory_is_served(uint32_t memory)
 {
@@ -342,7 +312,7 @@ int ioctl_create_bufs(struct v4l2_file *file, int fd, void *argument)
         return number;
     struct queue *queue = &file->queues[number];
     wanted->capabilities = CAPABILITIES;
-    wanted->index = queue->count;
+    wanted->index = queue_buffers(queue);
     if (!memory_is_served(wanted->memory) || (queue->count && wanted->memory != queue->memory))
         return -EINVAL;
     if (wanted->count == 0)
@@ -350,7 +320,21 @@ int ioctl_create_bufs(struct v4l2_file *file, int fd, void *argument)
     int error = side_settle(file, (unsigned)number);
     if (error == 0)
         error = wished_sizes(file, (unsigned)number, &wanted->format, sizes);
-    return error ? error : queue_extend(file, (unsigned)number, wanted->memory, sizes, &wanted->count);
+    return error ? error
+                 : queue_extend(file, (unsigned)number, wanted->memory, sizes, &wanted->index, &wanted->count);
+}
+
+int ioctl_remove_bufs(struct v4l2_file *file, int fd, void *argument)
+{
+    const struct v4l2_remove_buffers *unwanted = argument;
+    int queue = queue_of_type(file, unwanted->type);
+
+    (void)fd;
+    if (queue < 0 || unwanted->count == 0)
+        return queue < 0 ? queue : 0;
+    if (unwanted->index >= BUFFERS_MAX || unwanted->count > BUFFERS_MAX - unwanted->index)
+        return -EINVAL;
+    return queue_remove(file, (unsigned)queue, unwanted->index, unwanted->count);
 }
 
 int ioctl_streamon(struct v4l2_file *file, int fd, void *argument)

@@ -24,7 +24,7 @@ int ioctl_querycap(struct v4l2_file *file, int fd, void *argument)
     memcpy(capability->card, file->node.card, sizeof capability->card);
     file_bus(file, (char *)capability->bus_info, sizeof capability->bus_info);
     capability->version = KERNEL_VERSION;
-    capability->device_caps = V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
+    capability->device_caps = planar_capability(file->planar) | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
     capability->capabilities = capability->device_caps | V4L2_CAP_DEVICE_CAPS;
     return 0;
 }
@@ -75,7 +75,7 @@ static bool can_raw(const struct v4l2_file *file, const struct raw_format *raw)
 
     if (is_decoder(file) && file->source_known)
         return raw->fourcc == file->sides[CAPTURE_QUEUE].fourcc;
-    return raw && raw_format_is_for(raw, file->node.direction) && capability &&
+    return raw && raw_format_is_for(file, raw) && capability &&
            capability->pixel_formats >> raw->pixel_format & 1;
 }
 
@@ -205,7 +205,7 @@ static uint32_t first_raw(const struct v4l2_file *file)
 {
     struct v4l2_fmtdesc first = {0};
 
-    return enum_raw(file, &first) == 0 ? first.pixelformat : V4L2_PIX_FMT_YUV420M;
+    return enum_raw(file, &first) == 0 ? first.pixelformat : raw_format_usual(file)->fourcc;
 }
 
 static void try_coded(const struct v4l2_file *file, const struct v4l2_pix_format_mplane *wish, struct side *side)
@@ -241,7 +241,7 @@ static int try_pictures(struct v4l2_file *file, const struct v4l2_pix_format_mpl
         *side = file->sides[OUTPUT_QUEUE];
         return 0;
     }
-    return error ? error : side_of_format(&format, raw->fourcc, side);
+    return error ? error : side_of_format(file, &format, raw->fourcc, side);
 }
 
 static int try_side(struct v4l2_file *file, unsigned queue, const struct v4l2_pix_format_mplane *wish,
@@ -311,11 +311,6 @@ int ioctl_try_fmt(struct v4l2_file *file, int fd, void *argument)
     return queue < 0 ? queue : 0;
 }
 
-static struct v4l2_rect whole(const struct side *side)
-{
-    return (struct v4l2_rect){.width = side->width, .height = side->height};
-}
-
 /* What follows from a new bit stream format: a decoder's pictures, and which session there is to be. */
 static void coded_changed(struct v4l2_file *file, uint32_t fourcc_before)
 {
@@ -377,53 +372,6 @@ void formats_reset(struct v4l2_file *file)
     raw->fourcc = first_raw(file);
     if (is_decoder(file))
         side_guess(raw, raw->fourcc, WIDTH_DEFAULT, HEIGHT_DEFAULT);
-}
-
-/* --- rectangles ------------------------------------------------------------------------------------------------ */
-
-/* A decoder composes into the whole CAPTURE buffer; an encoder takes the whole OUTPUT buffer. */
-static bool can_select(const struct v4l2_file *file, const struct v4l2_selection *selection)
-{
-    bool decoder = is_decoder(file);
-
-    switch (selection->type) {
-    case V4L2_BUF_TYPE_VIDEO_CAPTURE:
-    case V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE:
-        return decoder && (selection->target == V4L2_SEL_TGT_COMPOSE || selection->target == V4L2_SEL_TGT_COMPOSE_BOUNDS ||
-                           selection->target == V4L2_SEL_TGT_COMPOSE_DEFAULT);
-    case V4L2_BUF_TYPE_VIDEO_OUTPUT:
-    case V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE:
-        return !decoder && (selection->target == V4L2_SEL_TGT_CROP || selection->target == V4L2_SEL_TGT_CROP_BOUNDS ||
-                            selection->target == V4L2_SEL_TGT_CROP_DEFAULT);
-    default:
-        return false;
-    }
-}
-
-int ioctl_g_selection(struct v4l2_file *file, int fd, void *argument)
-{
-    struct v4l2_selection *selection = argument;
-
-    (void)fd;
-    if (!can_select(file, selection))
-        return -EINVAL;
-    int error = side_settle(file, raw_queue(file));
-    if (error)
-        return error;
-    selection->r = whole(&file->sides[raw_queue(file)]);
-    return 0;
-}
-
-int ioctl_s_selection(struct v4l2_file *file, int fd, void *argument)
-{
-    struct v4l2_selection *selection = argument;
-
-    (void)fd;
-    if (!can_select(file, selection) ||
-        (selection->target != V4L2_SEL_TGT_COMPOSE && selection->target != V4L2_SEL_TGT_CROP))
-        return -EINVAL;
-    selection->r = whole(&file->sides[raw_queue(file)]); /* the only one there is */
-    return 0;
 }
 
 /* --- rate --------------------------------------------------------------------------------------------------------- */

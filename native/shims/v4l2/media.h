@@ -16,10 +16,10 @@ ioctl_handler media_device_info, media_enum_entities, media_enum_links, media_se
 
 /* Rows of ioctl.c's table. No REQUEST_ALLOC: requests are for codecs without a state, ENOTTY for all others. */
 #define MEDIA_ROWS \
-    {MEDIA_IOC_DEVICE_INFO, media_device_info, 0, 0, MEDIA}, \
-    {MEDIA_IOC_ENUM_ENTITIES, media_enum_entities, UP_TO(media_entity_desc, id), 0, MEDIA}, \
-    {MEDIA_IOC_ENUM_LINKS, media_enum_links, UP_TO(media_links_enum, links), 0, MEDIA}, \
-    {MEDIA_IOC_SETUP_LINK, media_setup_link, UP_TO(media_link_desc, flags), 0, MEDIA}, \
-    {MEDIA_IOC_G_TOPOLOGY, media_topology, 0, 0, MEDIA},
+    {MEDIA_IOC_DEVICE_INFO, media_device_info, 0, 0, MEDIA, {SAME, 0}}, \
+    {MEDIA_IOC_ENUM_ENTITIES, media_enum_entities, UP_TO(media_entity_desc, id), 0, MEDIA, {SAME, 0}}, \
+    {MEDIA_IOC_ENUM_LINKS, media_enum_links, UP_TO(media_links_enum, links), 0, MEDIA, {SAME, 0}}, \
+    {MEDIA_IOC_SETUP_LINK, media_setup_link, UP_TO(media_link_desc, flags), 0, MEDIA, {SAME, 0}}, \
+    {MEDIA_IOC_G_TOPOLOGY, media_topology, 0, 0, MEDIA, {SAME, 0}},
 
 #endif

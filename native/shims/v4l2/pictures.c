@@ -147,7 +147,7 @@ static bool fits(const struct held *held, const struct side *side)
 {
     if (held->ready.flags & PARACORE_OUTPUT_FLAG_EMPTY)
         return true; /* a mark of the end has no size */
-    return held->side.fourcc == side->fourcc && held->side.width == side->width && held->side.height == side->height;
+    return side_is_same(&held->side, side);
 }
 
 void pictures_deliver(struct v4l2_file *file)

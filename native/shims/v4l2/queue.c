@@ -69,53 +69,124 @@ static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, cons
     return error;
 }
 
-int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, const uint32_t *sizes, uint32_t *count)
+uint32_t queue_buffers(const struct queue *queue)
+{
+    uint32_t there = 0;
+
+    for (uint32_t n = 0; n < queue->count; n++)
+        there += queue->buffers[n].memory != NULL;
+    return there;
+}
+
+static bool has_gap(const struct queue *queue, uint32_t first, uint32_t count)
+{
+    bool none = true;
+
+    for (uint32_t n = first; n < first + count; n++)
+        none &= !queue->buffers[n].memory;
+    return none;
+}
+
+/* The first of so many numbers in a row that no buffer has, or of as many as there are: videobuf2-core.c. */
+static uint32_t find_gap(const struct queue *queue, uint32_t *count)
+{
+    for (*count = *count < BUFFERS_MAX ? *count : BUFFERS_MAX; *count; --*count)
+        for (uint32_t first = 0; first + *count <= BUFFERS_MAX; first++)
+            if (has_gap(queue, first, *count))
+                return first;
+    return BUFFERS_MAX;
+}
+
+int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, const uint32_t *sizes, uint32_t *first,
+                 uint32_t *count)
 {
     struct queue *queue = &file->queues[number];
-    uint32_t made = 0;
-    int error = queue->count == BUFFERS_MAX ? -ENOBUFS : 0;
+    uint32_t index = *first = find_gap(queue, count);
+    int error = *count ? 0 : -ENOBUFS;
 
-    while (error == 0 && made < *count && queue->count < BUFFERS_MAX) {
-        error = allocate(file, number, queue->count, sizes);
-        if (error)
-            break;
-        queue->count++;
-        made++;
-    }
-    if (made)
+    while (error == 0 && index < *first + *count)
+        if ((error = allocate(file, number, index, sizes)) == 0)
+            index++;
+    *count = index - *first;
+    if (*count)
         queue->memory = memory;
-    *count = made;
-    return made ? 0 : error; /* some are better than none, as videobuf2 has it */
+    if (queue->count < index && *count)
+        queue->count = index;
+    return *count ? 0 : error; /* some are better than none, as videobuf2 has it */
 }
 
 int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uint32_t *count)
 {
     int error = side_settle(file, number);
+    uint32_t first;
 
     if (number == raw_queue(file) && *count < file->buffers_min)
         *count = file->buffers_min;
-    return error ? error : queue_extend(file, number, memory, NULL, count);
+    return error ? error : queue_extend(file, number, memory, NULL, &first, count);
+}
+
+static void forget(struct v4l2_file *file, struct buffer *buffer)
+{
+    if (buffer->lent && file->stream)
+        picture_disown(file, buffer);
+    if (buffer->memory)
+        memory_put(buffer->memory);
+    if (buffer->apart)
+        memory_put(buffer->apart);
+    *buffer = (struct buffer){.index = buffer->index};
+}
+
+static bool unused(const struct queue *queue)
+{
+    return queue->count == 0 && !queue->streaming;
+}
+
+static void close_unused(struct v4l2_file *file)
+{
+    if (unused(&file->queues[OUTPUT_QUEUE]) && unused(&file->queues[CAPTURE_QUEUE]))
+        stream_close(file);
+}
+
+/* vidioc-remove-bufs.rst: all or none. */
+static int may_remove(const struct queue *queue, uint32_t first, uint32_t count)
+{
+    for (uint32_t n = first; n < first + count; n++) {
+        const struct buffer *buffer = &queue->buffers[n];
+        if (!buffer->memory)
+            return -EINVAL;
+        if (buffer->state == QUEUED || buffer->state == DONE)
+            return -EBUSY;
+    }
+    return 0;
+}
+
+int queue_remove(struct v4l2_file *file, unsigned number, uint32_t first, uint32_t count)
+{
+    struct queue *queue = &file->queues[number];
+    int error = may_remove(queue, first, count);
+
+    if (error)
+        return error;
+    for (uint32_t n = first; n < first + count; n++)
+        forget(file, &queue->buffers[n]);
+    while (queue->count && !queue->buffers[queue->count - 1].memory)
+        queue->count--;
+    if (queue->count == 0)
+        queue->memory = 0;
+    close_unused(file);
+    return 0;
 }
 
 int queue_free(struct v4l2_file *file, unsigned number)
 {
     struct queue *queue = &file->queues[number];
 
-    for (uint32_t n = 0; n < queue->count; n++) {
-        struct buffer *buffer = &queue->buffers[n];
-        if (buffer->lent && file->stream)
-            picture_disown(file, buffer);
-        if (buffer->memory)
-            memory_put(buffer->memory);
-        if (buffer->apart)
-            memory_put(buffer->apart);
-        *buffer = (struct buffer){.index = n};
-    }
+    for (uint32_t n = 0; n < queue->count; n++)
+        forget(file, &queue->buffers[n]);
     TAILQ_INIT(&queue->waiting);
     TAILQ_INIT(&queue->done);
     queue->count = queue->queued = queue->memory = 0;
-    if (file->queues[OUTPUT_QUEUE].count == 0 && file->queues[CAPTURE_QUEUE].count == 0)
-        stream_close(file);
+    close_unused(file);
     return 0;
 }
 
@@ -238,6 +309,8 @@ int queue_stop(struct v4l2_file *file, unsigned number)
     } else if (was && !file->broken && !file->gone)
         error = stream_flush(file);
     forgive(file);
+    if (was)
+        close_unused(file);
     return file->gone ? 0 : error;
 }
 
@@ -258,7 +331,8 @@ void capture_settle(struct v4l2_file *file)
     file->stale = false;
     if (!is_decoder(file) || !file->source_known)
         return;
-    file->stale = queue->count < file->buffers_min && queue->count < BUFFERS_MAX;
+    file->stale = queue_buffers(queue) < file->buffers_min && queue_buffers(queue) < BUFFERS_MAX;
     for (uint32_t n = 0; n < queue->count; n++)
-        file->stale |= !same_layout(&queue->buffers[n].layout, &file->sides[CAPTURE_QUEUE].layout);
+        file->stale |= queue->buffers[n].memory &&
+                       !same_layout(&queue->buffers[n].layout, &file->sides[CAPTURE_QUEUE].layout);
 }

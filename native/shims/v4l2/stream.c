@@ -83,8 +83,7 @@ static bool fits(const struct v4l2_file *file, const struct side *before)
 {
     const struct side *now = &file->sides[CAPTURE_QUEUE];
 
-    return file->queues[CAPTURE_QUEUE].count && !file->stale && before->width == now->width &&
-           before->height == now->height && before->fourcc == now->fourcc;
+    return file->queues[CAPTURE_QUEUE].count && !file->stale && side_is_same(before, now);
 }
 
 static void take_minimum(struct v4l2_file *file, const struct paracore_picture_format *format)
@@ -97,7 +96,7 @@ static int take_format(struct v4l2_file *file, const struct paracore_video_sourc
 {
     struct side side;
 
-    if (side_of_format(&change->format, 0, &side) != 0)
+    if (side_of_format(file, &change->format, 0, &side) != 0)
         return -EINVAL;
     file->sides[CAPTURE_QUEUE] = side;
     file->source_known = true;

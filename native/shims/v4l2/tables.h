@@ -4,42 +4,46 @@
 #define PARACORE_SHIMS_V4L2_TABLES_H
 
 #define REQUEST_ROWS \
-    {VIDIOC_QUERYCAP, ioctl_querycap, 0, 0, BOTH}, \
-    {VIDIOC_G_PRIORITY, ioctl_g_priority, 0, 0, BOTH}, \
-    {VIDIOC_S_PRIORITY, ioctl_s_priority, 0, CHANGES, BOTH}, \
-    {VIDIOC_ENUM_FMT, ioctl_enum_fmt, UP_TO(v4l2_fmtdesc, type), 0, BOTH}, \
-    {VIDIOC_ENUM_FRAMESIZES, ioctl_enum_framesizes, UP_TO(v4l2_frmsizeenum, pixel_format), 0, BOTH}, \
-    {VIDIOC_ENUM_FRAMEINTERVALS, ioctl_enum_frameintervals, UP_TO(v4l2_frmivalenum, height), 0, ENCODERS}, \
-    {VIDIOC_G_FMT, ioctl_g_fmt, UP_TO(v4l2_format, type), 0, BOTH}, \
-    {VIDIOC_S_FMT, ioctl_s_fmt, 0, CHANGES, BOTH}, \
-    {VIDIOC_TRY_FMT, ioctl_try_fmt, 0, 0, BOTH}, \
-    {VIDIOC_G_SELECTION, ioctl_g_selection, UP_TO(v4l2_selection, r), 0, BOTH}, \
-    {VIDIOC_S_SELECTION, ioctl_s_selection, UP_TO(v4l2_selection, r), CHANGES, BOTH}, \
-    {VIDIOC_G_PARM, ioctl_g_parm, UP_TO(v4l2_streamparm, type), 0, ENCODERS}, \
-    {VIDIOC_S_PARM, ioctl_s_parm, 0, CHANGES, ENCODERS}, \
-    {VIDIOC_REQBUFS, ioctl_reqbufs, 0, CHANGES, BOTH}, \
-    {VIDIOC_CREATE_BUFS, ioctl_create_bufs, UP_TO(v4l2_create_buffers, format), CHANGES, BOTH}, \
-    {VIDIOC_QUERYBUF, ioctl_querybuf, 0, 0, BOTH}, \
-    {VIDIOC_PREPARE_BUF, ioctl_prepare_buf, 0, 0, BOTH}, \
-    {VIDIOC_QBUF, ioctl_qbuf, 0, 0, BOTH}, \
-    {VIDIOC_DQBUF, ioctl_dqbuf, 0, 0, BOTH}, \
-    {VIDIOC_STREAMON, ioctl_streamon, 0, CHANGES, BOTH}, \
-    {VIDIOC_STREAMOFF, ioctl_streamoff, 0, CHANGES, BOTH}, \
-    {VIDIOC_QUERYCTRL, ioctl_queryctrl, UP_TO(v4l2_queryctrl, id), 0, BOTH}, \
-    {VIDIOC_QUERY_EXT_CTRL, ioctl_query_ext_ctrl, UP_TO(v4l2_query_ext_ctrl, id), 0, BOTH}, \
-    {VIDIOC_QUERYMENU, ioctl_querymenu, UP_TO(v4l2_querymenu, index), 0, BOTH}, \
-    {VIDIOC_G_CTRL, ioctl_g_ctrl, 0, 0, BOTH}, \
-    {VIDIOC_S_CTRL, ioctl_s_ctrl, 0, CHANGES, BOTH}, \
-    {VIDIOC_G_EXT_CTRLS, ioctl_g_ext_ctrls, 0, ALWAYS_COPY, BOTH}, \
-    {VIDIOC_S_EXT_CTRLS, ioctl_s_ext_ctrls, 0, ALWAYS_COPY | CHANGES, BOTH}, \
-    {VIDIOC_TRY_EXT_CTRLS, ioctl_try_ext_ctrls, 0, ALWAYS_COPY, BOTH}, \
-    {VIDIOC_SUBSCRIBE_EVENT, ioctl_subscribe_event, 0, 0, BOTH}, \
-    {VIDIOC_UNSUBSCRIBE_EVENT, ioctl_unsubscribe_event, 0, 0, BOTH}, \
-    {VIDIOC_DQEVENT, ioctl_dqevent, 0, 0, BOTH}, \
-    {VIDIOC_DECODER_CMD, ioctl_decoder_cmd, 0, 0, DECODERS}, \
-    {VIDIOC_TRY_DECODER_CMD, ioctl_try_decoder_cmd, 0, 0, DECODERS}, \
-    {VIDIOC_ENCODER_CMD, ioctl_encoder_cmd, UP_TO(v4l2_encoder_cmd, flags), 0, ENCODERS}, \
-    {VIDIOC_TRY_ENCODER_CMD, ioctl_try_encoder_cmd, UP_TO(v4l2_encoder_cmd, flags), 0, ENCODERS}, \
+    {VIDIOC_QUERYCAP, ioctl_querycap, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_G_PRIORITY, ioctl_g_priority, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_S_PRIORITY, ioctl_s_priority, 0, CHANGES, BOTH, {SAME, 0}}, \
+    {VIDIOC_ENUM_FMT, ioctl_enum_fmt, UP_TO(v4l2_fmtdesc, type), 0, BOTH, {TYPE, offsetof(struct v4l2_fmtdesc, type)}}, \
+    {VIDIOC_ENUM_FRAMESIZES, ioctl_enum_framesizes, UP_TO(v4l2_frmsizeenum, pixel_format), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_ENUM_FRAMEINTERVALS, ioctl_enum_frameintervals, UP_TO(v4l2_frmivalenum, height), 0, ENCODERS, {SAME, 0}}, \
+    {VIDIOC_G_FMT, ioctl_g_fmt, UP_TO(v4l2_format, type), 0, BOTH, {FORMAT, 0}}, \
+    {VIDIOC_S_FMT, ioctl_s_fmt, 0, CHANGES, BOTH, {FORMAT, 0}}, \
+    {VIDIOC_TRY_FMT, ioctl_try_fmt, 0, 0, BOTH, {FORMAT, 0}}, \
+    {VIDIOC_G_SELECTION, ioctl_g_selection, UP_TO(v4l2_selection, r), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_S_SELECTION, ioctl_s_selection, UP_TO(v4l2_selection, r), CHANGES, BOTH, {SAME, 0}}, \
+    {VIDIOC_CROPCAP, ioctl_cropcap, UP_TO(v4l2_cropcap, type), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_G_CROP, ioctl_g_crop, UP_TO(v4l2_crop, type), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_S_CROP, ioctl_s_crop, 0, CHANGES, BOTH, {SAME, 0}}, \
+    {VIDIOC_G_PARM, ioctl_g_parm, UP_TO(v4l2_streamparm, type), 0, ENCODERS, {TYPE, offsetof(struct v4l2_streamparm, type)}}, \
+    {VIDIOC_S_PARM, ioctl_s_parm, 0, CHANGES, ENCODERS, {TYPE, offsetof(struct v4l2_streamparm, type)}}, \
+    {VIDIOC_REQBUFS, ioctl_reqbufs, 0, CHANGES, BOTH, {TYPE, offsetof(struct v4l2_requestbuffers, type)}}, \
+    {VIDIOC_CREATE_BUFS, ioctl_create_bufs, UP_TO(v4l2_create_buffers, format), CHANGES, BOTH, {FORMAT, offsetof(struct v4l2_create_buffers, format)}}, \
+    {VIDIOC_REMOVE_BUFS, ioctl_remove_bufs, UP_TO(v4l2_remove_buffers, type), CHANGES, BOTH, {TYPE, offsetof(struct v4l2_remove_buffers, type)}}, \
+    {VIDIOC_QUERYBUF, ioctl_querybuf, 0, 0, BOTH, {BUFFER, offsetof(struct v4l2_buffer, type)}}, \
+    {VIDIOC_PREPARE_BUF, ioctl_prepare_buf, 0, 0, BOTH, {BUFFER, offsetof(struct v4l2_buffer, type)}}, \
+    {VIDIOC_QBUF, ioctl_qbuf, 0, 0, BOTH, {BUFFER, offsetof(struct v4l2_buffer, type)}}, \
+    {VIDIOC_DQBUF, ioctl_dqbuf, 0, 0, BOTH, {BUFFER, offsetof(struct v4l2_buffer, type)}}, \
+    {VIDIOC_STREAMON, ioctl_streamon, 0, CHANGES, BOTH, {TYPE, 0}}, \
+    {VIDIOC_STREAMOFF, ioctl_streamoff, 0, CHANGES, BOTH, {TYPE, 0}}, \
+    {VIDIOC_QUERYCTRL, ioctl_queryctrl, UP_TO(v4l2_queryctrl, id), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_QUERY_EXT_CTRL, ioctl_query_ext_ctrl, UP_TO(v4l2_query_ext_ctrl, id), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_QUERYMENU, ioctl_querymenu, UP_TO(v4l2_querymenu, index), 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_G_CTRL, ioctl_g_ctrl, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_S_CTRL, ioctl_s_ctrl, 0, CHANGES, BOTH, {SAME, 0}}, \
+    {VIDIOC_G_EXT_CTRLS, ioctl_g_ext_ctrls, 0, ALWAYS_COPY, BOTH, {SAME, 0}}, \
+    {VIDIOC_S_EXT_CTRLS, ioctl_s_ext_ctrls, 0, ALWAYS_COPY | CHANGES, BOTH, {SAME, 0}}, \
+    {VIDIOC_TRY_EXT_CTRLS, ioctl_try_ext_ctrls, 0, ALWAYS_COPY, BOTH, {SAME, 0}}, \
+    {VIDIOC_SUBSCRIBE_EVENT, ioctl_subscribe_event, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_UNSUBSCRIBE_EVENT, ioctl_unsubscribe_event, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_DQEVENT, ioctl_dqevent, 0, 0, BOTH, {SAME, 0}}, \
+    {VIDIOC_DECODER_CMD, ioctl_decoder_cmd, 0, 0, DECODERS, {SAME, 0}}, \
+    {VIDIOC_TRY_DECODER_CMD, ioctl_try_decoder_cmd, 0, 0, DECODERS, {SAME, 0}}, \
+    {VIDIOC_ENCODER_CMD, ioctl_encoder_cmd, UP_TO(v4l2_encoder_cmd, flags), 0, ENCODERS, {SAME, 0}}, \
+    {VIDIOC_TRY_ENCODER_CMD, ioctl_try_encoder_cmd, UP_TO(v4l2_encoder_cmd, flags), 0, ENCODERS, {SAME, 0}}, \
 
 static const char *const BITRATE_MODE_MENU[] = {"Variable Bitrate"};
 static const char *const HEADER_MODE_MENU[] = {NULL, "Joined With 1st Frame"};

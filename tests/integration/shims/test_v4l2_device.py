@@ -11,9 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = Path("/usr/include/linux/videodev2.h")
+NEWER = ROOT / "native/shims/v4l2/newer.h"
 FUZZ = 100_000
 
 pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(params=["multi", "single"])
+def planes(request, monkeypatch):
+    """Which of V4L2's two APIs the nodes speak."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", request.param)
+    return request.param
 
 
 @pytest.fixture
@@ -50,6 +58,9 @@ def call(fd, request, argument):
     return ctypes.get_errno() if libc.ioctl(fd, ctypes.c_ulong(request), argument) < 0 else 0
 
 QUERYCAP = number(2, 0, 104)
+TYPES = (1, 2) if os.environ["PARACORE_V4L2_PLANES"] == "single" else (9, 10)
+CAPTURE, OUTPUT = TYPES
+MMAP = 1
 """
 
 # --- coverage -------------------------------------------------------------------------------------------------
@@ -58,14 +69,16 @@ _NUMBERS = r"#define\s+(VIDIOC_\w+)\s+_IO([RW]*)\s*\('V',\s*(\d+)(?:,\s*([\w ]+)
 
 
 def requests():
-    """Every ioctl of the header: its name, and the C expression of its number."""
-    return {match[0] for match in re.findall(_NUMBERS, HEADER.read_text())}
+    """Every ioctl of the kernel's header, and of what the shim has that may be newer than that."""
+    return {match[0] for match in re.findall(_NUMBERS, HEADER.read_text() + NEWER.read_text())}
 
 
 def test_the_description_has_every_ioctl_of_the_header():
     said = tomllib.loads((ROOT / "specs" / "v4l2.toml").read_text())
     named = {entry["name"] for entry in said["ioctl"]} | {name for group in said["refused"] for name in group["names"]}
     assert {name.removeprefix("VIDIOC_") for name in requests()} - {"RESERVED", "PRIVATE"} == named
+    newer = {match[0].removeprefix("VIDIOC_") for match in re.findall(_NUMBERS, NEWER.read_text())}
+    assert {entry["name"] for entry in said["ioctl"] if "since" in entry} == newer
 
 
 _PROBE = """
@@ -77,6 +90,7 @@ for line in sys.argv[2].split(","):
 """
 
 
+@pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("kind", ["decoder", "encoder"])
 def test_what_is_served_and_what_is_refused(kind, program, tmp_path):
     """Each ioctl of the description is asked of the node; blocking ones cannot block it."""
@@ -96,12 +110,81 @@ def numbers_of(folder):
         for name in names
     )
     source = folder / "numbers.c"
-    source.write_text(
-        f"#include <linux/videodev2.h>\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n"
-    )
+    source.write_text(f'#include "{NEWER}"\n#include <stdio.h>\nint main(void)\n{{\n{lines}    return 0;\n}}\n')
     subprocess.run(["cc", "-o", folder / "numbers", source], check=True)
     said = subprocess.run([folder / "numbers"], check=True, capture_output=True, text=True).stdout
     return {name: tuple(map(int, rest)) for name, *rest in (line.split() for line in said.splitlines())}
+
+
+# --- removing buffers -----------------------------------------------------------------------------------------
+
+_REMOVE = """
+REQBUFS, QUERYBUF, QBUF, STREAMON, STREAMOFF = (number(w, n, s) for w, n, s in
+    ((3, 8, 20), (3, 9, 88), (3, 15, 88), (1, 18, 4), (1, 19, 4)))
+S_FMT, CREATE, REMOVE = number(3, 5, 208), number(3, 92, 256), number(3, 104, 64)
+
+def words(*values, size):
+    return ctypes.create_string_buffer(struct.pack(f"{len(values)}I", *values), size)
+
+def create(fd, count):
+    argument = words(0, count, MMAP, 0, size=256)
+    ctypes.memmove(ctypes.addressof(argument) + 16, format, 208)
+    assert call(fd, CREATE, argument) == 0
+    return struct.unpack_from("2I", argument)
+
+def remove(fd, first, count, type):
+    return errno.errorcode.get(call(fd, REMOVE, words(first, count, type, size=64)), "0")
+
+def buffer(index):
+    argument = words(index, OUTPUT, size=88)
+    struct.pack_into("I", argument, 60, MMAP)
+    struct.pack_into("I", argument, 72, 8)
+    struct.pack_into("Q", argument, 64, ctypes.addressof(planes))
+    return argument
+
+planes = ctypes.create_string_buffer(512)
+fd = node(b"decoder")
+format = words(OUTPUT, 0, 320, 240, int.from_bytes(b"H264", "little"), size=208)
+assert call(fd, S_FMT, format) == 0
+request = words(4, OUTPUT, MMAP, 0, size=20)
+assert call(fd, REQBUFS, request) == 0
+print("told", struct.unpack_from("I", request, 12)[0] >> 8 & 1)
+print("none", remove(fd, 99, 0, OUTPUT), remove(fd, 0, 0, 77), remove(fd, 0, 1, 77))
+print("beyond", remove(fd, 4, 1, OUTPUT), remove(fd, 2, 3, OUTPUT), remove(fd, 2**32 - 1, 2, OUTPUT), remove(fd, 0, 1, CAPTURE))
+print("middle", remove(fd, 1, 2, OUTPUT), remove(fd, 1, 1, OUTPUT))
+print("gone", *(call(fd, QUERYBUF, buffer(index)) == errno.EINVAL for index in range(4)))
+print("gap", *create(fd, 2))
+print("behind", *create(fd, 3))
+print("some", remove(fd, 0, 1, OUTPUT), *create(fd, 40))
+queued = buffer(2)
+struct.pack_into("I", queued, 8, 16)
+struct.pack_into("I", planes, 0, 16)
+print("queued", call(fd, QBUF, queued), remove(fd, 2, 1, OUTPUT), remove(fd, 0, 7, OUTPUT), remove(fd, 3, 1, OUTPUT))
+assert call(fd, STREAMON, words(OUTPUT, size=4)) == 0
+print("streaming", remove(fd, 4, 1, OUTPUT))
+assert call(fd, STREAMOFF, words(OUTPUT, size=4)) == 0
+print("all", *(remove(fd, n, 1, OUTPUT) for n in (1, 2)), remove(fd, 5, 27, OUTPUT))
+print("anew", *create(fd, 1), call(fd, S_FMT, format) == errno.EBUSY, remove(fd, 0, 1, OUTPUT), call(fd, S_FMT, format))
+"""
+
+
+@pytest.mark.usefixtures("planes")
+def test_buffers_are_removed(program):
+    """vidioc-remove-bufs.rst: all of a range or none, only what the program has; new ones fill the gaps."""
+    assert dict(line.split(" ", 1) for line in program(_REMOVE) if line) == {
+        "told": "1",
+        "none": "0 EINVAL EINVAL",
+        "beyond": "EINVAL EINVAL EINVAL EINVAL",
+        "middle": "0 EINVAL",
+        "gone": "False True True False",
+        "gap": "1 2",
+        "behind": "4 3",
+        "some": "0 7 25",
+        "queued": "0 EBUSY EINVAL 0",
+        "streaming": "0",
+        "all": "0 0 0",
+        "anew": "0 1 True 0 0",
+    }
 
 
 # --- senseless calls ------------------------------------------------------------------------------------------
@@ -119,19 +202,20 @@ for turn in range(count):
     way, nr, size = noise.choice(requests)
     words = [noise.choice(small) for _ in range(size // 4)]
     if nr in (9, 15, 17, 93) and noise.random() < 0.8 and len(words) > 18:
-        words[1] = noise.choice((9, 10))
+        words[1] = noise.choice(TYPES)
         words[15], words[16] = 1, ctypes.addressof(argument) & 0xffffffff
     ctypes.memmove(argument, struct.pack(f"{len(words)}I", *words), 4 * len(words))
     if noise.random() < 0.3 and size >= 72:
         ctypes.memmove(ctypes.addressof(argument) + 64, struct.pack("Q", ctypes.addressof(argument) + 2048), 8)
     if nr in (9, 10, 8, 15, 17, 18, 19):
-        ctypes.memmove(argument, struct.pack("I", noise.choice((0, 1, 9, 10, 2))), 4)
+        ctypes.memmove(argument, struct.pack("I", noise.choice((0, 1, *TYPES, 2))), 4)
     target = argument if noise.random() < 0.9 else noise.choice(wild)
     served += call(noise.choice(files), number(way, nr, size), target) == 0
 print(served)
 """
 
 
+@pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("kind", ["decoder", "encoder"])
 def test_calls_at_random_break_nothing(kind, program, tmp_path, request):
     """Any ioctl with any argument: the program lives on, and so does the device."""
