@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIS",
+    "PLANES",
     "Environment",
     "add_api_option",
+    "add_planes_option",
     "cache_folder",
     "chosen_apis",
     "environment_for",
@@ -36,6 +38,9 @@ __all__ = [
 
 #: What programs may ask for, in the order of the help.
 APIS = ("v4l2", "omx")
+
+#: V4L2's two: a node speaks one of them.
+PLANES = ("single", "multi")
 
 _NATIVE = Path(__file__).resolve().parents[1] / "_native"
 
@@ -82,6 +87,16 @@ def add_api_option(parser: argparse.ArgumentParser) -> None:
         "--api",
         metavar="API[,API]",
         help=f"through which interfaces: {', '.join(APIS)} (default: all that are installed)",
+    )
+
+
+def add_planes_option(parser: argparse.ArgumentParser) -> None:
+    """Which of V4L2's two APIs a program knows."""
+    parser.add_argument(
+        "--planes",
+        choices=PLANES,
+        help="V4L2: the API of one plane or that of several; most programs know both (default: "
+        "$PARACORE_V4L2_PLANES, else multi)",
     )
 
 
@@ -141,7 +156,12 @@ def static_runner() -> str:
 
 
 def environment_for(
-    apis: Sequence[str], address: str, folder: Path, devices: Mapping[str, paracore.Device]
+    apis: Sequence[str],
+    address: str,
+    folder: Path,
+    devices: Mapping[str, paracore.Device],
+    *,
+    planes: str | None = None,
 ) -> Environment:
     """The environment, and the files behind it.
 
@@ -150,8 +170,11 @@ def environment_for(
         address: the backend's socket.
         folder: for files.
         devices: those of the domain; only looked at for OpenMAX IL.
+        planes: of ``PLANES``; without it, what is set already stays.
     """
     variables = {"PARACORE_SOCKET": address}
+    if planes:
+        variables["PARACORE_V4L2_PLANES"] = planes
     files = [str(Path(address).parent)]
     if "v4l2" in apis:
         variables["LD_PRELOAD"] = shim("v4l2")
@@ -160,8 +183,9 @@ def environment_for(
         text = _gst_omx(devices.values(), _MARGINAL if "v4l2" in apis else _PRIMARY)
         variables["GST_OMX_CONFIG_DIR"] = str(_write(folder, text))
         files += [variables["GST_OMX_CONFIG_DIR"], shim("omx")]
-    # plugins look for devices when GStreamer makes its list of plugins: that without devices stays as it is
-    variables["GST_REGISTRY"] = str(folder / "gstreamer-registry.bin")
+    # plugins look for devices when GStreamer makes its list of plugins: that without devices stays as it is, and
+    # what they find has other formats with other planes
+    variables["GST_REGISTRY"] = str(folder / f"gstreamer-registry{'-single' if planes == 'single' else ''}.bin")
     return Environment(variables, tuple(files))
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import paracore
 from paracore.cli._backend import nobody_there
-from paracore.cli._environment import add_api_option, cache_folder, chosen_apis, environment_for, static_runner
+from paracore.cli._environment import (
+    add_api_option,
+    add_planes_option,
+    cache_folder,
+    chosen_apis,
+    environment_for,
+    static_runner,
+)
 from paracore.cli._exit import UsageError, complain
 from paracore.cli._options import add_backend_options, add_file
 
@@ -49,6 +56,7 @@ _KILLED = 128
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
+    add_planes_option(parser)
     parser.add_argument(
         "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
     )
@@ -72,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     inherited = os.environ | ({_STATIC: os.path.abspath(words[1])} if arguments.static else {})  # noqa: PTH100 - links stay
     address = None if arguments.private else _running(arguments)
     if address is None:
-        return _run_private(apis, words, inherited)
+        return _run_private(apis, words, inherited, arguments.planes)
     changes = _become(arguments.domain, address) if arguments.domain else {}
-    return _execute(words, _environment(apis, address, inherited | changes))
+    return _execute(words, _environment(apis, address, inherited | changes, arguments.planes))
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
@@ -127,12 +135,12 @@ def _running(arguments: argparse.Namespace) -> str | None:
     return os.path.abspath(address)  # noqa: PTH100 - the program may be in another folder, links stay
 
 
-def _environment(apis: Sequence[str], address: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def _environment(apis: Sequence[str], address: str, inherited: Mapping[str, str], planes: str | None) -> dict[str, str]:
     folder = cache_folder()
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}).over(inherited)
+        return environment_for(apis, address, folder, {}, planes=planes).over(inherited)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices).over(inherited)
+        return environment_for(apis, address, folder, domain.devices, planes=planes).over(inherited)
 
 
 # --- in place of this process, or beside it -------------------------------------------------------------------
@@ -147,14 +155,14 @@ def _execute(words: list[str], environment: Mapping[str, str]) -> NoReturn:
         raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
 
 
-def _run_private(apis: Sequence[str], words: list[str], inherited: Mapping[str, str]) -> int:
+def _run_private(apis: Sequence[str], words: list[str], inherited: Mapping[str, str], planes: str | None) -> int:
     """With a backend of its own, which has to be ended afterwards."""
     from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED, signal.SIGCHLD})
     try:
         with PrivateBackend() as backend:
-            environment = _environment(apis, backend.address, inherited)
+            environment = _environment(apis, backend.address, inherited, planes)
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

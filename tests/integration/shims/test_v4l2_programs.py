@@ -23,6 +23,13 @@ FRIENDLY = 'options = { codecs = "h264 hevc vp8 vp9 mpeg2 mpeg4" }'
 """Without AV1, which Debian's v4l2-compliance does not know: it takes a node that has it for none of a codec's."""
 
 
+@pytest.fixture(params=["multi", "single"])
+def planes(request, monkeypatch):
+    """Which of V4L2's two APIs the nodes speak."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", request.param)
+    return request.param
+
+
 @pytest.fixture
 def device(make_backend):
     return make_backend(driver="libav")
@@ -58,6 +65,7 @@ def raw(path):
 # --- decoding -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", clips.FILMS)
 def test_ffmpeg_decodes(codec, run, tmp_path):
     path = clips.film(codec)
@@ -65,6 +73,7 @@ def test_ffmpeg_decodes(codec, run, tmp_path):
     assert pictures_of(run("ffmpeg", *words)) == expected(path)
 
 
+@pytest.mark.usefixtures("planes")
 def test_ffmpeg_decodes_a_real_film(run, device):
     path = clips.natural("bigbuckbunny").path
     words = ["-nostdin", "-v", "error", "-c:v", "h264_v4l2m2m", "-i", path, "-map", "0:v", "-f", "framemd5", "-"]
@@ -99,6 +108,7 @@ def gst(run, source, rest, *, demux="matroskademux"):
     return run("gst-launch-1.0", "-q", *f"filesrc location={source} ! {demux} ! {rest}".split())
 
 
+@pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", clips.FILMS)
 def test_gstreamer_decodes(codec, run, tmp_path):
     path, out = clips.film(codec), tmp_path / "out.yuv"
@@ -106,6 +116,7 @@ def test_gstreamer_decodes(codec, run, tmp_path):
     assert out.read_bytes() == raw(path)
 
 
+@pytest.mark.usefixtures("planes")
 def test_gstreamer_follows_a_stream_that_changes_its_size(run, tmp_path):
     """Bit stream in one piece, larger and then smaller: each picture is there, in its own size."""
     parts = []
@@ -136,6 +147,7 @@ def quality(path, source):
     return int(frames[-1]), float(re.findall(r"average:([0-9.]+)", said)[-1])
 
 
+@pytest.mark.usefixtures("planes")
 def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
     """Picture by picture what the encoder makes when it is used directly, hence the same PSNR."""
     source, coded, decoded = tmp_path / "source.yuv", tmp_path / "coded.ts", tmp_path / "decoded.yuv"
@@ -149,6 +161,7 @@ def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
     assert abs(psnr(source, decoded, (320, 240)) - psnr(source, direct, (320, 240))) < 0.1
 
 
+@pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
 def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):
     """Both on the device at once: what the encoder holds the decoder lacks."""
@@ -163,6 +176,18 @@ def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):
     assert psnr > 30
 
 
+# --- the command ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planes", ["single", "multi"])
+def test_run_tells_a_program_which_planes(planes, device):
+    command = [sys.executable, "-m", "paracore", "run", "--api", "v4l2", "--address", device.address]
+    listing = ["sh", "-c", "for node in /dev/video*; do v4l2-ctl -d $node -D; done"]
+    done = subprocess.run([*command, "--planes", planes, "--", *listing], check=True, capture_output=True, text=True)
+    ours = re.findall(r"Driver name +: paracore\n.*?Video Memory-to-Memory( Multiplanar)?\n", done.stdout, re.DOTALL)
+    assert ours == [" Multiplanar" if planes == "multi" else ""] * 2
+
+
 # --- v4l2-compliance ------------------------------------------------------------------------------------------
 
 
@@ -173,7 +198,7 @@ def framed(units):
 
 
 @pytest.mark.parametrize("node", ["decoder", "encoder"])
-def test_v4l2_compliance(node, preloaded, make_backend, tmp_path):
+def test_v4l2_compliance(node, planes, preloaded, make_backend, tmp_path):
     device = make_backend(driver="libav", options=FRIENDLY)
     baseline = [unit.octets for unit in clips.clip("h264-baseline").units]
     stream = tmp_path / "stream"
@@ -182,6 +207,7 @@ def test_v4l2_compliance(node, preloaded, make_backend, tmp_path):
     path = re.search(rf"\({node}\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
     more = [f"--stream-from-hdr={stream}"] if node == "decoder" else []
     done = preloaded("v4l2-compliance", "-d", path, "-s", *more, address=device.address)
+    assert ("Video Memory-to-Memory Multiplanar" in done.stdout) == (planes == "multi")
     failed = set(re.findall(r"test (.*): FAIL", done.stdout))
     assert failed == set(), done.stdout[-3000:]
     total = re.search(r"Total .*: (\d+), Succeeded: (\d+), Failed: (\d+), Warnings: (\d+)", done.stdout)

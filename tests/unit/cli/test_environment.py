@@ -6,7 +6,7 @@ import pytest
 
 from paracore import ConfigError
 from paracore.cli import _environment
-from paracore.cli._environment import cache_folder, chosen_apis, environment_for, shim
+from paracore.cli._environment import PLANES, cache_folder, chosen_apis, environment_for, shim
 from paracore.cli._exit import UsageError
 
 
@@ -39,6 +39,17 @@ def test_v4l2_alone(native, tmp_path):
         "GST_REGISTRY": str(tmp_path / "gstreamer-registry.bin"),
     }
     assert made.files == ("/run/p", str(native / "libparacore-v4l2.so"))
+
+
+def test_which_planes(native, tmp_path):
+    """GStreamer remembers what formats the devices have; what another API has is remembered elsewhere."""
+    made = {planes: environment_for(["v4l2"], "/p.sock", tmp_path, {}, planes=planes) for planes in (None, *PLANES)}
+    assert "PARACORE_V4L2_PLANES" not in made[None].variables
+    assert made["multi"].variables == made[None].variables | {"PARACORE_V4L2_PLANES": "multi"}
+    assert made["single"].variables["PARACORE_V4L2_PLANES"] == "single"
+    assert made["single"].variables["GST_REGISTRY"] == str(tmp_path / "gstreamer-registry-single.bin")
+    assert made["single"].over({"PARACORE_V4L2_PLANES": "multi"})["PARACORE_V4L2_PLANES"] == "single"
+    assert made[None].over({"PARACORE_V4L2_PLANES": "single"})["PARACORE_V4L2_PLANES"] == "single"
 
 
 def test_components_that_there_are(native, tmp_path):

@@ -45,6 +45,15 @@ def test_help_explains_exit_codes(capsys):
     assert all(code.meaning in told for code in ExitCode)
 
 
+@pytest.mark.parametrize("command", ["run", "env"])
+def test_planes_are_single_or_multi(command):
+    assert parse(command).planes is None
+    assert parse(command, "--planes", "single").planes == "single"
+    with pytest.raises(SystemExit) as caught:
+        parse(command, "--planes", "two")
+    assert caught.value.code == ExitCode.USAGE
+
+
 def test_no_command_is_a_wrong_command_line():
     with pytest.raises(SystemExit) as caught:
         main([])
