@@ -5,6 +5,9 @@ They are the files of the local transport (``tests/integration/shims``), run in 
 insides is skipped there.
 """
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from testbed import Scene
@@ -17,7 +20,8 @@ PLACE = "/opt/paracore"
 PATIENCE = 1400
 """Seconds: ffmpeg and GStreamer on an emulated processor."""
 SOCKET = "/run/paracore/paracore.sock"
-SHIMS = f"{PLACE}/tests/integration/shims"
+ROOT = Path(__file__).parents[2]
+SHIMS = ROOT / "tests/integration/shims"
 CONFIGURATION = """
 [[device]]
 name = "vpu0"
@@ -31,7 +35,9 @@ def guest(board, run_tests):
     """Runs tests in a guest that has a device; what they said."""
 
     def run(file, *options):
-        return run_tests(GUEST, f"{SHIMS}/{file}", "--socket", SOCKET, "-rs", *options, timeout=PATIENCE)
+        return run_tests(
+            GUEST, str((SHIMS / file).relative_to(ROOT)), "--socket", SOCKET, "-rs", *options, timeout=PATIENCE
+        )
 
     with Scene(board) as scene:
         scene.serve(CONFIGURATION)
@@ -50,7 +56,21 @@ def films(board):
 
 
 def test_ffmpeg_and_gstreamer_on_v4l2(guest, films):
-    said = guest("test_v4l2_programs.py", "-k", "ffmpeg_decodes or gstreamer_decodes or compliance")
+    said = guest("test_v4l2_programs.py", "-k", "(ffmpeg_decodes or gstreamer_decodes or compliance) and not real")
+    assert "passed" in said
+
+
+@pytest.fixture(scope="module")
+def static_client(board, tmp_path_factory):
+    """For a guest without a compiler."""
+    program = tmp_path_factory.mktemp("static") / "static_client"
+    compiler = ["aarch64-linux-gnu-gcc", "-static", "-O1", "-pthread"]
+    subprocess.run([*compiler, str(SHIMS / "static_client.c"), "-o", str(program)], check=True)
+    board.put(GUEST, [program], f"{PLACE}/{SHIMS.relative_to(ROOT)}")
+
+
+def test_programs_without_a_dynamic_libc(guest, static_client):
+    said = guest("test_static.py", "-k", "not musl and not pie")
     assert "passed" in said
 
 

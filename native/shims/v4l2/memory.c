@@ -14,6 +14,8 @@ struct mapping {
     size_t length;
 };
 
+enum { AT_ONCE = 64 }; /* pieces of one grant */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static LIST_HEAD(, mapping) mappings = LIST_HEAD_INITIALIZER(mappings);
 static unsigned mapping_count; /* atomic, for a quick look without the lock */
@@ -21,36 +23,47 @@ static struct memory *refused; /* the backend still uses them */
 
 /* --- pages ------------------------------------------------------------------------------------------------ */
 
-static int error_of_backend(int error)
+int error_of_backend(int error)
 {
     switch (error) {
-    case -ENOSPC: /* a limit */
+    case -ENOSPC:
     case -ENOMEM:
         return -ENOMEM;
+    case -EBUSY:
     case -EINVAL:
-        return -EINVAL;
+        return error;
     default:
         return -EIO;
     }
 }
 
-int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, struct memory **out)
+static struct memory *of_piece(struct shim_link *link, struct shim_piece *piece)
 {
     struct memory *memory = calloc(1, sizeof *memory);
 
-    if (!memory)
-        return -ENOMEM;
-    memory_sweep();
-    int error = paracore_buffer_create(shim_link_channel(link), length, flags, &memory->buffer);
-    if (error) {
-        free(memory);
-        return error_of_backend(error);
+    if (!memory) {
+        shim_piece_drop(piece); /* nothing uses it yet */
+        return NULL;
     }
-    shim_link_keep(link);
-    memory->link = link;
-    memory->references = 1;
-    *out = memory;
-    return 0;
+    *memory = (struct memory){.piece = *piece, .link = link, .references = 1};
+    return memory;
+}
+
+int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, uint32_t count, struct memory **memories)
+{
+    struct shim_piece pieces[AT_ONCE];
+
+    memory_sweep();
+    int granted = shim_pieces_make(link, length, flags, count < AT_ONCE ? count : AT_ONCE, pieces);
+    if (granted < 0)
+        return error_of_backend(granted);
+    count = 0;
+    for (int i = 0; i < granted; i++) {
+        struct memory *memory = of_piece(link, &pieces[i]);
+        if (memory)
+            memories[count++] = memory;
+    }
+    return count ? (int)count : -ENOMEM;
 }
 
 int memory_create_plain(uint64_t length, struct memory **out)
@@ -59,12 +72,12 @@ int memory_create_plain(uint64_t length, struct memory **out)
 
     if (!memory)
         return -ENOMEM;
-    memory->buffer.address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory->buffer.address == MAP_FAILED) {
+    memory->piece.address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory->piece.address == MAP_FAILED) {
         free(memory);
         return -ENOMEM;
     }
-    memory->buffer.length = length;
+    memory->piece.length = length;
     memory->references = 1;
     *out = memory;
     return 0;
@@ -79,14 +92,10 @@ struct memory *memory_keep(struct memory *memory)
 /* False when the backend has not let go of it. */
 static bool destroy(struct memory *memory)
 {
-    if (!memory->link) {
-        munmap(memory->buffer.address, memory->buffer.length);
-        free(memory);
-        return true;
-    }
-    if (paracore_buffer_destroy(shim_link_channel(memory->link), &memory->buffer) == -EBUSY)
+    if (!memory->piece.pages)
+        munmap(memory->piece.address, memory->piece.length);
+    else if (shim_piece_drop(&memory->piece) == -EBUSY)
         return false;
-    shim_link_put(memory->link);
     free(memory);
     return true;
 }
@@ -144,7 +153,7 @@ int memory_map(struct memory *memory, uint64_t offset, size_t length, void **add
     if (!mapping)
         return -ENOMEM;
     *mapping = (struct mapping){.memory = memory_keep(memory), .length = length};
-    mapping->address = *address = (char *)memory->buffer.address + offset;
+    mapping->address = *address = (char *)memory->piece.address + offset;
     __atomic_add_fetch(&memory->mappings, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&lock);
     LIST_INSERT_HEAD(&mappings, mapping, entry);

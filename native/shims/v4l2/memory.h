@@ -11,15 +11,19 @@
 #include "link.h"
 
 struct memory {
-    struct shim_link *link; /* NULL: not granted */
-    struct paracore_buffer buffer;
+    struct shim_piece piece; /* without `pages`: not granted */
+    struct shim_link *link;  /* as long as there are pages */
     unsigned references; /* atomic */
     unsigned mappings;   /* of the program; atomic */
     struct memory *next; /* while it waits for the backend to let go */
 };
 
-/* Grants pages. Returns 0 with one reference, -ENOMEM also for a limit of the domain, or -EIO. */
-int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, struct memory **memory);
+/* What V4L2 says when a limit is in the way (ENOMEM, never ENOSPC) or the device is (EBUSY), and otherwise. */
+int error_of_backend(int error);
+
+/* Grants up to `count` pieces of so many octets, each with one reference. Returns how many, at least one, or -ENOMEM, also
+ * for a limit of the domain, or -EIO. */
+int memory_create(struct shim_link *link, uint64_t length, uint32_t flags, uint32_t count, struct memory **memories);
 /* The same of pages that are not granted. */
 int memory_create_plain(uint64_t length, struct memory **memory);
 struct memory *memory_keep(struct memory *memory);

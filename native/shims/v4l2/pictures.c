@@ -95,7 +95,7 @@ void picture_empty(struct v4l2_file *file, struct buffer *buffer)
 static void hold(struct v4l2_file *file, struct memory *memory, const struct side *side,
                  const struct paracore_video_output_ready *ready)
 {
-    struct held *held = side->layout.total <= memory->buffer.length ? calloc(1, sizeof *held) : NULL;
+    struct held *held = side->layout.total <= memory->piece.length ? calloc(1, sizeof *held) : NULL;
 
     if (!held) {
         memory_put(memory);
@@ -121,8 +121,8 @@ void pictures_drop_held(struct v4l2_file *file)
 
 static void copy_plane(const struct held *held, struct buffer *buffer, const struct raw_format *raw, uint32_t plane)
 {
-    const char *from = (const char *)held->memory->buffer.address + held->side.layout.offset[plane];
-    char *to = (char *)buffer->memory->buffer.address + buffer->layout.offset[plane];
+    const char *from = (const char *)held->memory->piece.address + held->side.layout.offset[plane];
+    char *to = (char *)buffer->memory->piece.address + buffer->layout.offset[plane];
     uint32_t down = plane ? raw->down : 0, across = plane ? raw->across : 0, octets = plane ? raw->chroma_octets : 1;
     uint32_t rows = (held->side.height + (1u << down) - 1) >> down;
     size_t width = (size_t)((held->side.width + (1u << across) - 1) >> across) * octets;
@@ -193,7 +193,7 @@ void pictures_lend_hidden(struct v4l2_file *file)
     struct memory *memory;
 
     for (uint32_t n = 0; n < file->buffers_min; n++) {
-        if (memory_create(file->node.link, length, 0, &memory) != 0)
+        if (memory_create(file->node.link, length, 0, 1, &memory) < 0)
             return; /* the codec waits for the program, then */
         uint32_t cookie = file_cookie(file);
         if (!add_foreign(file, memory, cookie)) {
@@ -233,7 +233,7 @@ void pictures_drop_foreign(struct v4l2_file *file)
  * kept in memory of its own, for the buffer may soon hold something else. */
 static void hold_copy(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
 {
-    uint64_t length = buffer->memory->buffer.length;
+    uint64_t length = buffer->memory->piece.length;
     struct memory *copy;
 
     if (buffer->state == QUEUED)
@@ -242,7 +242,7 @@ static void hold_copy(struct v4l2_file *file, struct buffer *buffer, const struc
         file->broken = true;
         return;
     }
-    memcpy(copy->buffer.address, buffer->memory->buffer.address, length);
+    memcpy(copy->piece.address, buffer->memory->piece.address, length);
     hold(file, copy, &file->sides[CAPTURE_QUEUE], ready);
 }
 

@@ -38,7 +38,7 @@ static int allocate_apart(struct buffer *buffer, const uint32_t *sizes)
         offset += buffer->user_length[n];
     }
     int error = memory_create_plain(offset, &buffer->apart);
-    offset = error ? 0 : (uintptr_t)buffer->apart->buffer.address;
+    offset = error ? 0 : (uintptr_t)buffer->apart->piece.address;
     for (uint32_t n = 0; n < buffer->layout.planes; n++) {
         buffer->user[n] = offset;
         offset += buffer->user_length[n];
@@ -46,27 +46,50 @@ static int allocate_apart(struct buffer *buffer, const uint32_t *sizes)
     return error;
 }
 
-static int allocate(struct v4l2_file *file, unsigned queue, uint32_t index, const uint32_t *sizes)
+static struct layout layout_for(const struct v4l2_file *file, unsigned queue, const uint32_t *sizes)
+{
+    struct layout layout = file->sides[queue].layout;
+
+    if (larger(&layout, sizes) && queue == coded_queue(file))
+        layout.total = layout.size[0] = sizes[0];
+    return layout;
+}
+
+/* Takes over the memory. */
+static int make(struct v4l2_file *file, unsigned queue, uint32_t index, const uint32_t *sizes, struct memory *memory)
 {
     struct buffer *buffer = &file->queues[queue].buffers[index];
-    struct layout layout = file->sides[queue].layout;
-    bool more = larger(&layout, sizes);
+    struct layout layout = layout_for(file, queue, sizes);
+    int error = 0;
 
-    if (more && queue == coded_queue(file))
-        layout.total = layout.size[0] = sizes[0];
     *buffer = (struct buffer){.index = index, .field = V4L2_FIELD_NONE, .layout = layout};
     memcpy(buffer->user_length, layout.size, sizeof layout.size); /* until the program says where its pages are */
-    if (more && queue == raw_queue(file)) {
-        int error = allocate_apart(buffer, sizes);
-        if (error)
-            return error;
-    }
-    int error = memory_create(file->node.link, layout.total, grant_flags(file, queue), &buffer->memory);
-    if (error && buffer->apart) {
-        memory_put(buffer->apart);
-        buffer->apart = NULL;
-    }
+    if (queue == raw_queue(file) && larger(&layout, sizes))
+        error = allocate_apart(buffer, sizes);
+    if (error)
+        memory_put(memory);
+    else
+        buffer->memory = memory;
     return error;
+}
+
+/* As many as can be had, up to `end`. Returns the index after the last, and why it is not `end`. */
+static uint32_t fill(struct v4l2_file *file, unsigned queue, uint32_t index, uint32_t end, const uint32_t *sizes,
+                     int *error)
+{
+    struct memory *memories[BUFFERS_MAX];
+    uint64_t length = layout_for(file, queue, sizes).total;
+
+    while (*error == 0 && index < end) {
+        int made = memory_create(file->node.link, length, grant_flags(file, queue), end - index, memories);
+        *error = made < 0 ? made : 0;
+        for (int n = 0; n < made; n++)
+            if (*error)
+                memory_put(memories[n]);
+            else if ((*error = make(file, queue, index, sizes, memories[n])) == 0)
+                index++;
+    }
+    return index;
 }
 
 uint32_t queue_buffers(const struct queue *queue)
@@ -101,12 +124,9 @@ int queue_extend(struct v4l2_file *file, unsigned number, uint32_t memory, const
                  uint32_t *count)
 {
     struct queue *queue = &file->queues[number];
-    uint32_t index = *first = find_gap(queue, count);
-    int error = *count ? 0 : -ENOBUFS;
+    int error = (*first = find_gap(queue, count)) == BUFFERS_MAX ? -ENOBUFS : 0;
+    uint32_t index = fill(file, number, *first, *first + *count, sizes, &error);
 
-    while (error == 0 && index < *first + *count)
-        if ((error = allocate(file, number, index, sizes)) == 0)
-            index++;
     *count = index - *first;
     if (*count)
         queue->memory = memory;
@@ -198,7 +218,7 @@ int buffer_copy_in(struct buffer *buffer)
     int error = 0;
 
     for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
-        error = user_read((char *)buffer->memory->buffer.address + buffer->layout.offset[n], buffer->user[n],
+        error = user_read((char *)buffer->memory->piece.address + buffer->layout.offset[n], buffer->user[n],
                           buffer->used[n]);
     return error;
 }
@@ -208,7 +228,7 @@ static int copy_out(struct buffer *buffer)
     int error = 0;
 
     for (uint32_t n = 0; error == 0 && n < buffer->layout.planes; n++)
-        error = user_write(buffer->user[n], (char *)buffer->memory->buffer.address + buffer->layout.offset[n],
+        error = user_write(buffer->user[n], (char *)buffer->memory->piece.address + buffer->layout.offset[n],
                            buffer->used[n]);
     return error;
 }

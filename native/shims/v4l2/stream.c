@@ -156,21 +156,6 @@ static const struct shim_listener LISTENER = {input_done, output_ready, source_c
 
 /* --- opening and closing ---------------------------------------------------------------------------------------- */
 
-/* What V4L2 says when a limit is in the way, or the device is (PEERS: ENOMEM and EBUSY, never ENOSPC). */
-static int error_of_backend(int error)
-{
-    switch (error) {
-    case -ENOSPC:
-    case -ENOMEM:
-        return -ENOMEM;
-    case -EBUSY:
-    case -EINVAL:
-        return error;
-    default:
-        return -EIO;
-    }
-}
-
 int stream_open(struct v4l2_file *file)
 {
     const struct coded_format *coded = coded_format_of_fourcc(file->sides[coded_queue(file)].fourcc);
@@ -309,16 +294,15 @@ static void remember_marks(struct v4l2_file *file, const struct buffer *buffer)
 static int post_input(struct v4l2_file *file, struct buffer *buffer)
 {
     struct paracore_video_queue_input request = {
-        .span = {.buffer = buffer->memory->buffer.id, .offset = buffer->data_offset[0],
-                 .length = buffer->used[0] - buffer->data_offset[0]},
+        .span = shim_piece_span(&buffer->memory->piece, buffer->data_offset[0],
+                                buffer->used[0] - buffer->data_offset[0]),
         .cookie = buffer->cookie = file_cookie(file),
         .timestamp = (int64_t)buffer->timestamp,
     };
 
     remember_marks(file, buffer);
     if (!is_decoder(file)) { /* the device has said how long a picture's span is */
-        request.span.offset = 0;
-        request.span.length = (uint32_t)buffer->layout.total;
+        request.span = shim_piece_span(&buffer->memory->piece, 0, (uint32_t)buffer->layout.total);
         request.flags = file->key_frame_wanted || buffer->flags & V4L2_BUF_FLAG_KEYFRAME ? PARACORE_INPUT_FLAG_KEY : 0;
         file->key_frame_wanted = false;
     }
@@ -328,7 +312,7 @@ static int post_input(struct v4l2_file *file, struct buffer *buffer)
 static int post_output(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie)
 {
     struct paracore_video_queue_output request = {
-        .span = {.buffer = memory->buffer.id, .length = (uint32_t)length}, .cookie = cookie};
+        .span = shim_piece_span(&memory->piece, 0, (uint32_t)length), .cookie = cookie};
 
     return shim_session_post(file->stream->session, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
 }

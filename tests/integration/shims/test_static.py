@@ -12,6 +12,8 @@ import pytest
 from paracore.cli import ExitCode
 
 SOURCE = Path(__file__).with_name("static_client.c")
+MADE_ELSEWHERE = SOURCE.with_suffix("")
+"""Where there is no compiler, it may be there: tests/system puts it into its guests."""
 PROGRAM = [sys.executable, "-m", "paracore", "run", "--static"]
 
 
@@ -20,6 +22,8 @@ PROGRAM = [sys.executable, "-m", "paracore", "run", "--static"]
 )
 def client(request, tmp_path_factory):
     compiler = request.param
+    if MADE_ELSEWHERE.exists():
+        return MADE_ELSEWHERE
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no {compiler[0]} here: packaging/install-packages test")
     program = tmp_path_factory.mktemp("static") / "client"
