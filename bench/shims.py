@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified programs through the shims beside the same programs with their own software codec, from start to end.
 
-The program that decodes in software is ffmpeg, with as many codec threads as it chooses, which is what the device's
-session chooses, too: both are libavcodec.
+The software is libavcodec in all of them, with as many codec threads as it chooses, which is what the device's session
+chooses, too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["BENCHMARKS"]
 
 _TIMEOUT = 300.0
 
-_FFMPEG = "ffmpeg -nostdin -v error -c:v {codec} -i {path} {limit} -an -f null -"
+_FFMPEG = "ffmpeg -nostdin -v error -c:v {decoder} -i {path} {limit} -an -f null -"
 _GSTREAMER = "gst-launch-1.0 -q filesrc location={path} ! qtdemux ! h264parse ! {decoder} ! fakesink sync=false"
 _PIPE_OUT = "gst-launch-1.0 -q filesrc location={path} ! qtdemux ! h264parse ! avdec_h264 ! {caps} ! shmsink {sink}"
 _PIPE_IN = "gst-launch-1.0 -q shmsrc socket-path={socket} ! {caps} ! fakesink sync=false enable-last-sample=false"
@@ -73,31 +73,31 @@ def _rate(setting: Setting, command: str, pictures: int, environment: Mapping[st
     return pictures / (time.monotonic() - began)
 
 
-def _decode(setting: Setting, name: str, api: str, command: str) -> Result:
+def _decode(setting: Setting, name: str, api: str, command: str, decoders: tuple[str, str]) -> Result:
+    """``decoders``: the program's own, and the one on the device."""
     clip = _film(setting)
     wanted = 100 if setting.quick and api == "v4l2" else 0
     limit = f"-frames:v {wanted}" if wanted else ""
     pictures = wanted or clip.pictures
-    plain = _FFMPEG.format(codec="h264", path=clip.path, limit=limit)
+    plain, ours = (command.format(decoder=decoder, path=clip.path, limit=limit) for decoder in decoders)
     with setting.backend() as backend:
         environment = _environment(setting, backend.socket, api)
-        ours = command.format(codec="h264_v4l2m2m", path=clip.path, limit=limit, decoder="omxh264dec")
         pairs = in_turns(
             lambda: _rate(setting, plain, pictures),
             lambda: _rate(setting, ours, pictures, environment),
             setting.pairs,
         )
-    return of_pairs(name, "frames/s", pairs, "ffmpeg in software", whole=not wanted)
+    return of_pairs(name, "frames/s", pairs, f"{command.split(maxsplit=1)[0]} with {decoders[0]}", whole=not wanted)
 
 
 def shim_v4l2(setting: Setting) -> Iterator[Result]:
     """1080p H.264 by ffmpeg's h264_v4l2m2m."""
-    yield _decode(setting, "shim-v4l2", "v4l2", _FFMPEG)
+    yield _decode(setting, "shim-v4l2", "v4l2", _FFMPEG, ("h264", "h264_v4l2m2m"))
 
 
 def shim_omx(setting: Setting) -> Iterator[Result]:
     """1080p H.264 by gst-omx."""
-    yield _decode(setting, "shim-omx", "omx", _GSTREAMER)
+    yield _decode(setting, "shim-omx", "omx", _GSTREAMER, ("avdec_h264", "omxh264dec"))
 
 
 def frame_pipe(setting: Setting) -> Iterator[Result]:
@@ -106,7 +106,7 @@ def frame_pipe(setting: Setting) -> Iterator[Result]:
     caps = f"video/x-raw,format=I420,width={clip.width},height={clip.height},framerate=25/1"
     with tempfile.TemporaryDirectory(prefix="paracore-bench-") as folder:
         Path(folder).chmod(0o777)
-        plain = _FFMPEG.format(codec="h264", path=clip.path, limit="")
+        plain = _FFMPEG.format(decoder="h264", path=clip.path, limit="")
         pairs = in_turns(
             lambda: _rate(setting, plain, clip.pictures),
             lambda: _pipe_rate(setting, clip, caps, f"{folder}/pipe"),
