@@ -32,9 +32,16 @@ __all__ = ["IMAGE", "PACKAGES", "TREE", "Image", "build"]
 
 #: Debian packages of the domains, and those that cross builds for them need.
 PACKAGES = (
-    "bash", "bubblewrap", "busybox-static", "libdav1d-dev", "libavcodec-dev", "libavformat-dev",
+    "bash", "bubblewrap", "busybox-static", "ffmpeg", "gstreamer1.0-omx-generic", "gstreamer1.0-plugins-bad",
+    "gstreamer1.0-plugins-good", "gstreamer1.0-tools", "libdav1d-dev", "libavcodec-dev", "libavformat-dev",
     "libavutil-dev", "libpython3.11-dev", "libseccomp2", "linux-image-arm64", "procps", "python3", "strace", "tar",
     "v4l-utils", "xen-hypervisor-4.17-arm64", "xen-utils-4.17",
+)  # fmt: skip
+
+#: What the programs above load only for a screen, a speaker or a synthesizer, and a board has none of: large.
+_NOT_UNPACKED = (
+    "adwaita-icon-theme", "hicolor-icon-theme", "iso-codes", "libgl1-mesa-dri", "libgtk-3-common", "libllvm15",
+    "libz3-4", "systemd", "timgm6mb-soundfont",
 )  # fmt: skip
 
 #: Python packages of the domains beside those that the project itself asks for: its tests run there, too.
@@ -61,6 +68,13 @@ _LEFT_OUT = (
     "usr/include", "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/i18n",
     "usr/share/bash-completion", "usr/lib/aarch64-linux-gnu/gconv", "usr/lib/python3.11/config-*", "... *.a",
 )  # fmt: skip
+
+#: What packages would have chosen among when they were installed.
+_ALTERNATIVES = {
+    "libblas.so.3": "blas/libblas.so.3",
+    "liblapack.so.3": "lapack/liblapack.so.3",
+    "gstreamer-1.0/libgstomx.so": "libgstomx-generic.so",
+}
 
 # For busybox; what it names comes with the first root, so that a change of it needs no new disk.
 _INITTAB = "::sysinit:/usr/lib/testbed/start\n::respawn:/usr/lib/testbed/agent\n"
@@ -111,7 +125,7 @@ def build() -> Image:
 
 def _make(image: Image) -> None:
     """Makes the tree anew beside the old one, which cross builds may be reading, and the disk of it."""
-    packages = _packages.fetch(PACKAGES)
+    packages = [package for package in _packages.fetch(PACKAGES) if package.name not in _NOT_UNPACKED]
     wheels = _wheels.fetch(requirements())
     _kernel_modules.build(next(package for package in packages if _is_kernel(package)))
     tree = TREE.with_name("root.new")
@@ -212,6 +226,8 @@ def _finish(tree: Path) -> None:
     shutil.copyfile(_KERNEL / f"boot/vmlinuz-{_version()}", tree / "boot/vmlinuz")
     _link(tree / "sbin/init", "/bin/busybox")
     _link(tree / "bin/sh", "bash")
+    for name, target in _ALTERNATIVES.items():
+        _link(tree / "usr/lib/aarch64-linux-gnu" / name, target)
     etc = tree / "etc"
     (etc / "inittab").write_text(_INITTAB, encoding="ascii")
     (etc / "passwd").write_text(
