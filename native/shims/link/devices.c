@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
+/* Of a codec without a format for its pictures nothing is said: programs do not expect it. */
 static int query_capability(struct shim_link *link, struct shim_device *device, uint32_t index)
 {
     struct paracore_video_capability_query request = {.device = device->index, .index = index};
-    struct paracore_video_capability_query_reply *reply = &device->capabilities[index];
+    struct paracore_video_capability_query_reply *reply = &device->capabilities[device->capability_count];
     size_t size = sizeof *reply;
 
-    return paracore_call(link->channel, PARACORE_OP_VIDEO_CAPABILITY_QUERY, 0, &request, sizeof request, reply, &size,
-                         NULL, SHIM_CALL_NS);
+    int error = paracore_call(link->channel, PARACORE_OP_VIDEO_CAPABILITY_QUERY, 0, &request, sizeof request, reply,
+                              &size, NULL, SHIM_CALL_NS);
+
+    device->capability_count += error == 0 && reply->pixel_formats;
+    return error;
 }
 
 static int query_capabilities(struct shim_link *link, struct shim_device *device, uint32_t count)
@@ -21,7 +25,6 @@ static int query_capabilities(struct shim_link *link, struct shim_device *device
         int error = query_capability(link, device, index);
         if (error)
             return error == -ENOENT ? 0 : error;
-        device->capability_count = index + 1;
     }
     return 0;
 }

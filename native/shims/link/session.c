@@ -138,12 +138,25 @@ int pump_start(struct shim_link *link)
 
 /* --- sessions ---------------------------------------------------------------------------------------- */
 
+/* SAFETY: the backend says what a session is called. One that has another's name, or none, would get no event. */
+static bool has_name(const struct shim_session *session)
+{
+    const struct shim_session *other;
+
+    LIST_FOREACH(other, &session->link->sessions, entry)
+        if (other->id == session->id)
+            return false;
+    return session->id;
+}
+
 static int start(struct shim_session *session)
 {
     struct shim_link *link = session->link;
 
     pthread_mutex_lock(&link->lock);
     int error = link->dead;
+    if (error == 0 && !has_name(session))
+        error = -EPROTO;
     if (error == 0)
         error = pump_start(link);
     if (error == 0)

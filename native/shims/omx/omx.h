@@ -228,6 +228,7 @@ struct component {
     struct commands commands;
     struct notices notices;
     struct events events;
+    uint32_t event_count;
     struct port ports[PORTS];
     uint32_t flushing; /* bit n: a flush of port n is under way */
     struct slots slots;

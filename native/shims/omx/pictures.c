@@ -66,14 +66,16 @@ static OMX_U32 flags_of(const struct paracore_video_output_ready *ready)
            (ready->flags & PARACORE_OUTPUT_FLAG_ERROR ? OMX_BUFFERFLAG_DATACORRUPT : 0);
 }
 
-/* SAFETY: the backend says how much there is; libparacore does not know how long the span was. */
+/* SAFETY: the backend says how much there is; libparacore does not know how long the span was. A picture of a format that
+ * the client has been told to leave behind would wait for ever. */
 static bool is_sound(const struct component *component, const struct slot *slot,
                      const struct paracore_video_output_ready *ready)
 {
     if (!component->decodes)
         return ready->bytes_used <= slot->memory.length;
     uint32_t age = component->newest - ready->generation;
-    return ready->generation && ready->generation <= component->newest && age < GENERATIONS &&
+    return ready->generation && ready->generation >= component->announced &&
+           ready->generation <= component->newest && age < GENERATIONS &&
            format_of(component, ready->generation)->size <= slot->memory.length;
 }
 
@@ -155,6 +157,8 @@ void output_drained(struct component *component)
 {
     bool settled = component->flush == FLUSH_SETTLING, renewed = component->reopening;
 
+    if (!component->draining)
+        return; /* nobody has asked */
     component->draining = component->reopening = false;
     component->fed = component->fed_after;
     component->fed_after = false;

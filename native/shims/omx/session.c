@@ -29,16 +29,21 @@ OMX_ERRORTYPE session_error(int error)
 
 /* --- what the device says, on the link's thread ---------------------------------------------------------- */
 
+/* More than spans can be lent. SAFETY: a backend that says more, faster than it is looked at, would cost memory. */
+enum { EVENTS_MAX = 4096 };
+
 static void push(struct component *component, const struct event *said)
 {
     struct event *event = malloc(sizeof *event);
 
     pthread_mutex_lock(&component->lock);
-    if (event) {
+    if (event && component->event_count < EVENTS_MAX) {
         *event = *said;
         TAILQ_INSERT_TAIL(&component->events, event, entry);
+        component->event_count++;
         wake(component);
     } else {
+        free(event);
         component_fail(component, OMX_ErrorInsufficientResources);
     }
     pthread_mutex_unlock(&component->lock);

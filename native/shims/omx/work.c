@@ -168,6 +168,7 @@ static bool take_events(struct component *component)
 
     while ((event = TAILQ_FIRST(&component->events))) {
         TAILQ_REMOVE(&component->events, event, entry);
+        component->event_count--;
         if (component->state != OMX_StateInvalid)
             take(component, event);
         free(event);
@@ -182,6 +183,7 @@ void events_forget(struct component *component)
 
     while ((event = TAILQ_FIRST(&component->events))) {
         TAILQ_REMOVE(&component->events, event, entry);
+        component->event_count--;
         free(event);
     }
 }

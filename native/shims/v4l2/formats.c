@@ -127,6 +127,14 @@ static void cut(const struct paracore_picture_format *format, const struct raw_f
     layout->size[plane] = end_of_plane(format, plane) - layout->offset[plane];
 }
 
+/* Octets of a row that are samples. */
+static uint64_t row_of(const struct side *side, const struct raw_format *raw, uint32_t plane)
+{
+    uint32_t across = plane ? raw->across : 0, octets = plane ? raw->chroma_octets : 1;
+
+    return (((uint64_t)side->width + (1u << across) - 1) >> across) * octets;
+}
+
 /* SAFETY: the backend says where planes lie. What does not lie within the span in this order would lead the program
  * beyond its own buffer. */
 static bool lies_within(const struct paracore_picture_format *format, const struct side *side,
@@ -137,7 +145,8 @@ static bool lies_within(const struct paracore_picture_format *format, const stru
     for (uint32_t n = 0; n < raw->components; n++) {
         uint64_t rows = (side->height + (n ? (1u << raw->down) - 1 : 0)) >> (n ? raw->down : 0);
         uint64_t end = side->layout.offset[n] + rows * side->layout.stride[n];
-        if (format->plane_offset[n] < before || format->plane_stride[n] == 0 || end > end_of_plane(format, n))
+        if (format->plane_offset[n] < before || format->plane_stride[n] < row_of(side, raw, n) ||
+            end > end_of_plane(format, n))
             return false;
         before = end_of_plane(format, n);
     }

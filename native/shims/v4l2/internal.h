@@ -28,6 +28,7 @@ enum {
     BUFFERS_MAX = VIDEO_MAX_FRAME, /* as many as the kernel's videobuf2 gave a queue for twenty years */
     EVENTS_MAX = 32,               /* events that the program has not taken; beyond it the oldest goes, as in v4l2-event.c */
     SUBSCRIPTIONS_MAX = 64,        /* more than there are things to subscribe to */
+    CHANGES_MAX = 32,              /* changes that the program has not answered: each may cost memory; beyond it, EIO */
     MARKS_MAX = 128,               /* of inputs whose outputs have not come: more than a codec holds back */
     CONTROLS_MAX = 32,             /* rows of ioctl_control.c's table */
 };
@@ -154,6 +155,7 @@ struct v4l2_file {
     bool source_known;   /* a decoder has met the stream's format */
     bool stale;          /* the CAPTURE buffers are of another layout than the stream's pictures */
     uint32_t generation; /* of source_known */
+    uint32_t unanswered; /* changes since the program last started CAPTURE */
     uint32_t buffers_min;
     TAILQ_HEAD(, held) held;
     LIST_HEAD(, foreign) foreign;

@@ -115,12 +115,18 @@ static bool knows(const struct v4l2_file *file, uint32_t fourcc)
     return raw && can_raw(file, raw);
 }
 
+/* SAFETY: the backend says how large pictures may be. Octets are counted in 32 bits. */
+static uint32_t dimension_of(uint32_t told)
+{
+    return told && told < PARACORE_DIMENSION_MAX ? told : PARACORE_DIMENSION_MAX;
+}
+
 static void size_limits(const struct v4l2_file *file, uint32_t *width, uint32_t *height)
 {
     const struct paracore_video_capability_query_reply *capability = file_capability(file);
 
-    *width = capability && capability->width_max ? capability->width_max : PARACORE_DIMENSION_MAX;
-    *height = capability && capability->height_max ? capability->height_max : PARACORE_DIMENSION_MAX;
+    *width = dimension_of(capability ? capability->width_max : 0);
+    *height = dimension_of(capability ? capability->height_max : 0);
 }
 
 int ioctl_enum_framesizes(struct v4l2_file *file, int fd, void *argument)

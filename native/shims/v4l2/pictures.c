@@ -275,6 +275,14 @@ static void picture_elsewhere(struct v4l2_file *file, const struct paracore_vide
         hold(file, memory, &file->sides[CAPTURE_QUEUE], ready);
 }
 
+/* An encoder's unit of no octets, or its end that was not asked for. To a program it would be the end of the stream. */
+static bool is_nothing(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
+{
+    bool end = ready->flags & PARACORE_OUTPUT_FLAG_LAST && file->drain == DRAINING;
+
+    return !is_decoder(file) && !end && (ready->flags & PARACORE_OUTPUT_FLAG_EMPTY || ready->bytes_used == 0);
+}
+
 void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
 {
     if (!buffer) {
@@ -282,7 +290,7 @@ void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct p
         return;
     }
     buffer->lent = false;
-    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED)
+    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED || is_nothing(file, ready))
         returned(file, buffer, ready);
     else if (is_for(file, buffer, ready))
         finish(file, buffer, ready);

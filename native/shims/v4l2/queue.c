@@ -286,6 +286,7 @@ int queue_start(struct v4l2_file *file, unsigned number)
     queue->sequence = 0;
     if (number == CAPTURE_QUEUE) {
         file->last_taken = false;
+        file->unanswered = 0;
         capture_settle(file);
     }
     stream_feed(file);

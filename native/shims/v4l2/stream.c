@@ -96,6 +96,8 @@ static int take_format(struct v4l2_file *file, const struct paracore_video_sourc
 {
     struct side side;
 
+    if (change->generation != file->generation + 1)
+        return -EPROTO;
     if (side_of_format(file, &change->format, 0, &side) != 0)
         return -EINVAL;
     file->sides[CAPTURE_QUEUE] = side;
@@ -119,7 +121,8 @@ static void source_change(void *owner, const struct paracore_video_source_change
     if (!file->broken && !fits(file, &before)) {
         file->stale = file->queues[CAPTURE_QUEUE].count > 0;
         event_source_change(file);
-        if (!first)
+        file->broken |= ++file->unanswered > CHANGES_MAX;
+        if (!first && !file->broken)
             pictures_lend_hidden(file);
     }
     leave(file);
@@ -196,7 +199,7 @@ void stream_close(struct v4l2_file *file)
         return;
     file->stream = NULL;
     file->source_known = file->stale = false;
-    file->buffers_min = 0;
+    file->generation = file->buffers_min = 0;
     file->drain = RUNNING;
     pictures_drop_held(file);
     pthread_mutex_unlock(&file->lock);
