@@ -46,7 +46,7 @@ class Books:
     buffers: int = 0
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("calls", "refused", "events", "sessions", "sessions_failed", "copies"), 0
+            ("calls", "refused", "events", "sessions", "sessions_failed", "inputs", "outputs", "copies"), 0
         )
     )
 

@@ -333,7 +333,8 @@ class Channel:
         if session.descriptor < 0:
             return
         self._outlet.unwatch(session)
-        self._books.count("copies", session.driver.copies)
+        for what, number in session.counts().items():
+            self._books.count(what, number)
         try:
             session.over()
         except Exception:  # noqa: BLE001 - whatever it is, it is this session's end

@@ -21,7 +21,9 @@ def report(books: Books, channels: Iterable[Channel], loop: LoopStatistics) -> d
     channels = list(channels)
     live = [session for channel in channels for session in channel.sessions.values() if session.descriptor >= 0]
     counts = dict(books.counts)
-    counts["copies"] += sum(session.driver.copies for session in live)
+    for session in live:
+        for what, number in session.counts().items():
+            counts[what] += number
     return {
         "sessions": books.sessions,
         "buffers": books.buffers,

@@ -106,6 +106,10 @@ class Session:
             told.append(event)
         return told
 
+    def counts(self) -> dict[str, int]:
+        """What it has done so far, by the names of ``Books``."""
+        return {"inputs": self.inputs_done, "outputs": self.outputs_ready, "copies": self.driver.copies}
+
     @property
     def waits(self) -> bool:
         """Whether something is held back until the domain has paid for it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._domain import Domain
     from paracore.backend._supervisor import Supervisor
+    from paracore.backend._worker_end import WorkerEnd
 
 __all__ = ["Status"]
 
@@ -79,5 +81,17 @@ class Status:
             },
             "violations": domain.violations,
             "workers_lost": domain.workers_lost,
-            "worker": {"pid": domain.worker.pid, "report": self._reports.get(domain)} if domain.worker else None,
+            "worker": self._worker(domain, domain.worker) if domain.worker else None,
         }
+
+    def _worker(self, domain: Domain, worker: WorkerEnd) -> dict[str, Any]:
+        return {"pid": worker.pid, "cpu_ms": _cpu_ms(worker.pid), "report": self._reports.get(domain)}
+
+
+def _cpu_ms(pid: int) -> int:
+    """Processor time of all threads of a process, as the kernel has it (proc(5), stat: utime, stime); 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")

@@ -27,6 +27,8 @@ COMMANDS = (
     "paracore.cli._run",
     "paracore.cli._env",
     "paracore.cli._list",
+    "paracore.cli._top",
+    "paracore.cli._metrics",
     "paracore.cli._serve",
     "paracore.cli._attach",
     "paracore.cli._detach",

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What domains use, as ``paracore top`` and ``paracore metrics`` tell it."""
+
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from tests.integration.backends import Stream, wait_until
+
+PARACORE = [sys.executable, "-m", "paracore"]
+
+
+@pytest.fixture
+def played(backend):
+    """A backend on which the first domain has a session, and has played five units in it and three in another."""
+    with backend.connect() as channel:
+        ended = Stream(channel)
+        ended.play(3)
+        ended.close()
+        Stream(channel).play(5)
+        yield backend
+
+
+def command(*words, **options):
+    return subprocess.run([*PARACORE, *words], capture_output=True, text=True, timeout=30, check=False, **options)
+
+
+def test_top_as_json(played):
+    done = command("top", "--json", "--updates", "2", "--interval", "0.1", "--address", played.address)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 2, done.stderr
+    alpha = next(domain for domain in lines[-1]["domains"] if domain["domain"] == "alpha")
+    assert (alpha["sessions"], alpha["units"], alpha["pictures"], alpha["buffers"]) == (1, 8, 8, 2)
+    assert alpha["worker"] == played.worker()
+    assert lines[-1]["seconds"] > 0
+
+
+def test_top_in_a_pipe(played):
+    done = command("top", "--updates", "1", "--sort", "pictures", "--address", played.address)
+    head, *rows = done.stdout.splitlines()
+    assert "pictures/s*" in head
+    assert [row.split()[0] for row in rows] == ["alpha", "beta", "gamma"]
+
+
+def test_top_on_a_terminal_ends_with_a_key(played):
+    """And leaves the terminal as it was."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 160))
+    words = [*PARACORE, "top", "--address", played.address]
+    top = subprocess.Popen(words, stdin=theirs, stdout=theirs, env=os.environ | {"TERM": "xterm"})
+    try:
+        shown = read_until(ours, b"alpha")
+        os.write(ours, b"srq")
+        shown += read_until(ours, b"\x1b[?1049l")
+        assert top.wait(20) == 0
+    finally:
+        top.kill()
+        top.wait()
+        os.close(theirs)
+        os.close(ours)
+    assert b"pictures/s*" in shown
+
+
+def read_until(terminal, wanted):
+    shown = b""
+    while wanted not in shown:
+        assert select.select([terminal], [], [], 20)[0], shown
+        shown += os.read(terminal, 65536)
+    return shown
+
+
+def test_top_without_a_backend(tmp_path):
+    done = command("top", "--address", str(tmp_path / "none"))
+    assert done.returncode == 5
+    assert "no backend listens" in done.stderr
+
+
+def test_metrics_once(played):
+    done = command("metrics", "--address", played.address)
+    lines = done.stdout.splitlines()
+    assert 'paracore_domain_pictures_total{domain="alpha"} 8.0' in lines, done.stderr
+    assert 'paracore_domain_sessions{domain="alpha"} 1.0' in lines
+    assert "# TYPE paracore_domain_pictures_total counter" in lines
+    assert "paracore_up 1.0" in lines
+
+
+@pytest.fixture
+def exporter(played, tmp_path):
+    """Where it listens; it must end well, and take its socket with it."""
+    path = tmp_path / "metrics.sock"
+    words = [*PARACORE, "metrics", "--listen", str(path), "--address", played.address]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"serving")
+        yield path
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert not path.exists()
+
+
+def scraped(path):
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(20)
+        wire.connect(str(path))
+        wire.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+
+
+def test_metrics_are_served_beside_one_who_says_nothing(exporter):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(exporter))
+        assert 'paracore_domain_units_total{domain="alpha"} 8.0' in scraped(exporter)
+
+
+def test_metrics_say_that_the_backend_has_gone(exporter, played):
+    played.kill()
+    wait_until(lambda: "paracore_up 0.0" in scraped(exporter), "it is still up")
+    assert "paracore_domain" not in scraped(exporter)
+
+
+def test_a_socket_that_is_in_use_is_left_alone(exporter, played):
+    done = command("metrics", "--listen", str(exporter), "--address", played.address)
+    assert done.returncode != 0
+    assert "paracore_up 1.0" in scraped(exporter)
