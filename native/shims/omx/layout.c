@@ -75,8 +75,9 @@ bool layout_is_direct(const struct paracore_picture_format *format)
 bool layout_is_sound(const struct paracore_picture_format *format)
 {
     const struct pixels *pixels = pixels_of_wire(format->pixel_format);
-    bool sound = pixels && format->buffers_min <= BUFFERS_MIN_MAX && format->plane_count == pixels->planes && format->size <= PARACORE_BUFFER_MAX &&
-                 format->coded_width && format->coded_width <= PARACORE_DIMENSION_MAX && format->coded_height &&
+    bool sound = pixels && format->buffers_min <= BUFFERS_MIN_MAX && format->plane_count == pixels->planes &&
+                 format->size <= PARACORE_BUFFER_MAX && format->coded_width &&
+                 format->coded_width <= PARACORE_DIMENSION_MAX && format->coded_height &&
                  format->coded_height <= PARACORE_DIMENSION_MAX &&
                  (uint64_t)format->crop_left + format->width <= format->coded_width &&
                  (uint64_t)format->crop_top + format->height <= format->coded_height && format->width && format->height;
