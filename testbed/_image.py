@@ -38,10 +38,11 @@ PACKAGES = (
     "v4l-utils", "xen-hypervisor-4.17-arm64", "xen-utils-4.17",
 )  # fmt: skip
 
-#: What the programs above load only for a screen, a speaker or a synthesizer, and a board has none of: large.
+#: What the programs above depend on for a screen, a speaker, a synthesizer or a session, and a board has none of. The
+#: domains' init is busybox: another ``poweroff`` would do nothing when Xen asks for it.
 _NOT_UNPACKED = (
-    "adwaita-icon-theme", "hicolor-icon-theme", "iso-codes", "libgl1-mesa-dri", "libgtk-3-common", "libllvm15",
-    "libz3-4", "systemd", "timgm6mb-soundfont",
+    "adwaita-icon-theme", "dbus-user-session", "hicolor-icon-theme", "iso-codes", "libgl1-mesa-dri", "libgtk-3-common",
+    "libllvm15", "libpam-systemd", "libz3-4", "systemd", "systemd-sysv", "timgm6mb-soundfont",
 )  # fmt: skip
 
 #: Python packages of the domains beside those that the project itself asks for: its tests run there, too.
