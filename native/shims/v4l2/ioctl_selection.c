@@ -62,12 +62,21 @@ int ioctl_g_selection(struct v4l2_file *file, int fd, void *argument)
     return show(file, find(file, selection->type, selection->target), &selection->r);
 }
 
+/* Between the first unit and the format that is in it there is but a guess. ffmpeg 5.1 asks then: it would go on with the
+ * guess, for the format it asks for next may be the true one, so that no change is left to be seen. */
+static bool is_guess(const struct v4l2_file *file)
+{
+    return is_decoder(file) && file->queues[OUTPUT_QUEUE].streaming && !file->source_known;
+}
+
 int ioctl_s_selection(struct v4l2_file *file, int fd, void *argument)
 {
     struct v4l2_selection *selection = argument;
     const struct target *target = find(file, selection->type, selection->target);
 
     (void)fd;
+    if (target && target->settable && is_guess(file))
+        return -EBUSY;
     return target && target->settable ? show(file, target, &selection->r) : -EINVAL;
 }
 

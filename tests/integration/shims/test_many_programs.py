@@ -71,9 +71,9 @@ def program(device, film):
 
 
 def decode_until(deadline, command, settings):
-    """Runs it again and again; the digests of each run's pictures."""
+    """Runs it again and again, twice at least; the digests of each run's pictures."""
     runs = []
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or len(runs) < 2:
         done = subprocess.run(command, capture_output=True, timeout=60, check=False, **settings)
         assert done.returncode == 0, f"{command[0]}: {done.stderr.decode()[-2000:]}"
         runs.append(pictures(done.stdout))
@@ -121,7 +121,6 @@ def test_four_programs_of_two_domains(device, film, program, request):
         while wait(running.values(), timeout=0.05).not_done:
             seen.append(sessions(device.status()))
     for who, runs in running.items():
-        assert len(runs.result()) > 1, who
         for count, shown in enumerate(runs.result()):
             assert shown == expected, f"{who}, run {count}"
     assert {"alpha": 2, "beta": 2} in seen
