@@ -223,3 +223,21 @@ def test_calls_at_random_break_nothing(kind, program, tmp_path, request):
     words = ",".join(f"{name}:{way}:{nr}:{size}" for name, (way, nr, size) in numbers_of(tmp_path).items())
     served = int(program(_FUZZ, "7", str(count), kind, words)[0])
     assert served > count / 40
+
+
+# --- between the first unit and its format -----------------------------------------------------------------------
+
+_GUESS = """
+fd = node(b"decoder")
+selection = ctypes.create_string_buffer(struct.pack("III4i36x", 1, 0x100, 0, 0, 0, 16, 16))
+set_it = lambda: call(fd, number(3, 95, 64), selection)
+before = set_it()
+assert call(fd, number(3, 8, 20), ctypes.create_string_buffer(struct.pack("III8x", 2, OUTPUT, MMAP))) == 0
+assert call(fd, number(1, 18, 4), ctypes.create_string_buffer(struct.pack("I", OUTPUT))) == 0
+print(before, errno.errorcode[set_it()])
+"""
+
+
+def test_where_the_picture_is_cannot_be_set_while_it_is_a_guess(program, planes):
+    """ffmpeg would take the guess for the truth."""
+    assert program(_GUESS)[0] == "0 EBUSY"
