@@ -203,6 +203,11 @@ static int open_encoder(struct component *component, const struct controls *cont
     if (error)
         return error;
     uint8_t *octets = headers_probe(component, controls, format, &length);
+    if (!shim_link_lives(component->link)) { /* told now, while a client expects that the step may fail */
+        shim_session_close(*session);
+        free(octets);
+        return -EIO;
+    }
     pthread_mutex_lock(&component->lock);
     free(component->parameter_sets);
     component->parameter_sets = octets;

@@ -152,14 +152,14 @@ void file_show(struct v4l2_file *file, int fd)
 }
 
 /* A futex by itself, for it tells of signals: a program that sleeps in DQBUF wants to hear of its own. */
-int file_sleep(struct v4l2_file *file)
+int file_sleep(struct v4l2_file *file, const struct timespec *until)
 {
     uint32_t seen = __atomic_load_n(&file->changed, __ATOMIC_ACQUIRE);
 
     file->sleepers++;
     pthread_mutex_unlock(&file->lock);
-    long said = syscall(SYS_futex, &file->changed, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    int error = said < 0 && errno == EINTR ? -EINTR : 0;
+    long said = syscall(SYS_futex, &file->changed, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
+    int error = said < 0 && (errno == EINTR || errno == ETIMEDOUT) ? -errno : 0;
     pthread_mutex_lock(&file->lock);
     file->sleepers--;
     return error;

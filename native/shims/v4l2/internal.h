@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "file.h"
 #include "link.h"
@@ -153,6 +154,7 @@ struct v4l2_file {
     bool last_owed;      /* an empty buffer with LAST is to be given as soon as there is one */
     bool last_taken;     /* LAST was dequeued: DQBUF says EPIPE */
     bool source_known;   /* a decoder has met the stream's format */
+    bool source_awaited; /* since OUTPUT was started: its first units may have none */
     bool stale;          /* the CAPTURE buffers are of another layout than the stream's pictures */
     uint32_t generation; /* of source_known */
     uint32_t unanswered; /* changes since the program last started CAPTURE */
@@ -202,8 +204,9 @@ uint32_t type_of_queue(const struct v4l2_file *file, unsigned queue);
 /* --- file.c: what the program's descriptor shows. `fd` is it, or -1 when it is not at hand: then what is no
  * longer so goes on being shown until it is. The lock is held. */
 void file_show(struct v4l2_file *file, int fd);
-/* Sleeps until something has changed. The lock is held, and let go meanwhile. Returns 0 or -EINTR. */
-int file_sleep(struct v4l2_file *file);
+/* Sleeps until something has changed, or until CLOCK_MONOTONIC has come to `until` unless that is NULL. The lock is held,
+ * and let go meanwhile. Returns 0, -EINTR or -ETIMEDOUT. */
+int file_sleep(struct v4l2_file *file, const struct timespec *until);
 
 /* --- pictures.c and stream.c ---------------------------------------------------------------------------- */
 
@@ -330,7 +333,8 @@ void color_to_format(const struct color *color, struct paracore_picture_format *
 
 /* --- ioctl_format.c --- */
 void formats_reset(struct v4l2_file *file);
-/* Makes sure that a side's format is known; an encoder's device is asked. Returns 0 or a negative error. */
+/* Makes sure that a side's format is known: an encoder's device is asked, a decoder that has got units may tell it yet.
+ * Returns 0 or a negative error. */
 int side_settle(struct v4l2_file *file, unsigned queue);
 
 /* --- ioctls: each returns 0 or a negative error; `argument` is a copy of the program's --- */

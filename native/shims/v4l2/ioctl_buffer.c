@@ -232,7 +232,7 @@ static int await(struct v4l2_file *file, int fd, unsigned number, struct buffer 
             return -EPIPE;
         if (fcntl(fd, F_GETFL) & O_NONBLOCK)
             return -EAGAIN;
-        if (file_sleep(file) != 0)
+        if (file_sleep(file, NULL) != 0)
             return -EINTR;
     }
 }

@@ -136,7 +136,7 @@ int ioctl_dqevent(struct v4l2_file *file, int fd, void *argument)
     while (file->event_count == 0) {
         if (fcntl(fd, F_GETFL) & O_NONBLOCK)
             return -ENOENT;
-        if (file_sleep(file) != 0)
+        if (file_sleep(file, NULL) != 0)
             return -EINTR;
     }
     *event = file->events[0];

@@ -11,6 +11,7 @@ enum {
     HEIGHT_DEFAULT = 720,
     DIMENSION_MIN = 16,  /* a block of the codecs there are */
     INTERVALS_MAX = 240, /* pictures a second that may be told to an encoder */
+    SOURCE_MS = 800,     /* that a program waits for the stream's format, once per start; an error comes within a second */
 };
 
 /* --- the device --------------------------------------------------------------------------------------------- */
@@ -284,11 +285,43 @@ static int try_format(struct v4l2_file *file, struct v4l2_format *format, struct
     return queue;
 }
 
+static struct timespec ms_from_now(long ms)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    time.tv_nsec += ms * 1000000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+/* Whether there are units in which the decoder may be about to meet the stream's format. */
+static bool may_tell(const struct v4l2_file *file)
+{
+    const struct queue *units = &file->queues[OUTPUT_QUEUE];
+
+    return is_decoder(file) && file->stream && units->streaming && (units->queued || units->sequence) &&
+           !file->source_known && !file->broken && !file->gone;
+}
+
+/* A program that asks as soon as it has given a unit gets the truth rather than a guess: ffmpeg 5.1 asks in several
+ * calls, and mixes up what it is told before and after. */
+static void await_source(struct v4l2_file *file)
+{
+    struct timespec until = ms_from_now(SOURCE_MS);
+
+    while (may_tell(file) && !file->source_awaited)
+        file->source_awaited = file_sleep(file, &until) != 0;
+}
+
 /* An encoder's device is first asked when the program wants to know. */
 int side_settle(struct v4l2_file *file, unsigned queue)
 {
     struct v4l2_pix_format_mplane first = {.width = WIDTH_DEFAULT, .height = HEIGHT_DEFAULT};
 
+    if (queue == raw_queue(file))
+        await_source(file);
     return file->sides[queue].width ? 0 : try_side(file, queue, &first, &file->sides[queue]);
 }
 

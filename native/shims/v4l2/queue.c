@@ -284,6 +284,8 @@ int queue_start(struct v4l2_file *file, unsigned number)
         return error;
     queue->streaming = true;
     queue->sequence = 0;
+    if (number == OUTPUT_QUEUE)
+        file->source_awaited = false;
     if (number == CAPTURE_QUEUE) {
         file->last_taken = false;
         file->unanswered = 0;

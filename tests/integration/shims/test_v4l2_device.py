@@ -7,7 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import av
 import pytest
+
+from tests import clips
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = Path("/usr/include/linux/videodev2.h")
@@ -241,3 +244,39 @@ print(before, errno.errorcode[set_it()])
 def test_where_the_picture_is_cannot_be_set_while_it_is_a_guess(program, planes):
     """ffmpeg would take the guess for the truth."""
     assert program(_GUESS)[0] == "0 EBUSY"
+
+
+_ASK = """
+import mmap, time
+fd, unit = node(b"decoder"), bytes.fromhex(sys.argv[1])
+libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, *[ctypes.c_size_t] * 4, ctypes.c_long]
+
+def size():
+    format = ctypes.create_string_buffer(struct.pack("I204x", CAPTURE))
+    started = time.monotonic()
+    assert call(fd, number(3, 4, 208), format) == 0
+    assert time.monotonic() - started < 10
+    return struct.unpack_from("II", format, 8)
+
+format = ctypes.create_string_buffer(struct.pack("I4x3I8xI176x", OUTPUT, 640, 480, 0x34363248, 1 << 20))
+assert call(fd, number(3, 5, 208), format) == 0
+assert call(fd, number(3, 8, 20), ctypes.create_string_buffer(struct.pack("III8x", 1, OUTPUT, MMAP))) == 0
+buffer = ctypes.create_string_buffer(struct.pack("II72xI4x", 0, OUTPUT, 0))
+assert call(fd, number(3, 9, 88), buffer) == 0
+at = libc.mmap(None, struct.unpack_from("I", buffer, 72)[0], 3, mmap.MAP_SHARED, fd, struct.unpack_from("I", buffer, 64)[0])
+ctypes.memmove(at, unit, len(unit))
+struct.pack_into("I", buffer, 8, len(unit))
+assert call(fd, number(3, 15, 88), buffer) == 0
+before = size()
+assert call(fd, number(1, 18, 4), ctypes.create_string_buffer(struct.pack("I", OUTPUT))) == 0
+print(before != size(), size()[0])
+"""
+
+
+@pytest.mark.parametrize(("octets", "told"), [(None, "True 176"), (20, "False 704")])
+def test_who_asks_behind_the_first_unit_gets_the_truth(octets, told, program, monkeypatch):
+    """Without waiting for an event; and if there is no format in the unit, what was known before, soon."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
+    with av.open(clips.clip("h264").path) as container:
+        unit = bytes(next(container.demux(video=0)))
+    assert program(_ASK, (unit if octets is None else bytes(octets)).hex())[0] == told
