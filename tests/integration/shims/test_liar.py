@@ -56,18 +56,25 @@ exec v4l2-ctl -d $node --stream-mmap --stream-out-mmap --stream-from $1 --stream
 """
 
 
+@pytest.fixture(scope="module")
+def gst_omx(tmp_path_factory):
+    """Where gst-omx finds its settings, and GStreamer what it found: looking takes it longer than each of these tests."""
+    folder, library = tmp_path_factory.mktemp("gst-omx"), NATIVE / "libparacore-omx.so"
+    sections = [_OMX.format("dec", "Dec", library, "decoder"), _OMX.format("enc", "Enc", library, "encoder")]
+    (folder / "gstomx.conf").write_text("".join(sections), encoding="utf-8")
+    return {"GST_OMX_CONFIG_DIR": str(folder), "GST_REGISTRY": str(folder / "registry.bin")}
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, gst_omx):
     """Runs a program on a liar to its end, which may be any but a crash."""
     library = NATIVE / "libparacore-omx.so"
-    sections = [_OMX.format("dec", "Dec", library, "decoder"), _OMX.format("enc", "Enc", library, "encoder")]
-    (tmp_path / "gstomx.conf").write_text("".join(sections), encoding="utf-8")
 
     def launch(command, lie=honest, **answers):
         words = command.format(clip=clips.clip("h264").path, core=library).split()
         if shutil.which(words[0]) is None or not any(Path("/usr/lib").glob("*/gstreamer-1.0/libgstomx.so")):
             pytest.skip(f"there is no {words[0]}, or no gst-omx, here: packaging/install-packages test")
-        more = {"GST_OMX_CONFIG_DIR": str(tmp_path), "GST_REGISTRY": str(tmp_path / "registry.bin")}
+        more = dict(gst_omx)
         if "omx" not in command:
             more["LD_PRELOAD"] = str(NATIVE / "libparacore-v4l2.so")
         with Liar(tmp_path, lie, **answers) as backend:
