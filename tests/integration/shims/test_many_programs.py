@@ -116,7 +116,9 @@ def test_four_programs_of_two_domains(device, film, program, request):
     together, over = False, Event()
     with ThreadPoolExecutor() as pool:
         running = {
-            (domain, api): pool.submit(decode_until, over, *program(domain, api)) for domain in USERS for api in COMMANDS
+            (domain, api): pool.submit(decode_until, over, *program(domain, api))
+            for domain in USERS
+            for api in COMMANDS
         }
         while wait(running.values(), timeout=0.05).not_done:
             together |= sessions(device.status()) == {"alpha": 2, "beta": 2}
