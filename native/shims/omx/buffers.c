@@ -254,6 +254,10 @@ static OMX_ERRORTYPE hand_over(OMX_HANDLETYPE handle, OMX_BUFFERHEADERTYPE *head
     if (result == OMX_ErrorNone) {
         struct buffer *buffer = find(component, port, header);
         buffer->here = true;
+        if (port == INPUT && header->nFilledLen) { /* this one, not one that waits to be coded */
+            buffer->key = component->force_key;
+            component->force_key = false;
+        }
         TAILQ_INSERT_TAIL(&component->ports[port].queue, buffer, queued);
         wake(component);
     }

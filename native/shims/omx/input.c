@@ -26,13 +26,12 @@ static bool post(struct component *component, struct slot *slot, const OMX_BUFFE
 {
     const struct paracore_video_queue_input request = {
         .span = shim_piece_span(&slot->memory, offset, (uint32_t)length),
-        .cookie = slot->cookie,
+        .cookie = slot_lend(component, slot),
         .flags = flags,
         .timestamp = header->nTimeStamp,
         .duration = (int64_t)header->nTickCount,
     };
 
-    slot->lent = true;
     component->begun = component->fed = true;
     component->fed_after = component->draining;
     return session_post(component, PARACORE_OP_VIDEO_QUEUE_INPUT, &request, sizeof request);
@@ -239,8 +238,8 @@ static void feed_encoder(struct component *component, struct buffer *buffer)
         tell(component, OMX_EventError, OMX_ErrorStreamCorrupt, 0, NULL);
         return;
     }
-    uint32_t flags = component->force_key ? PARACORE_INPUT_FLAG_KEY : 0;
-    component->force_key = false;
+    uint32_t flags = buffer->key ? PARACORE_INPUT_FLAG_KEY : 0;
+    buffer->key = false;
     post(component, buffer->slot, &buffer->header, 0, component->format.size, flags);
 }
 

@@ -112,7 +112,7 @@ struct slot {
     TAILQ_ENTRY(slot) entry;
     struct shim_piece memory;
     struct buffer *buffer; /* whose it is; NULL: the component's own */
-    uint32_t cookie;
+    uint32_t cookie; /* of the loan, or of the last */
     uint32_t port;
     bool lent;    /* the device has it */
     bool filled;  /* a picture in it waits to be given out */
@@ -140,6 +140,7 @@ struct buffer {
     struct slot *slot;
     uint32_t port;
     bool here;  /* with the component */
+    bool key;   /* its picture was asked to be a key frame, and has not been coded */
     bool spent; /* the device has read it, and the packet of it has not gone out */
 };
 TAILQ_HEAD(buffers, buffer);
@@ -345,6 +346,9 @@ bool slots_sweep(struct component *component);
 void slots_retry(struct component *component);
 /* All of them, at the end. */
 void slots_destroy(struct component *component);
+/* The device gets it. Returns what it calls it: no other loan was ever called so, so that what is said of one that is over
+ * is known for what it is. */
+uint32_t slot_lend(struct component *component, struct slot *slot);
 struct slot *slot_find(struct component *component, uint32_t port, uint32_t cookie);
 /* Slots of the component's own that the device has, or that hold what is to be given out. */
 uint32_t slots_own(struct component *component);

@@ -195,10 +195,9 @@ static bool lend(struct component *component, struct slot *slot)
 {
     const struct paracore_video_queue_output request = {
         .span = shim_piece_span(&slot->memory, 0, (uint32_t)slot->memory.length),
-        .cookie = slot->cookie,
+        .cookie = slot_lend(component, slot),
     };
 
-    slot->lent = true;
     return session_post(component, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
 }
 

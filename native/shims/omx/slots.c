@@ -76,8 +76,13 @@ void spares_doom(struct component *component)
 }
 void slot_add(struct component *component, struct slot *slot)
 {
-    slot->cookie = ++component->next_cookie;
     TAILQ_INSERT_TAIL(&component->slots, slot, entry);
+}
+
+uint32_t slot_lend(struct component *component, struct slot *slot)
+{
+    slot->lent = true;
+    return slot->cookie = ++component->next_cookie;
 }
 
 struct slot *slot_find(struct component *component, uint32_t port, uint32_t cookie)

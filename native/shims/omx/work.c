@@ -56,7 +56,8 @@ void tell_error(struct component *component, OMX_ERRORTYPE error)
 void give_back(struct component *component, struct buffer *buffer)
 {
     TAILQ_REMOVE(&component->ports[buffer->port].queue, buffer, queued);
-    buffer->here = buffer->spent = false;
+    component->force_key |= buffer->key; /* it was not coded: the next one is to be */
+    buffer->here = buffer->spent = buffer->key = false;
     buffer->notice = (struct notice){.buffer = buffer};
     enqueue(component, &buffer->notice);
 }

@@ -275,25 +275,33 @@ static void picture_elsewhere(struct v4l2_file *file, const struct paracore_vide
         hold(file, memory, &file->sides[CAPTURE_QUEUE], ready);
 }
 
-/* An encoder's unit of no octets, or its end that was not asked for. To a program it would be the end of the stream. */
-static bool is_nothing(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
+/* SAFETY: the backend says which unit is an encoder's last. A program that was told so unasked would wait for ever for
+ * the inputs that it has queued. */
+static uint32_t end_if_asked_for(const struct v4l2_file *file, uint32_t flags)
 {
-    bool end = ready->flags & PARACORE_OUTPUT_FLAG_LAST && file->drain == DRAINING;
-
-    return !is_decoder(file) && !end && (ready->flags & PARACORE_OUTPUT_FLAG_EMPTY || ready->bytes_used == 0);
+    return is_decoder(file) || file->drain == DRAINING ? flags : flags & ~(uint32_t)PARACORE_OUTPUT_FLAG_LAST;
 }
 
-void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *ready)
+/* An encoder's unit of no octets. To a program it would be the end of the stream. */
+static bool is_nothing(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
 {
+    return !is_decoder(file) && !(ready->flags & PARACORE_OUTPUT_FLAG_LAST) && (ready->flags & PARACORE_OUTPUT_FLAG_EMPTY || ready->bytes_used == 0);
+}
+
+void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *said)
+{
+    struct paracore_video_output_ready ready = *said;
+
+    ready.flags = end_if_asked_for(file, ready.flags);
     if (!buffer) {
-        picture_elsewhere(file, ready);
+        picture_elsewhere(file, &ready);
         return;
     }
     buffer->lent = false;
-    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED || is_nothing(file, ready))
-        returned(file, buffer, ready);
-    else if (is_for(file, buffer, ready))
-        finish(file, buffer, ready);
+    if (ready.flags & PARACORE_OUTPUT_FLAG_CANCELLED || is_nothing(file, &ready))
+        returned(file, buffer, &ready);
+    else if (is_for(file, buffer, &ready))
+        finish(file, buffer, &ready);
     else
-        hold_copy(file, buffer, ready);
+        hold_copy(file, buffer, &ready);
 }
