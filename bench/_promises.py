@@ -45,6 +45,9 @@ PROMISES = {
     "call-from-python": Promise("difference", "≤", 15.0),
     # milliseconds from nothing to the first picture
     "first-picture": Promise("difference", "≤", 20.0),
+    # device time of eight greedy domains beside their weights: the worst, and Jain's index
+    "shares-off": Promise("value", "≤", 2.0),
+    "shares-jain": Promise("value", "≥", 0.98),
     # what a domain costs that does nothing
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),

@@ -46,7 +46,7 @@ MODULES = {
         (WIRE, "protocol_table.h", "paracore/ring.h", "loop.h"),
     ),
     "_frontend": Module("libparacore.", (WIRE, "paracore/paracore.h")),
-    "_libav": Module("libavcodec behind the video class.", (WIRE, "codec.h")),
+    "_libav": Module("libavcodec behind the video class.", (WIRE, "codec.h", "gate.h")),
 }
 
 

@@ -170,6 +170,14 @@ static const struct paracore_rule rules_worker_channel_removed[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_worker_device_want[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_device_release[] = {
+    {PARACORE_RULE_ZERO, 12, 4, NULL},
+};
+
 static const struct paracore_rule rules_bridge_connect_reply[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
     {PARACORE_RULE_TEXT, 8, 32, NULL},
@@ -312,6 +320,15 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {8, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_CHANNEL_REMOVED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_removed",
      {8, false, 0, 1, rules_worker_channel_removed},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_WANT, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_want",
+     {8, false, 0, 1, rules_worker_device_want},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_LEASE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_lease",
+     {16, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_RELEASE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_release",
+     {16, false, 0, 1, rules_worker_device_release},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
      {16, false, 0, 0, NULL},

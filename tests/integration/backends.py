@@ -35,7 +35,7 @@ serve(config_load(sys.argv[1]), ready=lambda: print("ready", flush=True))
 """
 
 
-def configuration(socket, *, linger=30.0, limits="", options="", driver="null", weight=100):
+def configuration(socket, *, linger=30.0, limits="", options="", driver="null", weight=100, device=""):
     return f"""
 [backend]
 socket = "{socket}"
@@ -45,6 +45,7 @@ log_level = "info"
 [[device]]
 name = "vpu0"
 driver = "{driver}"
+{device}
 {options}
 
 [[domain]]

@@ -78,9 +78,11 @@ int paracore_codec_open(const struct paracore_codec_options *options, struct par
         return -ENOMEM;
     set_defaults(codec);
     int error = codec->change && codec->drained && codec->failed ? codec->role->open(codec) : -ENOMEM;
+    paracore_gate_enter(codec);
     if (!error)
         error = paracore_start(codec);
     if (error) {
+        paracore_gate_leave(codec);
         codec->role->close(codec);
         discard(codec);
         return error;
@@ -96,6 +98,7 @@ void paracore_codec_close(struct paracore_codec *codec)
     pthread_cond_broadcast(&codec->changed);
     pthread_mutex_unlock(&codec->lock);
     pthread_join(codec->thread, NULL);
+    paracore_gate_leave(codec);
     paracore_warm_end(codec);
     discard(codec);
 }

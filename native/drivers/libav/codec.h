@@ -20,6 +20,7 @@
 #include "paracore/protocol.h"
 
 struct paracore_codec;
+struct paracore_gate;
 
 enum paracore_completion_kind {
     PARACORE_COMPLETION_INPUT_DONE = 1,
@@ -49,6 +50,7 @@ struct paracore_codec_options {
     uint32_t flags;      /* PARACORE_OPEN_FLAG_* */
     int notify;          /* an eventfd, written when completions wait; not owned */
     uint32_t reserved;
+    struct paracore_gate *gate; /* of the device's time, see gate.h; NULL: there is nobody to share with */
 };
 
 /* Bits as in video.capability_query; 0 pixel formats when this build lacks the codec. */

@@ -165,7 +165,7 @@ static struct slip *next_span(struct paracore_codec *codec)
     struct slip *slip = NULL;
     pthread_mutex_lock(&codec->lock);
     while (!paracore_stopped(codec) && !(slip = paracore_span_collect(codec)))
-        paracore_wait(codec);
+        paracore_gate_wait(codec);
     pthread_mutex_unlock(&codec->lock);
     return slip;
 }

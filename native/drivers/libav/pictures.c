@@ -110,7 +110,7 @@ static bool end_generation(struct paracore_codec *codec)
 static bool tell(struct paracore_codec *codec, const struct paracore_picture_format *format, uint32_t changes)
 {
     while (!codec->change && !paracore_stopped(codec))
-        paracore_wait(codec);
+        paracore_gate_wait(codec);
     if (paracore_stopped(codec))
         return false;
     paracore_tell(codec, format, changes);

@@ -149,6 +149,16 @@ static void rest(struct paracore_codec *codec)
     pthread_cond_broadcast(&codec->changed);
 }
 
+/* The next thing that may be done now. */
+static struct slip *due(struct paracore_codec *codec)
+{
+    struct slip *slip = codec->flushing ? NULL : TAILQ_FIRST(&codec->inputs);
+    if (slip)
+        return paracore_gate_pass(codec) ? slip : NULL;
+    paracore_gate_rest(codec);
+    return NULL;
+}
+
 /* What to do next, or NULL when the session is being closed. */
 static struct slip *next(struct paracore_codec *codec)
 {
@@ -157,7 +167,7 @@ static struct slip *next(struct paracore_codec *codec)
     codec->in_unit = false;
     if (codec->control[PARACORE_CONTROL_LOW_DELAY] || paracore_now() - codec->told_at >= TELL_NS)
         notify(codec);
-    while (!codec->closing && !(slip = codec->flushing ? NULL : TAILQ_FIRST(&codec->inputs))) {
+    while (!codec->closing && !(slip = due(codec))) {
         if (codec->flushing)
             rest(codec);
         else

@@ -65,6 +65,17 @@ struct role {
 };
 extern const struct role paracore_decoder, paracore_encoder;
 
+/* Where a session stands with the device's time. */
+enum gate_state { GATE_RESTS, GATE_WAITS, GATE_RUNS };
+
+struct gate_pass {
+    TAILQ_ENTRY(gate_pass) link;
+    struct paracore_codec *codec;
+    enum gate_state state;
+    unsigned blocked; /* threads that wait for the domain in the midst of a unit */
+    bool ran;         /* before they did */
+};
+
 struct paracore_codec {
     const struct role *role;
     void *state; /* the role's own */
@@ -94,6 +105,7 @@ struct paracore_codec {
     bool warming;  /* the thread that does it is at work */
     bool warmer_made;
     pthread_t warmer; /* if made */
+    struct gate_pass pass;
 };
 
 /* --- session.c -------------------------------------------------------------------------------- */
@@ -115,6 +127,17 @@ void paracore_push(struct paracore_codec *codec, struct slip *slip); /* whose co
 void paracore_fail(struct paracore_codec *codec, uint32_t error);
 /* A source change. Needs `change` to be there; counts a new generation. */
 void paracore_tell(struct paracore_codec *codec, const struct paracore_picture_format *format, uint32_t changes);
+
+/* --- gate.c; enter and leave are for the worker's thread, the others need the lock ------------------- */
+
+void paracore_gate_enter(struct paracore_codec *codec);
+void paracore_gate_leave(struct paracore_codec *codec);
+/* Whether the next unit may begin now; else the session is woken when it may be so. */
+bool paracore_gate_pass(struct paracore_codec *codec);
+/* There is nothing to do. */
+void paracore_gate_rest(struct paracore_codec *codec);
+/* As paracore_wait, in the midst of a unit, for what the domain is to give: meanwhile others may have the device. */
+void paracore_gate_wait(struct paracore_codec *codec);
 
 /* --- spans.c; paracore_span_free takes the lock, the others need it ----------------------------- */
 

@@ -145,7 +145,7 @@ static void advance(struct paracore_codec *codec, const struct paracore_picture_
 {
     bool count = !news && exhausted(codec, format);
     if (!codec->change || !(news || count))
-        paracore_wait(codec);
+        paracore_gate_wait(codec);
     else if (news)
         paracore_tell(codec, format, PARACORE_CHANGE_FLAG_BUFFERS);
     else

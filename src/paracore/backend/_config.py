@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from paracore._errors import ConfigError
+from paracore.backend._policies import POLICIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paracore.protocol import Attachment
 
 __all__ = [
@@ -54,6 +57,9 @@ _MOST = {
 
 
 _WEIGHT_MAX = 10000
+_PRIORITY_MAX = 9
+_SLOTS_MAX = 1024
+_BURST_MAX = 60.0
 _NICE_STEP = 1.25
 """sched(7): what one step of the nice value is in shares of processor time."""
 
@@ -77,6 +83,10 @@ class Limits(_Section, frozen=True):
     """Unanswered calls and queued spans of one channel. Bounds the events that the worker may owe it."""
     memory: int = 4096 * _MEBI
     """Octets of the worker's private memory. Bounds what a stream can make a codec allocate."""
+    device_time: float = 0.0
+    """Of each device, in the long run: 0.25 is a quarter of what it does one thing at a time. 0: no limit."""
+    device_burst: float = 0.1
+    """Seconds of device time that may be used at once after a rest, with a limit of it."""
 
 
 class BackendSection(_Section, frozen=True):
@@ -105,6 +115,10 @@ class DeviceSection(_Section, frozen=True):
     driver: str
     options: dict[str, str | int | float | bool] = {}
     """Given to the driver as it is; each driver documents its own."""
+    policy: str = "fair"
+    """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
+    slots: int = 0
+    """Domains that may use it at once; 0: as many as there are processors."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -117,7 +131,13 @@ class DomainSection(_Section, frozen=True):
     """Names of devices; all when it is left out."""
     limits: Limits = Limits()
     weight: int = 100
-    """Share of processor time against other domains, when there is too little: 200 has twice as much as 100."""
+    """Share of a device's time against other domains, when there is too little: 200 has twice as much as 100."""
+    priority: int = 0
+    """With the policy ``priority``: 0 to 9, more is served sooner."""
+
+    def device_names(self, every: Iterable[str]) -> tuple[str, ...]:
+        """Its devices in the order in which it has them, out of `every` device."""
+        return tuple(every) if self.devices is None else self.devices
 
     def identities(self) -> tuple[str, ...]:
         """What a peer of this domain is known by, see ``transport.Peer``."""
@@ -232,6 +252,8 @@ def _check(config: Config) -> None:
     """What types cannot say: names, references, ranges."""
     _check_names("device", [device.name for device in config.device])
     _check_names("domain", [domain.name for domain in config.domain])
+    for device in config.device:
+        _check_device(device)
     for domain in config.domain:
         _check_domain(domain, {device.name for device in config.device})
     _check_identities(config)
@@ -266,6 +288,14 @@ def _check_names(kind: str, names: list[str]) -> None:
             raise ConfigError(f"{kind}.name", f"{name!r} stands twice; give each {kind} its own name")
 
 
+def _check_device(device: DeviceSection) -> None:
+    option = f"device.{device.name}"
+    if device.policy not in POLICIES:
+        raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
+    if not 0 <= device.slots <= _SLOTS_MAX:
+        raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
+
+
 def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     option = f"domain.{domain.name}"
     if not domain.identities():
@@ -273,10 +303,16 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     _check_devices(domain, devices)
     if not 0 < domain.weight <= _WEIGHT_MAX:
         raise ConfigError(f"{option}.weight", f"{domain.weight} is out of range; give 1 to {_WEIGHT_MAX}")
-    for name in Limits.__struct_fields__:
+    if not 0 <= domain.priority <= _PRIORITY_MAX:
+        raise ConfigError(f"{option}.priority", f"{domain.priority} is out of range; give 0 to {_PRIORITY_MAX}")
+    for name, most in _MOST.items():
         value = getattr(domain.limits, name)
-        if not 0 < value <= _MOST[name]:
-            raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give 1 to {_MOST[name]}")
+        if not 0 < value <= most:
+            raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give 1 to {most}")
+    if not 0 <= domain.limits.device_time <= _SLOTS_MAX:
+        raise ConfigError(f"{option}.limits.device_time", f"must be 0 to {_SLOTS_MAX} seconds a second")
+    if not 0 < domain.limits.device_burst <= _BURST_MAX:
+        raise ConfigError(f"{option}.limits.device_burst", f"must be more than 0 and up to {_BURST_MAX} seconds")
 
 
 def _check_devices(domain: DomainSection, devices: set[str]) -> None:

@@ -43,6 +43,15 @@ class DomainOwner(Protocol):
 
     def broken(self, connection: Connection, text: str) -> None: ...
 
+    def device_want(self, domain: Domain, device: int) -> None:
+        """Its worker has work for a device."""
+
+    def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
+        """Its worker has ended the use of a device, and may want it again."""
+
+    def worker_left(self, domain: Domain) -> None:
+        """Its worker has gone, or is on its way."""
+
 
 class Domain:
     """See the module. A ``WorkerOwner``."""
@@ -125,6 +134,7 @@ class Domain:
             self._dismissal.cancel()
             self._dismissal = None
         if self.worker:
+            self._owner.worker_left(self)
             leaving, self.worker = self.worker, None
             leaving.dismiss()
 
@@ -145,6 +155,12 @@ class Domain:
         if connection := self.channels.get(request.channel):
             connection.port.unmap(request.grant)
 
+    def device_want(self, device: int) -> None:
+        self._owner.device_want(self, device)
+
+    def device_release(self, device: int, lease: int, *, wants: bool) -> None:
+        self._owner.device_release(self, device, lease, wants=wants)
+
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
@@ -152,6 +168,7 @@ class Domain:
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:
             return  # it was dismissed
+        self._owner.worker_left(self)
         self.worker = None
         if self.channels:
             self.workers_lost += 1

@@ -31,7 +31,7 @@ _PASSED_BLOCKS = (256, 512, 1024, 2048)
 
 _ALLOWED = {
     "messages and waiting": "read write readv writev recvmsg sendmsg close lseek poll ppoll select pselect6 "
-    "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2",
+    "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 timerfd_create timerfd_settime",
     "memory": "munmap madvise brk mremap",
     "threads of codecs": "futex set_robust_list rseq sched_yield sched_getaffinity gettid getpid exit exit_group",
     "time": "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday",

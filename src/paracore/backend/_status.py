@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,12 +65,12 @@ class Status:
 
     def _domain(self, domain: Domain) -> dict[str, Any]:
         limits = domain.section.limits
-        devices = domain.section.devices
         return {
             "name": domain.name,
             "identities": domain.identities,
-            "devices": [device.name for device in self._supervisor.config.device] if devices is None else devices,
+            "devices": domain.section.device_names(device.name for device in self._supervisor.config.device),
             "weight": domain.section.weight,
+            "time": self._supervisor.sharing.account(domain),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),
@@ -85,13 +84,4 @@ class Status:
         }
 
     def _worker(self, domain: Domain, worker: WorkerEnd) -> dict[str, Any]:
-        return {"pid": worker.pid, "cpu_ms": _cpu_ms(worker.pid), "report": self._reports.get(domain)}
-
-
-def _cpu_ms(pid: int) -> int:
-    """Processor time of all threads of a process, as the kernel has it (proc(5), stat: utime, stime); 0 once it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
+        return {"pid": worker.pid, "report": self._reports.get(domain)}

@@ -21,6 +21,7 @@ from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
+from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
@@ -79,6 +80,8 @@ class Supervisor:
         self.sandbox: dict[str, Any] = {}
         self.domains: list[Domain] = []
         self._identities: dict[str, Domain] = {}
+        self._loop = asyncio.get_running_loop()
+        self.sharing = Sharing(config.device, self._loop)
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
@@ -91,7 +94,6 @@ class Supervisor:
         self._wanted: list[Status] = []
         self._stopping = asyncio.Event()
         self._fatal: Error | None = None
-        self._loop = asyncio.get_running_loop()
         self._warm_since = time.monotonic()
         self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)
 
@@ -190,6 +192,7 @@ class Supervisor:
     def _enter(self, section: DomainSection, identities: tuple[str, ...]) -> None:
         domain = Domain(section, identities, self, self.config.backend.worker_linger)
         self.domains.append(domain)
+        self.sharing.enter(domain)
         self._identities.update(dict.fromkeys(identities, domain))
 
     def attach(self, identity: str, attachment: Attachment) -> None:
@@ -201,6 +204,7 @@ class Supervisor:
         domain = self._identities.pop(identity)
         self.domains.remove(domain)
         domain.detach(destroyed=destroyed)
+        self.sharing.leave(domain)
         _log.info("domain %s (%s) is %s", domain.name, identity, "taken away" if destroyed else "detached")
 
     def violated(self, identity: str, text: str) -> None:
@@ -295,13 +299,22 @@ class Supervisor:
         self._counts["workers_lost"] += 1
         domain.log.write(logging.ERROR, "domain %s: worker %d is lost: %s", domain.name, end.pid, why)
 
+    def worker_left(self, domain: Domain) -> None:
+        self.sharing.rest(domain)
+
+    def device_want(self, domain: Domain, device: int) -> None:
+        self.sharing.want(domain, device)
+
+    def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
+        self.sharing.release(domain, device, lease, wants=wants)
+
     def _order(self, number: int, section: DomainSection) -> dict[str, Any]:
         limits = section.limits
         names = [device.name for device in self.config.device]
         return {
             "spawn": number,
             "domain": section.name,
-            "devices": [names.index(name) for name in (names if section.devices is None else section.devices)],
+            "devices": [names.index(name) for name in section.device_names(names)],
             "limits": {
                 name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
             },

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
+    from paracore.drivers import Gate
     from paracore.protocol import Header
     from paracore.transport import Loop, Mapping, Packet, Pages, SocketWire
 
@@ -57,6 +58,8 @@ class Worker:
         self._last_serial = 0
         self._running = True
         loop.watch(control.fileno(), _CONTROL)
+        self._gates = dict(enumerate(device.driver.share() for device in books.devices))
+        self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
 
     def run(self) -> None:
         """Serves until the supervisor has gone."""
@@ -75,6 +78,8 @@ class Worker:
                 self._receive()
             elif number in self._sessions:
                 self._pump(*self._sessions[number])
+            elif number in self._gate_tokens:
+                self._tell_gate(self._gate_tokens[number])
 
     def close(self) -> None:
         """Ends all channels."""
@@ -137,6 +142,21 @@ class Worker:
         self._loop.remove(number)
         channel.close()
 
+    # --- the devices' time ------------------------------------------------------------------------
+
+    def _watch_gate(self, gate: Gate) -> int:
+        self._last_token += 1
+        self._loop.watch(gate.fileno(), self._last_token)
+        return self._last_token
+
+    def _tell_gate(self, device: int) -> None:
+        if gate := self._gates[device]:
+            words = gate.words()
+            if words.release:
+                self._tell_event(worker.DeviceRelease(device, words.lease, int(words.want)))
+            elif words.want:
+                self._tell_event(worker.DeviceWant(device))
+
     # --- the supervisor ---------------------------------------------------------------------------
 
     def _receive(self) -> None:
@@ -182,6 +202,11 @@ class Worker:
         finally:
             self._pages.close(descriptor)
 
+    def _device_lease(self, _: Header, payload: memoryview, __: Packet) -> None:
+        told = worker.DeviceLease.unpack(payload)
+        if gate := self._gates[told.device]:
+            gate.lease(told.lease, told.budget)
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -202,5 +227,6 @@ class Worker:
         worker.ChannelRemove.OPCODE: _channel_remove,
         worker.Map.OPCODE: _map_reply,
         worker.Report.OPCODE: _report,
+        worker.DeviceLease.OPCODE: _device_lease,
     }
     """What the supervisor may say."""

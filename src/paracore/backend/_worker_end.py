@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
@@ -57,6 +58,12 @@ class WorkerOwner(Protocol):
     def violation(self, channel: int, text: str) -> None:
         """The worker has ended this channel for its domain's fault."""
 
+    def device_want(self, device: int) -> None:
+        """The worker has work for a device; any number may come."""
+
+    def device_release(self, device: int, lease: int, *, wants: bool) -> None:
+        """It says that it does not use a device any more, and whether it wants it again."""
+
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         """The worker has gone, or is as good as gone. Called once."""
 
@@ -85,6 +92,7 @@ class WorkerEnd:
         self._removals: dict[int, _Removal] = {}
         self._bucket = Bucket(_RATE, _RATE_BURST)
         self._last_serial = 0
+        self._processor_time = 0
         self._loop = asyncio.get_running_loop()
         ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._wire = SocketWire(ours)
@@ -180,6 +188,17 @@ class WorkerEnd:
             return
         self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), released)
         self._send_event(worker.ChannelRemove(channel))
+
+    def device_lease(self, device: int, lease: int, budget: int) -> None:
+        """Tells of a device's time."""
+        self._send_event(worker.DeviceLease(device, lease, budget))
+
+    def processor_time(self) -> int:
+        """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
+        if self.pid:
+            with suppress(OSError):
+                self._processor_time = time.clock_gettime_ns(~self.pid << 3 | 2)  # clock_getcpuclockid(3)
+        return self._processor_time
 
     def _released(self, channel: int) -> None:
         if removal := self._removals.pop(channel, None):
@@ -291,6 +310,13 @@ class WorkerEnd:
     def _channel_removed(self, _: Header, payload: memoryview) -> None:
         self._released(worker.ChannelRemoved.unpack(payload).channel)
 
+    def _device_want(self, _: Header, payload: memoryview) -> None:
+        self._owner.device_want(worker.DeviceWant.unpack(payload).device)
+
+    def _device_release(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceRelease.unpack(payload)
+        self._owner.device_release(said.device, said.lease, wants=bool(said.wants))
+
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
@@ -300,6 +326,8 @@ class WorkerEnd:
         (worker.Violation.OPCODE, EVENT): _violation,
         (worker.ChannelRemoved.OPCODE, EVENT): _channel_removed,
         (worker.Report.OPCODE, REPLY): _reported,
+        (worker.DeviceWant.OPCODE, EVENT): _device_want,
+        (worker.DeviceRelease.OPCODE, EVENT): _device_release,
     }
     """What a worker may say."""
 

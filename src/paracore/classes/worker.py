@@ -28,6 +28,9 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "DeviceLease",
+    "DeviceRelease",
+    "DeviceWant",
     "Error",
     "Event",
     "Failure",
@@ -383,7 +386,131 @@ class ChannelRemoved(_ChannelRemovedFields):
             raise malformed("worker.channel_removed", error) from None
 
 
-Event: TypeAlias = ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved
+class _DeviceWantFields(NamedTuple):
+    """Fields of ``DeviceWant``."""
+
+    device: int
+    """Its index, as the domain has it."""
+
+
+_DEVICE_WANT = Struct("<II")
+
+
+class DeviceWant(_DeviceWantFields):
+    """``worker.device_want``: From the worker: there is work for this device, and no lease of its time."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7108
+    NAME: ClassVar[str] = "device_want"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_WANT.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_want", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_WANT.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_want", error) from None
+
+
+class _DeviceLeaseFields(NamedTuple):
+    """Fields of ``DeviceLease``."""
+
+    device: int
+    """Its index."""
+    lease: int
+    """Its number; it differs from that of the lease before."""
+    budget: int
+    """Nanoseconds of device time from now, to the end of a unit of work; 2^63 - 1: until another message; 0: to
+    the end of this unit.
+    """
+
+
+_DEVICE_LEASE = Struct("<IIQ")
+
+
+class DeviceLease(_DeviceLeaseFields):
+    """``worker.device_lease``: To the worker: it may use the device's time. With a number that it has, the lease
+    of this number is changed; if it was given back meanwhile the message is void.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7109
+    NAME: ClassVar[str] = "device_lease"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_LEASE.pack(self.device, self.lease, self.budget)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_lease", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, lease, budget = _DEVICE_LEASE.unpack(payload)
+            return cls(device, lease, budget)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_lease", error) from None
+
+
+class _DeviceReleaseFields(NamedTuple):
+    """Fields of ``DeviceRelease``."""
+
+    device: int
+    """Its index."""
+    lease: int
+    """Its number."""
+    wants: int
+    """1: there is work for another lease."""
+
+
+_DEVICE_RELEASE = Struct("<IIII")
+
+
+class DeviceRelease(_DeviceReleaseFields):
+    """``worker.device_release``: From the worker: the lease is used up, or there is no work and the lease has an
+    end.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710A
+    NAME: ClassVar[str] = "device_release"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_RELEASE.pack(self.device, self.lease, self.wants, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_release", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, lease, wants, reserved0 = _DEVICE_RELEASE.unpack(payload)
+            zero(reserved0)
+            return cls(device, lease, wants)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_release", error) from None
+
+
+Event: TypeAlias = ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved | DeviceWant | DeviceLease | DeviceRelease
 """What is said unasked."""
 
 MESSAGES: dict[int, MessageType] = {
@@ -394,5 +521,8 @@ MESSAGES: dict[int, MessageType] = {
     0x7105: MessageType(0x7105, "violation", Kind.EVENT, False, Violation, None),
     0x7106: MessageType(0x7106, "report", Kind.CALL, False, Report, ReportReply),
     0x7107: MessageType(0x7107, "channel_removed", Kind.EVENT, False, ChannelRemoved, None),
+    0x7108: MessageType(0x7108, "device_want", Kind.EVENT, False, DeviceWant, None),
+    0x7109: MessageType(0x7109, "device_lease", Kind.EVENT, False, DeviceLease, None),
+    0x710A: MessageType(0x710A, "device_release", Kind.EVENT, False, DeviceRelease, None),
 }
 """Every message of the class by opcode."""

@@ -113,11 +113,15 @@ def _domain_lines(domain: Mapping[str, Any]) -> Iterator[str]:
     worker = domain.get("worker") or {}
     report = worker.get("report") or {}
     held = dict(domain.get("held", {})) | ({"sessions": report["sessions"]} if report else {})
-    limits = (_limit_text(name, held.get(name), limit) for name, limit in domain["limits"].items())
+    limits = (_limit_text(name, held.get(name), limit) for name, limit in domain["limits"].items() if name in _STORED)
     yield f"  {', '.join(limits)}"
     for channel in report.get("channels", ()):
         for session in channel["sessions"]:
             yield _session_line(channel, session)
+
+
+_STORED = ("channels", "sessions", "buffers", "bytes", "outstanding", "memory")
+"""Limits of what a domain may hold."""
 
 
 def _limit_text(name: str, held: int | None, limit: int) -> str:

@@ -24,7 +24,8 @@ class Usage:
         octets: of these.
         units: inputs that were worked off: coded units of decoders, pictures of encoders.
         pictures: outputs that came back: pictures of decoders, packets of encoders.
-        device_seconds: processor time of its worker, which is device time where the device is a software codec.
+        device_seconds: device time: where the device is a software codec, processor time. It goes on with the next worker.
+        waited_seconds: that it waited until it got a device. It goes on as well.
         copies: pictures whose pixels had to be copied.
         refused: calls that were refused.
         failed: sessions that ended with an error.
@@ -40,6 +41,7 @@ class Usage:
     units: int
     pictures: int
     device_seconds: float
+    waited_seconds: float
     copies: int
     refused: int
     failed: int
@@ -62,7 +64,7 @@ def usages_of(status: Mapping[str, Any]) -> list[Usage]:
 
 
 def _usage(domain: Mapping[str, Any]) -> Usage:
-    worker = domain["worker"] or {"pid": 0, "cpu_ms": 0, "report": None}
+    worker = domain["worker"] or {"pid": 0, "report": None}
     report = worker["report"] or {"sessions": 0, "counts": {}}
     counts = report["counts"]
     return Usage(
@@ -73,7 +75,8 @@ def _usage(domain: Mapping[str, Any]) -> Usage:
         octets=domain["held"]["bytes"],
         units=counts.get("inputs", 0),
         pictures=counts.get("outputs", 0),
-        device_seconds=worker["cpu_ms"] / 1000,
+        device_seconds=sum(device["used_ms"] for device in domain["time"].values()) / 1000,
+        waited_seconds=sum(device["waited_ms"] for device in domain["time"].values()) / 1000,
         copies=counts.get("copies", 0),
         refused=counts.get("refused", 0),
         failed=counts.get("sessions_failed", 0),

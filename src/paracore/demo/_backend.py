@@ -32,17 +32,18 @@ _START_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Member:
-    """A domain of the configuration: its name and how the backend knows it."""
+    """A domain of the configuration: its name, how the backend knows it, and its part of the device's time."""
 
     name: str
     uid: int | None = None
     gid: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
+    weight: int = 100
 
     def toml(self) -> str:
         """Its ``[[domain]]`` table."""
         known = {"user": self.uid, "group": self.gid}
-        lines = ["[[domain]]", f'name = "{self.name}"']
+        lines = ["[[domain]]", f'name = "{self.name}"', f"weight = {self.weight}"]
         lines += [f"{option} = {number}" for option, number in known.items() if number is not None]
         lines += [f"limits.{option} = {value}" for option, value in self.limits.items()]
         return "\n".join(lines) + "\n"

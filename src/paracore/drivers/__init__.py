@@ -13,7 +13,7 @@ of the configuration's ``[device.<name>]``; the backend imports only the folders
 
 from __future__ import annotations
 
-from paracore.drivers._driver import CallFailed, Driver, Notices, Span, VideoSession
+from paracore.drivers._driver import CallFailed, Driver, Gate, GateWords, Notices, Span, VideoSession
 from paracore.drivers._steps import StepSession
 
-__all__ = ["CallFailed", "Driver", "Notices", "Span", "StepSession", "VideoSession"]
+__all__ = ["CallFailed", "Driver", "Gate", "GateWords", "Notices", "Span", "StepSession", "VideoSession"]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from paracore.classes import video
 
-__all__ = ["CallFailed", "Driver", "Notices", "Span", "VideoSession"]
+__all__ = ["CallFailed", "Driver", "Gate", "GateWords", "Notices", "Span", "VideoSession"]
 
 
 class CallFailed(Exception):  # noqa: N818 - a value on its way to the wire, not a fault of ours
@@ -127,6 +127,30 @@ class VideoSession(ABC):
         """Stops at once. When it returns no span is touched any more. Idempotent."""
 
 
+class GateWords(NamedTuple):
+    """What the supervisor is to be told of a device's time: `lease` is given back, and there is work for another."""
+
+    release: bool
+    want: bool
+    lease: int
+
+
+class Gate(ABC):
+    """A device's time as one worker has it: sessions begin a unit of work only while it is leased."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """A descriptor that polls readable while there are words."""
+
+    @abstractmethod
+    def lease(self, number: int, budget: int) -> None:
+        """So many nanoseconds from now, see ``worker.device_lease``; a lease's later words have its number."""
+
+    @abstractmethod
+    def words(self) -> GateWords:
+        """Takes them, and makes ``fileno()`` quiet."""
+
+
 class Driver(ABC):
     """One coprocessor instance. Made in the warm parent before any domain is seen, so that it is
     shared by all workers; opens sessions after the fork, inside the sandbox.
@@ -148,6 +172,13 @@ class Driver(ABC):
     @abstractmethod
     def capabilities(self) -> Sequence[video.CapabilityQueryReply]:
         """What the device can do, in a stable order. Called once, before the sandbox closes."""
+
+    def share(self) -> Gate | None:
+        """The gate of all sessions from now on. None when the device's time is not shared out: the device itself does.
+
+        Called once in each worker, before any session is opened.
+        """
+        return None
 
     @abstractmethod
     def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> VideoSession: ...

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paracore import GrantError, TransportBroken
+from paracore import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend import _worker_end
 from paracore.backend._report import report
 from paracore.backend._report_reader import _parsed
@@ -40,6 +40,14 @@ class PlannedOwner:
 
     def violation(self, channel, text):
         self.heard.append((channel, text))
+
+    def device_want(self, device):
+        if device:
+            raise RemoteProtocolError(f"there is no device {device}")
+        self.heard.append("want")
+
+    def device_release(self, device, lease, *, wants):
+        self.heard.append((device, lease, wants))
 
     def worker_ended(self, end, why):
         self.ended.append(why)
@@ -121,6 +129,18 @@ def test_what_is_no_word_of_a_worker_ends_it(octets):
         assert "broke the protocol" in both.owner.ended[0]
         with pytest.raises(TransportBroken):
             both.wire.send(b"x")
+
+    run(step)
+
+
+def test_a_device_that_there_is_not():
+    async def step(both):
+        both.say(worker.DeviceWant, worker.DeviceWant(0).pack())
+        both.say(worker.DeviceRelease, worker.DeviceRelease(0, 7, 1).pack())
+        both.say(worker.DeviceWant, worker.DeviceWant(1).pack())
+        await both.wait(lambda: both.owner.ended)
+        assert both.owner.heard == ["want", (0, 7, True)]
+        assert "there is no device 1" in both.owner.ended[0]
 
     run(step)
 

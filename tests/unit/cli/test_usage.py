@@ -11,9 +11,12 @@ STATUS = {
             "held": {"connections": 1, "channels": 1, "buffers": 2, "bytes": 4096},
             "violations": 1,
             "workers_lost": 2,
+            "time": {
+                "vpu0": {"used_ms": 1400, "waited_ms": 250, "turns": 3},
+                "vpu1": {"used_ms": 100, "waited_ms": 0, "turns": 1},
+            },
             "worker": {
                 "pid": 7,
-                "cpu_ms": 1500,
                 "report": {
                     "sessions": 1,
                     "counts": {"inputs": 50, "outputs": 49, "copies": 3, "refused": 4, "sessions_failed": 5},
@@ -25,6 +28,7 @@ STATUS = {
             "held": {"connections": 0, "channels": 0, "buffers": 0, "bytes": 0},
             "violations": 0,
             "workers_lost": 0,
+            "time": {},
             "worker": None,
         },
         {
@@ -32,17 +36,18 @@ STATUS = {
             "held": {"connections": 1, "channels": 1, "buffers": 0, "bytes": 0},
             "violations": 0,
             "workers_lost": 0,
-            "worker": {"pid": 9, "cpu_ms": 10, "report": None},
+            "time": {"vpu0": {"used_ms": 10, "waited_ms": 0, "turns": 1}},
+            "worker": {"pid": 9, "report": None},
         },
     ]
 }
-NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0)
+NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0, 0)
 
 
 def test_usages():
     """Also of a domain without a worker, and of a worker that says nothing."""
     alpha, beta, gamma = usages_of(STATUS)
-    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 3, 4, 5, 1, 2)
+    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 0.25, 3, 4, 5, 1, 2)
     assert beta == NOTHING
     assert (gamma.worker, gamma.device_seconds, gamma.pictures) == (9, 0.01, 0)
 

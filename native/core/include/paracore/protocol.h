@@ -98,6 +98,9 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_VIOLATION = 0x7105,
     PARACORE_OP_WORKER_REPORT = 0x7106,
     PARACORE_OP_WORKER_CHANNEL_REMOVED = 0x7107,
+    PARACORE_OP_WORKER_DEVICE_WANT = 0x7108,
+    PARACORE_OP_WORKER_DEVICE_LEASE = 0x7109,
+    PARACORE_OP_WORKER_DEVICE_RELEASE = 0x710a,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -944,6 +947,46 @@ struct paracore_worker_channel_removed {
     uint32_t reserved0;
 };
 
+/*
+ * worker.device_want, a event: From the worker: there is work for this device, and no lease of its
+ * time.
+ */
+struct paracore_worker_device_want {
+    /* Its index, as the domain has it. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.device_lease, a event: To the worker: it may use the device's time. With a number that it
+ * has, the lease of this number is changed; if it was given back meanwhile the message is void.
+ */
+struct paracore_worker_device_lease {
+    /* Its index. */
+    uint32_t device;
+    /* Its number; it differs from that of the lease before. */
+    uint32_t lease;
+    /*
+     * Nanoseconds of device time from now, to the end of a unit of work; 2^63 - 1: until another
+     * message; 0: to the end of this unit.
+     */
+    uint64_t budget;
+};
+
+/*
+ * worker.device_release, a event: From the worker: the lease is used up, or there is no work and
+ * the lease has an end.
+ */
+struct paracore_worker_device_release {
+    /* Its index. */
+    uint32_t device;
+    /* Its number. */
+    uint32_t lease;
+    /* 1: there is work for another lease. */
+    uint32_t wants;
+    uint32_t reserved0;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1242,6 +1285,18 @@ PARACORE_PROVE(offsetof(struct paracore_worker_report_reply, length) == 0);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_removed) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_removed, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_want) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_want, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_want, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_lease) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_lease, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_lease, lease) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_lease, budget) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_release) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_release, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_release, lease) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_release, wants) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_release, reserved0) == 12);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);

@@ -6,6 +6,7 @@ from __future__ import annotations
 from paracore._native._libav import ffi, lib
 from paracore.classes import video
 from paracore.drivers import CallFailed, Driver
+from paracore.drivers.libav._gate import LibavGate
 from paracore.drivers.libav._session import Session
 from paracore.protocol import DIMENSION_MAX
 
@@ -30,6 +31,7 @@ class LibavDriver(Driver):
         self._codecs = [_codec(word) for word in codecs.split()] or list(video.Codec)
         self._threads = min(threads or threads_max, threads_max or threads)
         self._threads_max = threads_max
+        self._gate: LibavGate | None = None
 
     def capabilities(self) -> list[video.CapabilityQueryReply]:
         """The codecs of the wire that this libavcodec has."""
@@ -40,7 +42,12 @@ class LibavDriver(Driver):
         """A session with a thread of its own."""
         if codec not in self._codecs:
             raise CallFailed(video.Error.NOT_SUPPORTED)
-        return Session(codec, direction, flags, self._threads, self._threads_max)
+        return Session(codec, direction, flags, self._threads, self._threads_max, gate=self._gate)
+
+    def share(self) -> LibavGate:
+        """All sessions pass it before each unit."""
+        self._gate = LibavGate()
+        return self._gate
 
 
 def _codec(word: str) -> video.Codec:

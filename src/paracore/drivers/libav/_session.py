@@ -14,6 +14,8 @@ from paracore.drivers import CallFailed, Span, VideoSession
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paracore.drivers.libav._gate import LibavGate
+
 __all__ = ["Session"]
 
 BATCH = 32
@@ -29,11 +31,22 @@ class Session(VideoSession):
     """See the module. ``close`` frees the codec; so does forgetting the session."""
 
     def __init__(
-        self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag, threads: int, threads_max: int
+        self,
+        codec: video.Codec,
+        direction: video.Direction,
+        flags: video.OpenFlag,
+        threads: int,
+        threads_max: int,
+        *,
+        gate: LibavGate | None = None,
     ) -> None:
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._threads_max = threads_max
-        options = ffi.new("struct paracore_codec_options *", (codec, direction, threads, flags, self._event, 0))
+        self._gate = gate  # to outlive the codec
+        options = ffi.new(
+            "struct paracore_codec_options *",
+            (codec, direction, threads, flags, self._event, 0, gate.native if gate else ffi.NULL),
+        )
         opened = ffi.new("struct paracore_codec **")
         try:
             check(lib.paracore_codec_open(options, opened))

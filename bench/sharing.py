@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Greedy domains of different weights at one device: how much of its time each got, by the kernel's own count."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bench._report import Result, of_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bench._setting import Setting
+    from paracore.demo import Backend
+
+__all__ = ["BENCHMARKS"]
+
+_WEIGHTS = (100, 100, 200, 400, 100, 100, 200, 400)
+_SECONDS = 8.0
+"""Less than the heaviest takes for its clip."""
+_SETTLE = 1.0
+
+
+def shares(setting: Setting) -> Iterator[Result]:
+    """Eight domains decode 1080p, all at once; none is at the end of its clip before the measurement is."""
+    if setting.domains_max < len(_WEIGHTS):
+        return
+    with setting.backend(len(_WEIGHTS), _WEIGHTS) as backend, _greedy(setting, backend):
+        before = _used(backend)
+        time.sleep(2.0 if setting.quick else _SECONDS)
+        used = [after - first for after, first in zip(_used(backend), before, strict=True)]
+    parts = [each / weight for each, weight in zip(used, _WEIGHTS, strict=True)]
+    mean = sum(used) / sum(_WEIGHTS)
+    worst = max(abs(part / mean - 1) for part in parts)
+    yield of_value("shares-off", "%", round(100 * worst, 2), used_ms=used, weights=list(_WEIGHTS))
+    jain = sum(parts) ** 2 / len(parts) / sum(part * part for part in parts)
+    yield of_value("shares-jain", "", round(jain, 5), domains=len(parts))
+
+
+@contextmanager
+def _greedy(setting: Setting, backend: Backend) -> Iterator[None]:
+    """All are at work when this begins."""
+    words = setting.client("decode", backend.socket, setting.clip(1080).path, 1)
+    clients = [_start(words, setting.gid(number)) for number in range(len(_WEIGHTS))]
+    try:
+        for client in clients:
+            assert client.stdin
+            assert client.stdout
+            client.stdout.readline()
+        for client in clients:
+            assert client.stdin
+            client.stdin.write("go\n")
+            client.stdin.flush()
+        while not all(_used(backend)):
+            time.sleep(0.05)
+        time.sleep(_SETTLE)
+        yield
+        assert all(client.poll() is None for client in clients), "a clip was too short"
+    finally:
+        for client in clients:
+            client.kill()
+            client.wait()
+
+
+def _start(words: Sequence[str], gid: int | None) -> subprocess.Popen[str]:
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, group=gid, extra_groups=[])
+
+
+def _used(backend: Backend) -> list[int]:
+    """Milliseconds of device time so far, in the order of the domains."""
+    return [domain["time"]["vpu0"]["used_ms"] for domain in backend.status()["domains"]]
+
+
+BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {"shares": shares}

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which order domains get a device, and for how long: one class per policy.
+
+Sans-I/O, and trusts nobody: it counts what the supervisor has measured, never what a worker says. All times are
+nanoseconds: of a clock of the caller's that does not go back, and of device time. A lease ends at the end of a
+unit of work (a picture, as a rule), so each turn may cost more than it was to cost: that is a debt, paid by turns
+to come. For weighted deficit round robin see Shreedhar and Varghese, SIGCOMM 1995; for servers of constant bandwidth
+Abeni and Buttazzo, RTSS 1998.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+__all__ = ["POLICIES", "Allowance", "Claim", "Policy"]
+
+MS: Final = 1_000_000
+_TURN: Final = 20 * MS
+"""Device time of the heaviest domain's turn: some pictures, so that changes are rare, and a few frames' wait for eight."""
+_CREDIT_TURNS: Final = 2
+"""Turns that a domain which had nothing to do for a moment may catch up with."""
+_AGE: Final = 250 * MS
+"""A wait that is worth one step of priority."""
+_PERIOD: Final = 200 * MS
+"""Of domains that have declared no frame rate."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """Device time that may be used at a rate, and at once after a rest: a token bucket, paid afterwards.
+
+    Attributes:
+        rate: device time per time; 1.0 is all of a device that does one thing at a time.
+        burst: nanoseconds of device time that are kept for later at most.
+    """
+
+    rate: float
+    burst: int
+    level: float = 0
+    then: int = 0
+
+    def refresh(self, now: int) -> float:
+        """Nanoseconds that there are; negative in debt."""
+        self.level = min(self.burst, self.level + (now - self.then) * self.rate)
+        self.then = now
+        return self.level
+
+    def ready_at(self) -> int:
+        """When there is some, if none is used until then."""
+        return self.then + (0 if self.level > 0 else int((1 - self.level) / self.rate) + 1)
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """What one domain has to do with one device: its rights, and where it stands.
+
+    Attributes:
+        name: the domain.
+        weight: its part, against the other domains' weights.
+        priority: of the policy of that name; more is sooner.
+        period: nanoseconds between pictures that its sessions have declared; 0: none.
+        limit: of device time, whatever the policy; None: no limit.
+        waits_since: None unless it waits for the device.
+        lease: nanoseconds of device time that it may use from when it was told; None without the device.
+        used: nanoseconds of device time so far.
+        waited: nanoseconds so far between asking for the device and getting it.
+        turns: how often it has got it.
+    """
+
+    name: str
+    weight: int = 100
+    priority: int = 0
+    period: int = 0
+    limit: Allowance | None = None
+    waits_since: int | None = None
+    lease: int | None = None
+    used: int = 0
+    waited: int = 0
+    turns: int = 0
+    credit: float = 0
+    round: int = 0
+    deadline: int = 0
+
+
+class Policy(ABC):
+    """Orders those that wait.
+
+    Attributes:
+        name: of the configuration.
+        rations: whether a domain has a budget though nobody waits.
+        claims: all domains of the device, by name.
+    """
+
+    name: str
+    rations = False
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.claims: dict[str, Claim] = {}
+
+    def enter(self, claim: Claim) -> None:
+        """A domain may use the device from now on."""
+        self.claims[claim.name] = claim
+
+    def leave(self, claim: Claim) -> None:
+        """It may not any more. It neither waits nor has the device."""
+        del self.claims[claim.name]
+
+    @abstractmethod
+    def join(self, claim: Claim, now: int) -> None:
+        """It waits from now on."""
+
+    def withdraw(self, claim: Claim) -> None:  # noqa: B027 - who keeps no queue has nothing to do
+        """It waits no more, and did not get the device."""
+
+    def contend(self, claim: Claim, now: int) -> None:  # noqa: B027 - as above
+        """It has had the device to itself, which cost it nothing; from now on others wait."""
+
+    @abstractmethod
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:
+        """Who of these (one at least) is next."""
+
+    @abstractmethod
+    def budget(self, claim: Claim) -> int:
+        """For how much device time, while others wait: 1 at least."""
+
+    def charge(self, claim: Claim, used: int) -> None:
+        """It has used that much device time."""
+        claim.credit -= used
+
+    def eligible_at(self, claim: Claim, now: int) -> int:  # noqa: ARG002
+        """When it may have the device as far as the policy is concerned: now, or later."""
+        return now
+
+    def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:  # noqa: ARG002
+        """Whether it is not to wait until the holder's lease ends by itself."""
+        return False
+
+    def _active(self) -> Iterable[Claim]:
+        return (claim for claim in self.claims.values() if claim.waits_since is not None or claim.lease is not None)
+
+
+class Fair(Policy):
+    """Weighted deficit round robin. A turn that cost too much, or too little, is made up for by later ones.
+
+    A round begins when nobody that waits has credit left, and gives each domain credit for a turn by its weight, also
+    those that have the device: with several slots, a heavy domain's turn may last longer than the others' round.
+    """
+
+    name = "fair"
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self._queue: deque[Claim] = deque()
+        self._round = 0
+
+    def enter(self, claim: Claim) -> None:
+        super().enter(claim)
+        claim.credit, claim.round = 0, -1
+
+    def join(self, claim: Claim, now: int) -> None:  # noqa: ARG002
+        self._catch_up(claim)
+        self._queue.append(claim)
+
+    def withdraw(self, claim: Claim) -> None:
+        self._queue.remove(claim)
+
+    def contend(self, claim: Claim, now: int) -> None:  # noqa: ARG002
+        claim.credit, claim.round = self._turn(claim), self._round
+
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:  # noqa: ARG002
+        """Rounds in which all are in debt are not walked through: they are counted."""
+        for claim in waiting:
+            self._catch_up(claim)
+        self._round += min(self._rounds(claim) for claim in waiting)
+        for claim in waiting:
+            self._catch_up(claim)
+        chosen = next(claim for claim in self._queue if claim in waiting and claim.credit >= 1)
+        self._queue.remove(chosen)
+        return chosen
+
+    def budget(self, claim: Claim) -> int:
+        return max(1, int(claim.credit))
+
+    def _catch_up(self, claim: Claim) -> None:
+        """Gives it what the rounds since the last time are worth; what is too much to be a moment's rest lapses."""
+        turn = self._turn(claim)
+        claim.credit = min(claim.credit + (self._round - claim.round) * turn, _CREDIT_TURNS * turn)
+        claim.round = self._round
+
+    def _rounds(self, claim: Claim) -> int:
+        """How many rounds it needs to have credit."""
+        return max(0, ceil((1 - claim.credit) / self._turn(claim)))
+
+    def _turn(self, claim: Claim) -> float:
+        heaviest = max((other.weight for other in self._active()), default=claim.weight)
+        return _TURN * claim.weight / max(heaviest, claim.weight)
+
+
+class Priority(Policy):
+    """The highest priority first, of equal ones who has waited longest. Waiting counts, so that nobody waits for ever."""
+
+    name = "priority"
+
+    def join(self, claim: Claim, now: int) -> None:
+        pass
+
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:
+        return max(waiting, key=lambda claim: (self._aged(claim, now), -_since(claim)))
+
+    def budget(self, claim: Claim) -> int:  # noqa: ARG002
+        return _TURN
+
+    def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:  # noqa: ARG002 - who has aged waits for a turn's end
+        return claim.priority > holder.priority
+
+    @staticmethod
+    def _aged(claim: Claim, now: int) -> int:
+        return claim.priority + (now - _since(claim)) // _AGE
+
+
+class FixedShare(Policy):
+    """Each gets its part of the whole, by weight among all domains of the device, and no more though others rest."""
+
+    name = "fixed-share"
+    rations = True
+
+    def enter(self, claim: Claim) -> None:
+        super().enter(claim)
+        claim.credit, claim.deadline = 0, 0
+
+    def join(self, claim: Claim, now: int) -> None:
+        pass
+
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:  # noqa: ARG002
+        return min(waiting, key=_since)
+
+    def budget(self, claim: Claim) -> int:
+        return max(1, int(claim.credit))
+
+    def eligible_at(self, claim: Claim, now: int) -> int:
+        """`deadline` is when `credit` was counted last."""
+        rate = self.slots * claim.weight / sum(other.weight for other in self.claims.values())
+        claim.credit = min(_TURN, claim.credit + (now - claim.deadline) * min(rate, 1.0))
+        claim.deadline = now
+        return now if claim.credit >= 1 else now + int((1 - claim.credit) / min(rate, 1.0)) + 1
+
+
+class Deadline(Policy):
+    """The earliest deadline first. A domain's deadline is its next picture's, as long as it takes no more than its part.
+
+    Each is a server of constant bandwidth: within a period it may use its part by weight; with that used up its
+    deadline moves on by a period. So whoever declares a higher rate than it is due hurts nobody but itself.
+    """
+
+    name = "deadline"
+
+    def enter(self, claim: Claim) -> None:
+        super().enter(claim)
+        claim.credit, claim.deadline = 0, 0
+
+    def join(self, claim: Claim, now: int) -> None:
+        part = self._part(claim)
+        if claim.credit <= 0 or claim.deadline <= now or claim.credit > (claim.deadline - now) * part:
+            debt = min(claim.credit, 0)
+            claim.credit, claim.deadline = self._whole(claim) + debt, now + self._period(claim)
+            self._postpone(claim)
+
+    def contend(self, claim: Claim, now: int) -> None:
+        claim.credit, claim.deadline = self._whole(claim), now + self._period(claim)
+
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:  # noqa: ARG002
+        return min(waiting, key=lambda claim: (claim.deadline, _since(claim)))
+
+    def budget(self, claim: Claim) -> int:
+        return max(1, min(int(claim.credit), _TURN))
+
+    def charge(self, claim: Claim, used: int) -> None:
+        super().charge(claim, used)
+        if claim.waits_since is not None or claim.lease is not None:
+            self._postpone(claim)
+
+    def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:  # noqa: ARG002
+        return claim.deadline < holder.deadline
+
+    def _postpone(self, claim: Claim) -> None:
+        while claim.credit < 1:
+            claim.credit += self._whole(claim)
+            claim.deadline += self._period(claim)
+
+    def _part(self, claim: Claim) -> float:
+        return min(1.0, self.slots * claim.weight / max(1, sum(other.weight for other in self._active())))
+
+    def _whole(self, claim: Claim) -> float:
+        return max(1.0, self._part(claim) * self._period(claim))
+
+    @staticmethod
+    def _period(claim: Claim) -> int:
+        return claim.period or _PERIOD
+
+
+def _since(claim: Claim) -> int:
+    return 0 if claim.waits_since is None else claim.waits_since
+
+
+POLICIES: Final[dict[str, type[Policy]]] = {policy.name: policy for policy in (Fair, Priority, FixedShare, Deadline)}
+"""By their names in the configuration; the first is what a device has that names none."""

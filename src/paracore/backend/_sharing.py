@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The devices' time, shared out by the supervisor: an arbiter per device, the workers' words to it, and the accounts.
+
+Trusts no worker. What a domain is charged is the processor time of its worker as the kernel counts it, whatever the
+worker says or does; a worker that keeps a device that others wait for is ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from paracore._errors import RemoteProtocolError
+from paracore.backend._arbiter import UNLIMITED, Arbiter, Lease
+from paracore.backend._policies import Allowance, Claim
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from paracore.backend._config import DeviceSection
+    from paracore.backend._domain import Domain
+
+__all__ = ["Sharing"]
+
+_SECOND: Final = 1_000_000_000
+_OVERDUE: Final = 10.0
+"""Seconds by which a worker has given a device back that others wait for: far beyond a turn and the longest unit."""
+_NUMBERS: Final = 1 << 32
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A domain at one device."""
+
+    domain: Domain
+    index: int
+    device: _Device
+    claim: Claim
+    number: int = 0
+    overdue: asyncio.TimerHandle | None = None
+
+    def calm(self) -> None:
+        """Its lease is over, or nobody waits for its end."""
+        if self.overdue:
+            self.overdue.cancel()
+            self.overdue = None
+
+
+@dataclass(slots=True, eq=False)
+class _Device:
+    arbiter: Arbiter
+    places: dict[Claim, _Place] = field(default_factory=dict)
+    wake: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """Of one domain: what its worker had used when it was charged last."""
+
+    places: list[_Place]
+    charged: int = 0
+
+
+class Sharing:
+    """See the module."""
+
+    def __init__(self, devices: Sequence[DeviceSection], loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        processors = len(os.sched_getaffinity(0))
+        self._devices = {
+            section.name: _Device(Arbiter(section.policy, section.slots or processors)) for section in devices
+        }
+        self._accounts: dict[Domain, _Account] = {}
+
+    def enter(self, domain: Domain) -> None:
+        """A domain is served from now on."""
+        places = []
+        for index, name in enumerate(domain.section.device_names(self._devices)):
+            device = self._devices[name]
+            place = _Place(domain, index, device, _claim(domain))
+            device.places[place.claim] = place
+            device.arbiter.enter(place.claim)
+            places.append(place)
+        self._accounts[domain] = _Account(places)
+
+    def leave(self, domain: Domain) -> None:
+        """It is served no more; its worker has left."""
+        for place in self._accounts.pop(domain).places:
+            place.device.arbiter.leave(place.claim)
+            del place.device.places[place.claim]
+
+    def rest(self, domain: Domain) -> None:
+        """Its worker has left: with the next one it begins anew."""
+        self._charge(domain)
+        account = self._accounts[domain]
+        account.charged = 0
+        for place in account.places:
+            place.calm()
+            place.device.arbiter.give_back(place.claim, time.monotonic_ns())
+            self._settle(place.device)
+
+    def want(self, domain: Domain, index: int) -> None:
+        """Its worker has work for a device."""
+        place = self._place(domain, index)
+        self._charge(domain)
+        place.device.arbiter.want(place.claim, time.monotonic_ns())
+        self._settle(place.device)
+
+    def release(self, domain: Domain, index: int, number: int, *, wants: bool) -> None:
+        """Its worker says that it does not use the device any more, and whether it wants it again."""
+        place = self._place(domain, index)
+        if number != place.number or place.claim.lease is None:
+            return
+        self._charge(domain)
+        place.calm()
+        now = time.monotonic_ns()
+        place.device.arbiter.give_back(place.claim, now)
+        if wants:
+            place.device.arbiter.want(place.claim, now)
+        self._settle(place.device)
+
+    def account(self, domain: Domain) -> dict[str, Any]:
+        """For the status: milliseconds of device time used and waited for, and turns, by device."""
+        self._charge(domain)
+        names = domain.section.device_names(self._devices)
+        return {
+            name: {
+                "used_ms": place.claim.used // 1_000_000,
+                "waited_ms": place.claim.waited // 1_000_000,
+                "turns": place.claim.turns,
+            }
+            for name, place in zip(names, self._accounts[domain].places, strict=True)
+        }
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def _place(self, domain: Domain, index: int) -> _Place:
+        places = self._accounts[domain].places
+        if index >= len(places):
+            raise RemoteProtocolError(f"there is no device {index}")
+        return places[index]
+
+    def _charge(self, domain: Domain) -> None:
+        """What its worker has used since the last time is for the devices that it has, or had last."""
+        account = self._accounts[domain]
+        if not domain.worker or not account.places:
+            return
+        used = domain.worker.processor_time()
+        spent, account.charged = used - account.charged, used
+        held = [place for place in account.places if place.claim.lease is not None] or account.places[:1]
+        for place in held:
+            place.device.arbiter.charge(place.claim, spent // len(held), time.monotonic_ns())
+
+    def _settle(self, device: _Device) -> None:
+        """Tells the workers what follows."""
+        for claim in device.arbiter.holders():
+            self._charge(device.places[claim].domain)
+        now = time.monotonic_ns()
+        for lease in device.arbiter.turn(now):
+            self._tell(device.places[lease.claim], lease)
+        self._arm(device, now)
+
+    def _tell(self, place: _Place, lease: Lease) -> None:
+        if lease.begins:
+            place.number = (place.number + 1) % _NUMBERS
+        if lease.budget != UNLIMITED and not place.overdue:
+            place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+        if place.domain.worker:
+            place.domain.worker.device_lease(place.index, place.number, lease.budget)
+
+    def _lose(self, place: _Place) -> None:
+        place.overdue = None
+        place.domain.log.write(
+            logging.ERROR, "domain %s: its worker keeps a device that others wait for", place.domain.name
+        )
+        if place.domain.worker:
+            place.domain.worker.kill()
+
+    def _arm(self, device: _Device, now: int) -> None:
+        if device.wake:
+            device.wake.cancel()
+            device.wake = None
+        if (at := device.arbiter.wake_at(now)) is not None:
+            device.wake = self._loop.call_later((at - now) / _SECOND, self._settle, device)
+
+
+def _claim(domain: Domain) -> Claim:
+    limits = domain.section.limits
+    limit = None
+    if limits.device_time:
+        limit = Allowance(limits.device_time, int(limits.device_burst * _SECOND), limits.device_burst * _SECOND)
+        limit.then = time.monotonic_ns()
+    return Claim(domain.name, domain.section.weight, domain.section.priority, limit=limit)

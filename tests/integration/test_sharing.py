@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Domains that want all of one device at once: each gets its part of the device's time, by the kernel's own count."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+import paracore.media  # noqa: F401 - loaded before a child has no more rights to
+from paracore.demo.domain import timed_decode
+from tests import clips
+from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wait_until
+
+pytestmark = [needs_root, pytest.mark.timeout(120)]
+
+USERS = {"alpha": os.geteuid(), "beta": BETA, "gamma": GAMMA}
+REPEATED = "60"
+ONE = "slots = 1\noptions = { threads = 1 }"
+
+
+@pytest.fixture
+def device(make_backend):
+    """Makes a backend with one device that does one thing at a time."""
+    if not shutil.which("ffmpeg"):
+        pytest.skip("there is no ffmpeg here: packaging/install-packages test")
+
+    def make(policy="fair", **settings):
+        return make_backend(driver="libav", device=f'policy = "{policy}"\n{ONE}', **settings)
+
+    return make
+
+
+@contextmanager
+def greedy(device, *names):
+    """Programs of these domains that decode as fast as they can, longer than any of these tests."""
+    film = device.folder / "film.mkv"
+    once = clips.film("h264", size="1280x720", pictures=100)
+    again = ["ffmpeg", "-v", "error", "-stream_loop", REPEATED, "-i", once, "-c", "copy", film]
+    subprocess.run(again, check=True)
+    with ExitStack() as stack:
+        for name in names:
+            guest = Guest(USERS[name], lambda _: timed_decode(device.address, "vpu0", str(film), 1, 0).pictures)
+            stack.callback(guest.kill)
+        wait_until(lambda: all(time_of(device, name)["used_ms"] > 100 for name in names), "all are at work")
+        yield
+
+
+def time_of(device, name):
+    return device.domain(name)["time"]["vpu0"]
+
+
+def used_in(device, seconds):
+    """Milliseconds of device time of each domain, and of the clock."""
+
+    def look():
+        told = {domain["name"]: domain["time"]["vpu0"]["used_ms"] for domain in device.status()["domains"]}
+        return told, time.monotonic()
+
+    before, began = look()
+    time.sleep(seconds)  # the measure itself
+    after, ended = look()
+    return {name: after[name] - before[name] for name in after}, 1000 * (ended - began)
+
+
+def test_shares_are_by_weight(device):
+    backend = device(weight=200)
+    with greedy(backend, *USERS):
+        used, _ = used_in(backend, 4)
+    assert used["alpha"] == pytest.approx(2 * used["beta"], rel=0.1)
+    assert used["beta"] == pytest.approx(used["gamma"], rel=0.1)
+    assert all(time_of(backend, name)["turns"] > 10 for name in USERS)
+
+
+def test_alone_a_domain_has_one_lease(device):
+    backend = device()
+    with greedy(backend, "beta"):
+        used_in(backend, 1)
+        assert time_of(backend, "beta")["turns"] == 1
+        assert time_of(backend, "beta")["waited_ms"] < 1000
+
+
+def test_a_limit_of_device_time_is_kept_with_nobody_else_there(device):
+    backend = device(limits="device_time = 0.2")
+    with greedy(backend, "alpha"):
+        used, passed = used_in(backend, 4)
+    assert used["alpha"] <= 0.2 * passed * 1.02 + 100
+    assert used["alpha"] >= 0.2 * passed * 0.8
+
+
+def test_more_programs_do_not_get_more(device):
+    backend = device()
+    with greedy(backend, "alpha", "beta", "beta", "beta"):
+        used, _ = used_in(backend, 4)
+    assert used["beta"] == pytest.approx(used["alpha"], rel=0.1)
+
+
+def test_a_worker_that_keeps_the_device_is_ended(device):
+    backend = device()
+    with greedy(backend, "alpha", "beta"):
+        worker = backend.worker("alpha")
+        os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: not alive(worker), "a worker that keeps the device is ended", timeout=30)
+        used, passed = used_in(backend, 1)
+    assert used["beta"] > 0.5 * passed
+    assert backend.domain("alpha")["workers_lost"] == 1
+
+
+def test_who_dies_with_the_device_leaves_it_to_others(device):
+    backend = device()
+    with greedy(backend, "alpha", "beta"):
+        os.kill(backend.worker("alpha"), signal.SIGKILL)
+        used, passed = used_in(backend, 1)
+    assert used["beta"] > 0.5 * passed
