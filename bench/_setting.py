@@ -58,13 +58,15 @@ class Setting:
         return 64 if os.geteuid() == 0 else 1
 
     @contextmanager
-    def backend(self, domains: int = 1, weights: Sequence[int] = (), **options: float) -> Iterator[Backend]:
+    def backend(
+        self, domains: int = 1, weights: Sequence[int] = (), slots: int = 0, **options: float
+    ) -> Iterator[Backend]:
         """A backend that serves so many domains; ``options`` are of its section of the configuration."""
         gids = [(gid, number) for number in range(domains) if (gid := self.gid(number)) is not None]
         members = [
             Member(f"domain{gid}", gid=gid, weight=weights[number] if weights else 100) for gid, number in gids
         ] or [Member("own", uid=os.geteuid())]
-        with Backend(members, options=options) as backend:
+        with Backend(members, slots=slots, options=options) as backend:
             yield backend
 
     def gid(self, number: int = 0) -> int | None:

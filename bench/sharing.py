@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ def shares(setting: Setting) -> Iterator[Result]:
     """Eight domains decode 1080p, all at once; none is at the end of its clip before the measurement is."""
     if setting.domains_max < len(_WEIGHTS):
         return
-    with setting.backend(len(_WEIGHTS), _WEIGHTS) as backend, _greedy(setting, backend):
+    slots = len(os.sched_getaffinity(0))
+    with setting.backend(len(_WEIGHTS), _WEIGHTS, slots) as backend, _greedy(setting, backend):
         before = _used(backend)
         time.sleep(2.0 if setting.quick else _SECONDS)
         used = [after - first for after, first in zip(_used(backend), before, strict=True)]

@@ -118,7 +118,7 @@ class DeviceSection(_Section, frozen=True):
     policy: str = "fair"
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
     slots: int = 0
-    """Domains that may use it at once; 0: as many as there are processors."""
+    """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -292,6 +292,8 @@ def _check_device(device: DeviceSection) -> None:
     option = f"device.{device.name}"
     if device.policy not in POLICIES:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
+    if device.policy != "fair" and not device.slots:
+        raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
 

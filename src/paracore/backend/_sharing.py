@@ -8,7 +8,6 @@ worker says or does; a worker that keeps a device that others wait for is ended.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +29,8 @@ _SECOND: Final = 1_000_000_000
 _OVERDUE: Final = 10.0
 """Seconds by which a worker has given a device back that others wait for: far beyond a turn and the longest unit."""
 _NUMBERS: Final = 1 << 32
+_ALL: Final = 1 << 30
+"""Slots of a device that all may use at once: nobody waits, but for a limit of one's own."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,10 +71,7 @@ class Sharing:
 
     def __init__(self, devices: Sequence[DeviceSection], loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        processors = len(os.sched_getaffinity(0))
-        self._devices = {
-            section.name: _Device(Arbiter(section.policy, section.slots or processors)) for section in devices
-        }
+        self._devices = {section.name: _Device(Arbiter(section.policy, section.slots or _ALL)) for section in devices}
         self._accounts: dict[Domain, _Account] = {}
 
     def enter(self, domain: Domain) -> None:

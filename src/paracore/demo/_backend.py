@@ -58,14 +58,19 @@ class Backend:
     """
 
     def __init__(
-        self, members: Sequence[Member], *, device: str = "vpu0", options: Mapping[str, float] | None = None
+        self,
+        members: Sequence[Member],
+        *,
+        device: str = "vpu0",
+        slots: int = 0,
+        options: Mapping[str, float] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-"))
         self.folder.chmod(0o711)  # other users reach the socket and see nothing else
         self.socket = self.folder / "paracore.sock"
         self._log = self.folder / "log"
         configuration = self.folder / "paracore.toml"
-        configuration.write_text(_configuration(self.socket, device, members, options or {}), encoding="utf-8")
+        configuration.write_text(_configuration(self.socket, device, slots, members, options or {}), encoding="utf-8")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*_DIES_WITH_US, _PROGRAM, "serve", "--config", configuration],
@@ -120,10 +125,10 @@ class Backend:
             time.sleep(0.02)
 
 
-def _configuration(path: Path, device: str, members: Sequence[Member], options: Mapping[str, float]) -> str:
+def _configuration(path: Path, device: str, slots: int, members: Sequence[Member], options: Mapping[str, float]) -> str:
     head = f'[backend]\nsocket = "{path}"\n'
     head += "".join(f"{name} = {value!r}\n" for name, value in options.items())
-    head += f'\n[[device]]\nname = "{device}"\ndriver = "libav"\n'
+    head += f'\n[[device]]\nname = "{device}"\ndriver = "libav"\nslots = {slots}\n'
     return "\n".join([head, *(member.toml() for member in members)])
 
 

@@ -106,3 +106,21 @@ def test_an_attached_domain():
 def test_guests_are_not_served_unless_it_is_said():
     assert not config_parse("").xen.enabled
     assert config_parse("[xen]\nenabled = true").xen.enabled
+
+
+@pytest.mark.parametrize(
+    ("device", "domain", "option"),
+    [
+        ('policy = "whim"', "", "device.vpu0.policy"),
+        ('policy = "deadline"', "", "device.vpu0.slots"),
+        ("slots = -1", "", "device.vpu0.slots"),
+        ("", "priority = 10", "domain.media.priority"),
+        ("", "limits.device_time = -0.1", "domain.media.limits.device_time"),
+        ("", "limits.device_burst = 0.0", "domain.media.limits.device_burst"),
+    ],
+)
+def test_what_cannot_be_shared_out_is_refused(device, domain, option):
+    text = '[[device]]\nname = "vpu0"\ndriver = "null"\n{}\n[[domain]]\nname = "media"\nuser = 1000\n{}\n'
+    with pytest.raises(ConfigError) as refused:
+        config_parse(text.format(device, domain))
+    assert refused.value.option == option
