@@ -15,6 +15,7 @@
 
 #include "check.h"
 #include "codec.h"
+#include "gate.h"
 
 enum { UNITS = 40, SPANS = 24, INPUTS = 6, ROOM = 1 << 16, SILENCE = 60000 };
 
@@ -36,12 +37,30 @@ struct player {
     bool draining;
 };
 
+/* --- the device's time --------------------------------------------------------------------------------- */
+
+static struct paracore_gate *gate; /* of all decoders; NULL: there is nobody to share with */
+static uint64_t leases;
+
+/* Leases of any length; each third one ends as soon as it has begun. */
+static void answer(void)
+{
+    uint32_t number;
+
+    if (!gate || !(paracore_gate_words(gate, &number) & PARACORE_GATE_WANT))
+        return;
+    paracore_gate_lease(gate, number + 1, leases++ * 7919 % 300000);
+    if (leases % 3 == 0)
+        paracore_gate_lease(gate, number + 1, 0);
+}
+
 /* --- streams --------------------------------------------------------------------------------------- */
 
 static struct paracore_codec *open_codec(uint32_t codec, uint32_t direction, uint32_t threads, int notify)
 {
     struct paracore_codec_options options = {
-        .codec = codec, .direction = direction, .threads = threads, .notify = notify};
+        .codec = codec, .direction = direction, .threads = threads, .notify = notify,
+        .gate = direction == PARACORE_DIRECTION_DECODE ? gate : NULL};
     struct paracore_codec *opened = NULL;
     int error = paracore_codec_open(&options, &opened);
 
@@ -181,6 +200,7 @@ static void take(struct player *player)
     uint64_t value;
     int count;
 
+    answer();
     (void)!read(player->notify, &value, sizeof value);
     while ((count = paracore_codec_completions(player->codec, done, 5)))
         for (int n = 0; n < count; n++) {
@@ -259,7 +279,10 @@ static void make_streams(void)
 
 static void work_off(struct player *player)
 {
-    await(player->notify);
+    struct pollfd ready[] = {{.fd = player->notify, .events = POLLIN},
+                             {.fd = gate ? paracore_gate_descriptor(gate) : -1, .events = POLLIN}};
+
+    CHECK(poll(ready, 2, SILENCE) > 0);
     take(player);
     lend(player, SPANS);
 }
@@ -344,6 +367,16 @@ static void test_any_order(void)
     }
 }
 
+/* The same with a device whose time is leased. */
+static void test_leased(void)
+{
+    CHECK(!paracore_gate_new(&gate));
+    test_play();
+    test_any_order();
+    paracore_gate_free(gate);
+    gate = NULL;
+}
+
 /* The stream's octets flipped anywhere: errors, but nothing that the sanitizers see. */
 static void test_damaged(void)
 {
@@ -372,6 +405,7 @@ int main(void)
         {"make the streams", make_streams},
         {"each unit becomes a picture", test_play},
         {"any order", test_any_order},
+        {"the device's time is leased", test_leased},
         {"damaged streams", test_damaged},
     };
     run_tests(TESTS, sizeof TESTS / sizeof *TESTS);

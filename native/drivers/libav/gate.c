@@ -18,6 +18,7 @@ struct paracore_gate {
     unsigned waiting, running; /* sessions */
     uint32_t number;           /* of the lease, or of the last */
     bool leased, limited;
+    bool fresh; /* nothing has been done with the lease yet */
     bool asked; /* the supervisor has been told that there is work */
     uint64_t ends; /* of the process's processor time, if limited */
 };
@@ -39,7 +40,7 @@ static uint32_t words(const struct paracore_gate *gate)
 {
     if (!gate->leased)
         return gate->waiting && !gate->asked ? PARACORE_GATE_WANT : 0;
-    if (gate->running || !gate->limited || (gate->waiting && !spent(gate)))
+    if (gate->running || !gate->limited || (gate->waiting && (gate->fresh || !spent(gate))))
         return 0;
     return PARACORE_GATE_RELEASE | (gate->waiting ? PARACORE_GATE_WANT : 0);
 }
@@ -111,6 +112,7 @@ void paracore_gate_lease(struct paracore_gate *gate, uint32_t number, uint64_t b
 {
     pthread_mutex_lock(&gate->lock);
     if (gate->leased || number != gate->number) { /* else it is about a lease that is on its way back */
+        gate->fresh = budget && (gate->fresh || number != gate->number);
         gate->leased = true;
         gate->asked = false;
         gate->number = number;
@@ -133,7 +135,7 @@ uint32_t paracore_gate_words(struct paracore_gate *gate, uint32_t *number)
     *number = gate->number;
     gate->armed = false;
     if (said & PARACORE_GATE_RELEASE)
-        gate->leased = gate->asked = false;
+        gate->leased = gate->fresh = gate->asked = false;
     if (said & PARACORE_GATE_WANT)
         gate->asked = true;
     pthread_mutex_unlock(&gate->lock);
@@ -142,24 +144,25 @@ uint32_t paracore_gate_words(struct paracore_gate *gate, uint32_t *number)
 
 /* --- the sessions' ------------------------------------------------------------------------------------ */
 
-static void become(struct paracore_gate *gate, struct gate_pass *pass, enum gate_state state)
+/* Counts it anew. The session's lock is held, too, or it has no threads any more. */
+static void settle(struct paracore_gate *gate, struct gate_pass *pass)
 {
+    enum gate_state state = pass->wish == GATE_RUNS && pass->blocked ? GATE_RESTS : pass->wish;
+
     gate->waiting -= pass->state == GATE_WAITS;
     gate->running -= pass->state == GATE_RUNS;
     gate->waiting += state == GATE_WAITS;
     gate->running += state == GATE_RUNS;
     pass->state = state;
+    tell(gate);
 }
 
-static void set(struct paracore_codec *codec, enum gate_state state)
+static void changed(struct paracore_codec *codec)
 {
     struct paracore_gate *gate = codec->options.gate;
 
-    if (!gate || codec->pass.state == state)
-        return;
     pthread_mutex_lock(&gate->lock);
-    become(gate, &codec->pass, state);
-    tell(gate);
+    settle(gate, &codec->pass);
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -172,11 +175,12 @@ void paracore_gate_enter(struct paracore_codec *codec)
 
 void paracore_gate_leave(struct paracore_codec *codec)
 {
-    set(codec, GATE_RESTS);
+    paracore_gate_rest(codec);
     if (codec->options.gate)
         TAILQ_REMOVE(&codec->options.gate->passes, &codec->pass, link);
 }
 
+/* A new lease is good for a unit at least, however small: one that is used up by telling of it would lead nowhere. */
 bool paracore_gate_pass(struct paracore_codec *codec)
 {
     struct paracore_gate *gate = codec->options.gate;
@@ -184,27 +188,32 @@ bool paracore_gate_pass(struct paracore_codec *codec)
     if (!gate)
         return true;
     pthread_mutex_lock(&gate->lock);
-    bool open = gate->leased && !spent(gate);
-    become(gate, &codec->pass, open ? GATE_RUNS : GATE_WAITS);
-    tell(gate);
+    bool open = gate->leased && (gate->fresh || !spent(gate));
+    gate->fresh &= !open;
+    codec->pass.wish = open ? GATE_RUNS : GATE_WAITS;
+    settle(gate, &codec->pass);
     pthread_mutex_unlock(&gate->lock);
     return open;
 }
 
 void paracore_gate_rest(struct paracore_codec *codec)
 {
-    set(codec, GATE_RESTS);
+    if (!codec->options.gate || codec->pass.wish == GATE_RESTS)
+        return;
+    codec->pass.wish = GATE_RESTS;
+    changed(codec);
 }
 
-/* Several of the codec's threads may wait at once. What was begun is ended, with a lease or without. */
+/* What was begun is ended, with a lease or without. */
 void paracore_gate_wait(struct paracore_codec *codec)
 {
-    bool ran = codec->pass.blocked++ ? codec->pass.ran : codec->pass.state == GATE_RUNS;
-
-    codec->pass.ran = ran;
-    if (ran)
-        set(codec, GATE_RESTS);
+    if (!codec->options.gate) {
+        paracore_wait(codec);
+        return;
+    }
+    codec->pass.blocked++;
+    changed(codec);
     paracore_wait(codec);
-    if (--codec->pass.blocked == 0 && ran)
-        set(codec, GATE_RUNS);
+    codec->pass.blocked--;
+    changed(codec);
 }

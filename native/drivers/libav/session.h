@@ -71,9 +71,9 @@ enum gate_state { GATE_RESTS, GATE_WAITS, GATE_RUNS };
 struct gate_pass {
     TAILQ_ENTRY(gate_pass) link;
     struct paracore_codec *codec;
-    enum gate_state state;
-    unsigned blocked; /* threads that wait for the domain in the midst of a unit */
-    bool ran;         /* before they did */
+    enum gate_state wish; /* of the session's thread */
+    unsigned blocked;     /* threads of the codec that wait for the domain: while there are any, the session rests */
+    enum gate_state state; /* that follows, as the gate has counted it */
 };
 
 struct paracore_codec {
