@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from codegen._load import SpecError
+from codegen._coverage import Entry, coverage, notice
 from codegen._text import unit
 
 if TYPE_CHECKING:
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["omx_artefacts"]
 
-Entry = dict[str, Any]
-
-NOTICE = ("Made by codegen from specs/omx.toml; do not edit.", "To make it again: make gen")
+NOTICE = notice("omx.toml")
 REACH = {"component": "", "port": "any", "input": "input", "output": "output"}
 
 
@@ -26,11 +23,7 @@ def omx_artefacts(text: str) -> dict[str, str]:
     Raises:
         SpecError: an index is named twice.
     """
-    said = tomllib.loads(text)
-    names = [entry["name"] for entry in said["index"]] + [name for group in said["refused"] for name in group["names"]]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise SpecError("omx.toml", f"{', '.join(sorted(twice))} is named twice")
+    said = coverage("omx.toml", text, "index")
     return {"native/shims/omx/index_table.c": _table(said), "docs/reference/omx-coverage.md": _page(said)}
 
 

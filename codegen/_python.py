@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from codegen._homes import home, payloads, shared
 from codegen._model import Form, camel
 from codegen._python_codec import annotation, is_octets, pack_method, struct_format, unpack_method
-from codegen._text import NOTICE, PYTHON_WIDTH, doc_block, spread, unit
+from codegen._text import NOTICE, PYTHON_WIDTH, doc_block, spread, union, unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -178,9 +178,9 @@ def _payload(message: Message, payload: Struct, kind: str, doc: str) -> str:
 
 
 def _tables(of: Class, events: Sequence[str]) -> str:
-    union = f"\n\nEvent: TypeAlias = {' | '.join(events)}\n" + '"""What is said unasked."""\n' if events else "\n"
+    alias = "\n\n" + union("Event: TypeAlias = ", events) + '"""What is said unasked."""\n' if events else "\n"
     rows = "".join(map(_row, of.messages))
-    return f'{union}\nMESSAGES: dict[int, MessageType] = {{\n{rows}}}\n"""Every message of the class by opcode."""\n'
+    return f'{alias}\nMESSAGES: dict[int, MessageType] = {{\n{rows}}}\n"""Every message of the class by opcode."""\n'
 
 
 def _row(message: Message) -> str:

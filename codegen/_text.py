@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["C_WIDTH", "NOTICE", "PYTHON_WIDTH", "c_comment", "doc_block", "spread", "unit", "wrap"]
+__all__ = ["C_WIDTH", "NOTICE", "PYTHON_WIDTH", "c_comment", "doc_block", "spread", "union", "unit", "wrap"]
 
 PYTHON_WIDTH = 120
 C_WIDTH = 100
@@ -43,6 +43,16 @@ def spread(indent: str, head: str, items: Sequence[str], end: str) -> str:
     if len(indent) + 4 + len(inner) > PYTHON_WIDTH:
         inner = f",\n{indent}    ".join(items) + ","
     return f"{indent}{head}\n{indent}    {inner}\n{indent}{end}\n"
+
+
+def union(head: str, items: Sequence[str]) -> str:
+    """``head`` and alternatives as the formatter has them: on one line, on three, or one a line."""
+    inner = " | ".join(items)
+    if len(head) + len(inner) <= PYTHON_WIDTH:
+        return f"{head}{inner}\n"
+    if 4 + len(inner) > PYTHON_WIDTH:
+        inner = "\n    | ".join(items)
+    return f"{head}(\n    {inner}\n)\n"
 
 
 def c_comment(text: str, indent: str = "") -> str:

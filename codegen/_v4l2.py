@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from codegen._load import SpecError
+from codegen._coverage import Entry, coverage, notice
 from codegen._text import unit
 
 if TYPE_CHECKING:
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["v4l2_artefacts"]
 
-Entry = dict[str, Any]
-
-NOTICE = ("Made by codegen from specs/v4l2.toml; do not edit.", "To make it again: make gen")
+NOTICE = notice("v4l2.toml")
 WHO = {"both": "BOTH", "decoder": "DECODERS", "encoder": "ENCODERS"}
 NODES = {"both": "both", "decoder": "decoders", "encoder": "encoders"}
 
@@ -27,11 +24,7 @@ def v4l2_artefacts(text: str) -> dict[str, str]:
     Raises:
         SpecError: an ioctl is named twice.
     """
-    said = tomllib.loads(text)
-    names = [entry["name"] for entry in said["ioctl"]] + [name for group in said["refused"] for name in group["names"]]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise SpecError("v4l2.toml", f"{', '.join(sorted(twice))} is named twice")
+    said = coverage("v4l2.toml", text, "ioctl")
     return {"native/shims/v4l2/tables.h": _tables(said), "docs/reference/v4l2-coverage.md": _page(said)}
 
 

@@ -510,7 +510,9 @@ class DeviceRelease(_DeviceReleaseFields):
             raise malformed("worker.device_release", error) from None
 
 
-Event: TypeAlias = ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved | DeviceWant | DeviceLease | DeviceRelease
+Event: TypeAlias = (
+    ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved | DeviceWant | DeviceLease | DeviceRelease
+)
 """What is said unasked."""
 
 MESSAGES: dict[int, MessageType] = {
