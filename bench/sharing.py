@@ -23,6 +23,7 @@ _WEIGHTS = (100, 100, 200, 400, 100, 100, 200, 400)
 _SECONDS = 8.0
 """Less than the heaviest takes for its clip."""
 _SETTLE = 1.0
+"""Seconds that the domains have to come to full speed after their first picture."""
 
 
 def shares(setting: Setting) -> Iterator[Result]:
@@ -32,7 +33,7 @@ def shares(setting: Setting) -> Iterator[Result]:
     slots = len(os.sched_getaffinity(0))
     with setting.backend(len(_WEIGHTS), _WEIGHTS, slots) as backend, _greedy(setting, backend):
         before = _used(backend)
-        time.sleep(2.0 if setting.quick else _SECONDS)
+        time.sleep(2.0 if setting.quick else _SECONDS)  # the measurement itself
         used = [after - first for after, first in zip(_used(backend), before, strict=True)]
     parts = [each / weight for each, weight in zip(used, _WEIGHTS, strict=True)]
     mean = sum(used) / sum(_WEIGHTS)

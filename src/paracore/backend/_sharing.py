@@ -172,6 +172,9 @@ class Sharing:
 
     def _lose(self, place: _Place) -> None:
         place.overdue = None
+        if all(claim.waits_since is None for claim in place.device.places):
+            place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+            return  # a limit of its own, or those who waited have gone: it takes nothing from anybody
         place.domain.log.write(
             logging.ERROR, "domain %s: its worker keeps a device that others wait for", place.domain.name
         )

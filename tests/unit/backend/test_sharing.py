@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the supervisor does about a worker that keeps a device, on a clock that the test turns."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from paracore import RemoteProtocolError
+from paracore.backend._arbiter import UNLIMITED
+from paracore.backend._config import DeviceSection, DomainSection
+from paracore.backend._sharing import Sharing
+
+
+class Loop:
+    """Keeps what is to be called later."""
+
+    def __init__(self):
+        self.later = []
+
+    def call_later(self, _delay, step, *arguments):
+        entry = (step, arguments)
+        self.later.append(entry)
+        return SimpleNamespace(cancel=lambda: self.later.remove(entry))
+
+    def pass_time(self):
+        due, self.later = self.later, []
+        for step, arguments in due:
+            step(*arguments)
+
+
+class Worker:
+    def __init__(self):
+        self.leases = []
+        self.killed = False
+
+    def processor_time(self):
+        return 0
+
+    def device_lease(self, device, lease, budget):
+        self.leases.append((device, lease, budget))
+
+    def kill(self):
+        self.killed = True
+
+
+class Domain:
+    def __init__(self, name):
+        self.name = name
+        self.section = DomainSection(name=name, user=1)
+        self.worker = Worker()
+        self.log = SimpleNamespace(write=lambda *_: None)
+
+
+@pytest.fixture
+def world():
+    loop, keeper, other = Loop(), Domain("keeper"), Domain("other")
+    sharing = Sharing([DeviceSection(name="vpu0", driver="null", slots=1)], loop)
+    sharing.enter(keeper)
+    sharing.enter(other)
+    sharing.want(keeper, 0)
+    assert keeper.worker.leases == [(0, 1, UNLIMITED)]
+    sharing.want(other, 0)
+    assert keeper.worker.leases[1][:2] == (0, 1)
+    assert 0 < keeper.worker.leases[1][2] < UNLIMITED
+    return loop, sharing, keeper, other
+
+
+def test_who_keeps_a_device_that_others_wait_for_is_ended(world):
+    loop, _, keeper, other = world
+    loop.pass_time()
+    assert keeper.worker.killed
+    assert not other.worker.killed
+
+
+def test_who_keeps_a_device_that_nobody_waits_for_is_not(world):
+    loop, sharing, keeper, other = world
+    sharing.rest(other)
+    loop.pass_time()
+    assert not keeper.worker.killed
+    sharing.want(other, 0)
+    loop.pass_time()
+    assert keeper.worker.killed
+
+
+def test_it_goes_to_the_next_and_old_words_are_void(world):
+    loop, sharing, keeper, other = world
+    sharing.release(keeper, 0, 7, wants=False)
+    assert other.worker.leases == []
+    sharing.release(keeper, 0, 1, wants=False)
+    assert other.worker.leases == [(0, 1, UNLIMITED)]
+    assert loop.later == []
+
+
+def test_a_device_that_there_is_not(world):
+    with pytest.raises(RemoteProtocolError):
+        world[1].want(world[2], 1)
