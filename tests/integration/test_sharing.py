@@ -12,6 +12,7 @@ import pytest
 
 import paracore.media  # noqa: F401 - loaded before a child has no more rights to
 from paracore.demo.domain import timed_decode
+from paracore.media import demux
 from tests import clips
 from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wait_until
 
@@ -34,6 +35,12 @@ def device(make_backend):
     return make
 
 
+def pictures_of(address, film):
+    """How many a program of a domain got."""
+    with demux(film) as stream:
+        return timed_decode(address, "vpu0", stream, 1).pictures
+
+
 @contextmanager
 def greedy(device, *names):
     """Programs of these domains that decode as fast as they can, longer than any of these tests."""
@@ -43,7 +50,7 @@ def greedy(device, *names):
     subprocess.run(again, check=True)
     with ExitStack() as stack:
         for name in names:
-            guest = Guest(USERS[name], lambda _: timed_decode(device.address, "vpu0", str(film), 1, 0).pictures)
+            guest = Guest(USERS[name], lambda _: pictures_of(device.address, film))
             stack.callback(guest.kill)
         wait_until(lambda: all(time_of(device, name)["used_ms"] > 100 for name in names), "all are at work")
         yield

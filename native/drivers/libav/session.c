@@ -31,22 +31,36 @@ bool paracore_stopping(struct paracore_codec *codec)
  * picture. But all is told before anybody waits, no later than TELL_NS and a unit after, and at once with low delay.
  * The first picture after an opening, a flush or a new format is told at once as well: someone looks at a blank screen.
  */
-#define TELL_NS (50 * PARACORE_NS_PER_MS)
+#define TELL_NS (100 * PARACORE_NS_PER_MS)
 
-static void notify(struct paracore_codec *codec)
+static void mark_told(struct paracore_codec *codec)
 {
-    if (!codec->untold)
-        return;
-    codec->told_at = paracore_now();
-    ssize_t written = write(codec->options.notify, &(uint64_t){1}, sizeof(uint64_t));
-    (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
     codec->untold = false;
+    codec->told_at = paracore_now();
 }
 
+static void ring(const struct paracore_codec *codec)
+{
+    ssize_t written = write(codec->options.notify, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
+}
+
+/* Without the lock meanwhile: the worker's thread wants it first of all, and would wake up to fall asleep again. */
+static void notify(struct paracore_codec *codec)
+{
+    mark_told(codec);
+    pthread_mutex_unlock(&codec->lock);
+    ring(codec);
+    pthread_mutex_lock(&codec->lock);
+}
+
+/* Anything may have changed when this returns. */
 void paracore_wait(struct paracore_codec *codec)
 {
-    notify(codec);
-    pthread_cond_wait(&codec->changed, &codec->lock);
+    if (codec->untold)
+        notify(codec);
+    else
+        pthread_cond_wait(&codec->changed, &codec->lock);
 }
 
 static bool is_first(struct paracore_codec *codec, const struct slip *slip)
@@ -62,8 +76,10 @@ void paracore_push(struct paracore_codec *codec, struct slip *slip)
 {
     TAILQ_INSERT_TAIL(&codec->completions, slip, link);
     codec->untold = true;
-    if (is_first(codec, slip) || !codec->in_unit)
-        notify(codec);
+    if (is_first(codec, slip) || !codec->in_unit) {
+        mark_told(codec);
+        ring(codec);
+    }
 }
 
 static void push_done(struct paracore_codec *codec, struct slip *slip, uint32_t error)
@@ -165,7 +181,7 @@ static struct slip *next(struct paracore_codec *codec)
     struct slip *slip = NULL;
     pthread_mutex_lock(&codec->lock);
     codec->in_unit = false;
-    if (codec->control[PARACORE_CONTROL_LOW_DELAY] || paracore_now() - codec->told_at >= TELL_NS)
+    if (codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || paracore_now() - codec->told_at >= TELL_NS))
         notify(codec);
     while (!codec->closing && !(slip = due(codec))) {
         if (codec->flushing)

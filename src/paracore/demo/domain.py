@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from paracore.frontend import Encoder, Picture, WritablePicture
+    from paracore.media import Stream
 
 __all__ = ["main", "timed_decode"]
 
@@ -93,24 +94,24 @@ def _filled(encoder: Encoder, reader: Y4mReader) -> Iterator[WritablePicture]:
 
 def run(socket: str, device: str, path: str, threads: int) -> None:
     """Decodes a clip as fast as it goes. The clock starts before this process has any channel."""
-    _say("run", times=timed_decode(socket, device, path, threads)._asdict())
-
-
-def timed_decode(socket: str, device: str, path: str, threads: int, wanted: int = 0) -> Run:
-    """Decodes a clip, or its first ``wanted`` pictures, and says when what happened."""
     with demux(path) as stream:
-        pictures, first = 0, 0.0
-        connecting = time.monotonic()
-        with open_domain(socket) as domain:
-            started = time.monotonic()
-            with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
-                for picture in decoder.decode(stream):
-                    first = first or time.monotonic()
-                    pictures += 1
-                    picture.release()
-                    if pictures == wanted:
-                        break
-                ended = time.monotonic()
+        _say("run", times=timed_decode(socket, device, stream, threads)._asdict())
+
+
+def timed_decode(socket: str, device: str, stream: Stream, threads: int, wanted: int = 0) -> Run:
+    """Decodes a clip that has been opened, or its first ``wanted`` pictures, and says when what happened."""
+    pictures, first = 0, 0.0
+    connecting = time.monotonic()
+    with open_domain(socket) as domain:
+        started = time.monotonic()
+        with domain.devices[device].decoder(stream.codec, threads=threads) as decoder:
+            for picture in decoder.decode(stream):
+                first = first or time.monotonic()
+                pictures += 1
+                picture.release()
+                if pictures == wanted:
+                    break
+            ended = time.monotonic()
     return Run(pictures, connecting, started, first, ended)
 
 
