@@ -153,6 +153,14 @@ static const struct paracore_rule rules_link_goodbye[] = {
     {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
+static const struct paracore_rule rules_link_configure[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_link_configure_reply[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_worker_channel_add[] = {
     {PARACORE_RULE_ZERO, 12, 4, NULL},
 };
@@ -300,6 +308,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
     {PARACORE_OP_LINK_GOODBYE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_EVENT, false, "link.goodbye",
      {8, false, 0, 2, rules_link_goodbye},
      {0, false, 0, 0, NULL}},
+    {PARACORE_OP_LINK_CONFIGURE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.configure",
+     {8, true, 0, 1, rules_link_configure},
+     {8, true, 0, 1, rules_link_configure_reply}},
     {PARACORE_OP_WORKER_CHANNEL_ADD, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_add",
      {16, false, 0, 1, rules_worker_channel_add},
      {0, false, 0, 0, NULL}},

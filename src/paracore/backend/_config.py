@@ -34,9 +34,12 @@ __all__ = [
     "DomainSection",
     "Limits",
     "XenSection",
+    "check_device",
+    "check_rights",
     "config_load",
     "config_parse",
     "config_private",
+    "explained",
     "section_attached",
     "worker_identity",
     "worker_nice",
@@ -185,7 +188,7 @@ def config_parse(text: str, name: str = "configuration") -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(name, f"is not TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(*_explained(error)) from error
+        raise ConfigError(*explained(error)) from error
     _check(config)
     return config
 
@@ -238,7 +241,7 @@ def worker_identity(user: str) -> tuple[int, int]:
         return number, number
 
 
-def _explained(error: msgspec.ValidationError) -> tuple[str, str]:
+def explained(error: msgspec.ValidationError) -> tuple[str, str]:
     """Turns msgspec's "... - at `$.domain[0].user`" into (option, remedy)."""
     what, _, where = str(error).partition(" - at `$")
     option = where.rstrip("`").lstrip(".") or "configuration"
@@ -253,7 +256,7 @@ def _check(config: Config) -> None:
     _check_names("device", [device.name for device in config.device])
     _check_names("domain", [domain.name for domain in config.domain])
     for device in config.device:
-        _check_device(device)
+        check_device(device)
     for domain in config.domain:
         _check_domain(domain, {device.name for device in config.device})
     _check_identities(config)
@@ -288,7 +291,8 @@ def _check_names(kind: str, names: list[str]) -> None:
             raise ConfigError(f"{kind}.name", f"{name!r} stands twice; give each {kind} its own name")
 
 
-def _check_device(device: DeviceSection) -> None:
+def check_device(device: DeviceSection) -> None:
+    """Refuses a device that cannot be so."""
     option = f"device.{device.name}"
     if device.policy not in POLICIES:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
@@ -303,6 +307,12 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     if not domain.identities():
         raise ConfigError(f"{option}.user", "is missing; give `user` or `group`, a name or a number")
     _check_devices(domain, devices)
+    check_rights(domain)
+
+
+def check_rights(domain: DomainSection) -> None:
+    """Refuses weights and limits that are out of range."""
+    option = f"domain.{domain.name}"
     if not 0 < domain.weight <= _WEIGHT_MAX:
         raise ConfigError(f"{option}.weight", f"{domain.weight} is out of range; give 1 to {_WEIGHT_MAX}")
     if not 0 <= domain.priority <= _PRIORITY_MAX:

@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
+from paracore.backend._config import worker_nice
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._quota import Quota
@@ -137,6 +138,12 @@ class Domain:
             self._owner.worker_left(self)
             leaving, self.worker = self.worker, None
             leaving.dismiss()
+
+    def change(self, section: DomainSection) -> None:
+        """Other rights from now on; its worker, if there is one, gets its weight's part of the processors at once."""
+        self.section = section
+        if self.worker:
+            self.worker.renice(worker_nice(section.weight))
 
     def hear(self) -> None:
         """Hears what the worker has said by now."""

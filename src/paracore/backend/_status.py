@@ -56,12 +56,16 @@ class Status:
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": supervisor.devices,
+            "devices": [self._device(device) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
         }
+
+    def _device(self, device: dict[str, Any]) -> dict[str, Any]:
+        section = next(each for each in self._supervisor.config.device if each.name == device["name"])
+        return device | {"policy": section.policy, "slots": section.slots}
 
     def _domain(self, domain: Domain) -> dict[str, Any]:
         limits = domain.section.limits
@@ -70,6 +74,7 @@ class Status:
             "identities": domain.identities,
             "devices": domain.section.device_names(device.name for device in self._supervisor.config.device),
             "weight": domain.section.weight,
+            "priority": domain.section.priority,
             "time": self._supervisor.sharing.account(domain),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {

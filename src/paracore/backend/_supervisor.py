@@ -16,7 +16,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
+from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
@@ -247,6 +250,19 @@ class Supervisor:
             wanted.gather()
         else:
             self._wanted.append(wanted)  # the warm parent is about to say what devices there are
+
+    def configure(self, port: Port, changes: bytes) -> None:
+        wanted = changes_parse(changes)
+        devices = changed_devices(wanted, self.config.device)
+        domains = changed_domains(wanted, [domain.section for domain in self.domains])
+        self.config = replace(self.config, device=tuple(devices.get(each.name, each) for each in self.config.device))
+        for section in devices.values():
+            self.sharing.change_device(section)
+        for domain in self.domains:
+            if rights := domains.get(domain.name):
+                domain.change(rights)
+                self.sharing.change_domain(domain)
+        _log.warning("%s changed settings: %s", port.peer.text, changes.decode())
 
     def _domain(self, port: Port) -> Domain:
         domain = self._connections[port].domain

@@ -15,6 +15,7 @@ import socket
 import time
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
@@ -192,6 +193,19 @@ class WorkerEnd:
     def device_lease(self, device: int, lease: int, budget: int) -> None:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
+
+    def renice(self, nice: int) -> None:
+        """Another part of the processors, for each of its threads: setpriority(2) knows no processes on Linux.
+
+        A worker that is just being born keeps what it was ordered with, and a backend that is not root's can only
+        take away.
+        """
+        if self._pidfd < 0:
+            return
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._pidfd, 0)  # it lives: the number is still its own
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
 
     def processor_time(self) -> int:
         """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""

@@ -91,6 +91,7 @@ enum paracore_opcode {
     PARACORE_OP_LINK_REVOKE = 0x7004,
     PARACORE_OP_LINK_STATUS = 0x7005,
     PARACORE_OP_LINK_GOODBYE = 0x7006,
+    PARACORE_OP_LINK_CONFIGURE = 0x7007,
     PARACORE_OP_WORKER_CHANNEL_ADD = 0x7101,
     PARACORE_OP_WORKER_CHANNEL_REMOVE = 0x7102,
     PARACORE_OP_WORKER_MAP = 0x7103,
@@ -874,6 +875,29 @@ struct paracore_link_goodbye {
 };
 
 /*
+ * link.configure, a call: Changes settings of devices and domains while both are used, for an
+ * administrator; others get `permission`. The text is a JSON object, `{"device": {NAME: {SETTING:
+ * VALUE}}, "domain": {NAME: {SETTING: VALUE}}}`, with settings of the configuration. All of it is
+ * done, or nothing and the reply says why.
+ */
+struct paracore_link_configure {
+    /* Octets of `text` used. */
+    uint32_t length;
+    uint32_t reserved0;
+    /* JSON, UTF-8. */
+    uint8_t text[];
+};
+
+/* Reply to link.configure. */
+struct paracore_link_configure_reply {
+    /* Octets of `text` used; 0 when it is done. */
+    uint32_t length;
+    uint32_t reserved0;
+    /* What is wrong, one line for a person, UTF-8. */
+    uint8_t text[];
+};
+
+/*
  * worker.channel_add, a event: To the worker, with three descriptors: shared pages, doorbell to
  * wait on, doorbell to write.
  */
@@ -1259,6 +1283,14 @@ PARACORE_PROVE(offsetof(struct paracore_link_status_reply, length) == 0);
 PARACORE_PROVE(sizeof(struct paracore_link_goodbye) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, reason) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, limit) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_configure) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, length) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, text) == 8);
+PARACORE_PROVE(sizeof(struct paracore_link_configure_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, length) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, text) == 8);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, ring_order) == 4);
