@@ -52,6 +52,7 @@ PROMISES = {
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),
     "connect-64": Promise("value", "≤", 10.0),
+    "domains-64": Promise("ratio", "≥", 0.9),
     # a guest of the emulated board beside dom0
     "xen-call-sleeping": Promise("ratio", "≤", 1.3),
     "xen-call-spinning": Promise("value", "≤", 5.0),
