@@ -48,6 +48,8 @@ PROMISES = {
     # device time of eight greedy domains beside their weights: the worst, and Jain's index
     "shares-off": Promise("value", "≤", 2.0),
     "shares-jain": Promise("value", "≥", 0.98),
+    # frames per second beside a device that is not shared out: of a domain that has it to itself
+    "share-alone": Promise("ratio", "≥", 0.99),
     # what a domain costs that does nothing
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),

@@ -213,6 +213,20 @@ class Supervisor:
     def violated(self, identity: str, text: str) -> None:
         self._violated(self._identities[identity], identity, text)
 
+    def account(self, identity: str) -> dict[str, int]:
+        domain = self._identities[identity]
+        times = self.sharing.account(domain).values()
+        return {
+            "device-ms": sum(time["used_ms"] for time in times),
+            "waited-ms": sum(time["waited_ms"] for time in times),
+            "turns": sum(time["turns"] for time in times),
+            "channels": domain.quota.channels,
+            "buffers": domain.quota.buffers,
+            "bytes": domain.quota.bytes,
+            "violations": domain.violations,
+            "workers-lost": domain.workers_lost,
+        }
+
     # --- what ports ask -----------------------------------------------------------------------------
 
     def admit(self, port: Port) -> str:

@@ -309,6 +309,9 @@ class Membership(Protocol):
     def violated(self, identity: str, text: str) -> None:
         """The domain broke the protocol before any connection."""
 
+    def account(self, identity: str) -> dict[str, int]:
+        """What it has used so far and holds now, by the names of the `stats` nodes (docs/protocol/xenbus.md)."""
+
 
 class Listener(ABC):
     """Where frontends arrive."""
