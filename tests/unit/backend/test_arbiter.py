@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paracore.backend._allowance import Allowance
 from paracore.backend._arbiter import UNLIMITED, Arbiter
-from paracore.backend._policies import POLICIES, Allowance, Claim
+from paracore.backend._policies import POLICIES, Claim
 
 MS = 1_000_000
 SECOND = 1000 * MS
