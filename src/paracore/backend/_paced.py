@@ -12,7 +12,8 @@ that picture's own format, and with a picture more when there are more pictures 
 a unit of which nothing comes: the codec had its work with it. Parameter sets by themselves cost nothing.
 
 What a driver says of a unit when the domain's post is long over cannot be ``post_failed`` any more: it comes as
-``input_done`` with that error. A fault of the driver is kept and raised when the worker asks for completions next.
+``input_done`` with that error, behind those of the inputs before it (docs/protocol/session.md has a decoder's inputs
+come back in order). A fault of the driver is kept and raised when the worker asks for completions next.
 """
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ class _Meter:
         self._prices: dict[int, int] = {}
         self._price = UNKNOWN
         self._paid: deque[int] = deque()
-        self._under_way = 0
 
     def is_free(self, unit: _Unit) -> bool:
         """Parameter sets. If pictures come of it all the same they are charged then."""
@@ -92,14 +92,12 @@ class _Meter:
 
     def hand_over(self, unit: _Unit) -> None:
         """The driver has it."""
-        self._under_way += 1
         if self._decodes and not self.is_free(unit):
             self._paid.append(self._price)
 
-    def done(self) -> None:
-        """An input has come back: its picture is here, or soon, or will never be."""
-        self._under_way -= 1
-        while len(self._paid) > self._under_way + _KEPT_MAX:
+    def done(self, under_way: int) -> None:
+        """An input has come back: its picture is here, or soon, or will never be. So many others have not."""
+        while len(self._paid) > under_way + _KEPT_MAX:
             self._paid.popleft()
 
     def shown(self, event: video.OutputReady) -> Cost:
@@ -117,8 +115,10 @@ class PacedSession(VideoSession):
         self._driver = driver
         self._throttle = throttle
         self._meter = _Meter(direction)
+        self._in_order = direction is Direction.DECODE
         self._waiting: deque[_Unit | None] = deque()  # None is a drain; the first is never free
-        self._told: list[video.Event] = []
+        self._handed_over = self._done = 0
+        self._told: deque[tuple[int, video.InputDone]] = deque()  # each once so many inputs are done
         self._fault: Exception | None = None
 
     # --- as in VideoSession -----------------------------------------------------------------------
@@ -129,12 +129,12 @@ class PacedSession(VideoSession):
     def completions(self) -> Sequence[video.Event]:
         if self._fault:
             raise self._fault
-        events = list(self._driver.completions())
-        self.copies = self._driver.copies
-        for event in events:
+        events: list[video.Event] = self._due()
+        for event in self._driver.completions():
             self._account(event)
-        told, self._told = self._told, []
-        return events + told
+            events += [event, *self._due()]
+        self.copies = self._driver.copies
+        return events
 
     def format_get(self) -> video.PictureFormat:
         return self._driver.format_get()
@@ -177,7 +177,8 @@ class PacedSession(VideoSession):
     def flush(self) -> None:
         self._driver.flush()
         self._throttle.leave(self)
-        self._told += [video.InputDone(unit.cookie, Error.CANCELLED) for unit in self._waiting if unit]
+        for unit in filter(None, self._waiting):
+            self._tell(unit, Error.CANCELLED)
         self._waiting.clear()
 
     def recall(self) -> None:
@@ -224,16 +225,27 @@ class PacedSession(VideoSession):
         try:
             self._hand_over(unit)
         except CallFailed as failed:
-            self._told.append(video.InputDone(unit.cookie, failed.error))
+            self._tell(unit, failed.error)
+
+    def _tell(self, unit: _Unit, error: Error) -> None:
+        self._told.append((self._handed_over if self._in_order else 0, video.InputDone(unit.cookie, error)))
+
+    def _due(self) -> list[video.Event]:
+        due: list[video.Event] = []
+        while self._told and self._told[0][0] <= self._done:
+            due.append(self._told.popleft()[1])
+        return due
 
     def _hand_over(self, unit: _Unit) -> None:
         self._driver.queue_input(*unit)
+        self._handed_over += 1
         self._meter.hand_over(unit)
 
     def _account(self, event: video.Event) -> None:
         if isinstance(event, video.SourceChange):
             self._throttle.charge(self._meter.meet(event.format, event.generation))
         elif isinstance(event, video.InputDone):
-            self._meter.done()
+            self._done += 1
+            self._meter.done(self._handed_over - self._done)
         elif isinstance(event, video.OutputReady):
             self._throttle.charge(self._meter.shown(event))

@@ -6,7 +6,8 @@ sessions a domain comes. It refuses nothing: a session whose next unit is too mu
 sessions have turns, a unit each.
 
 What it promises: within any time, units are let go for no more than the burst (or one unit that is worth more than
-that) and the rate. To have credit for a unit it need be there in full only up to the burst; the rest is a debt.
+that) and the rate, of that time and ``LATENESS``. To have credit for a unit it need be there in full only up to the
+burst; the rest is a debt.
 
 It is a limit for who keeps to the protocol, however greedily. A domain that has taken over its worker is not bound by
 it but by what the supervisor counts by itself, device time and the limits of storage.
@@ -23,10 +24,13 @@ from paracore.backend._allowance import Allowance
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Cost", "Rate", "Throttle", "Waiter"]
+__all__ = ["LATENESS", "Cost", "Rate", "Throttle", "Waiter"]
 
 _MS: Final = 1_000_000
 _SECOND: Final = 1_000_000_000
+LATENESS: Final = 2 * _MS
+"""A sleep ends up to a millisecond and a wake-up late. What gathers meanwhile is kept beyond the burst, which a small
+one would lose each time."""
 _PATIENCE_MS: Final = 3_600_000
 """The longest sleep for which the loop is asked: a rate may be next to nothing, its argument is an int."""
 
@@ -43,6 +47,18 @@ class Cost(NamedTuple):
 
     pictures: int
     macroblocks: int
+
+
+class _Limit(NamedTuple):
+    """One rate: which field of a cost it counts."""
+
+    field: int
+    burst: float
+    allowance: Allowance
+
+    def least(self, cost: Cost) -> float:
+        """What must be there for it."""
+        return min(cost[self.field], self.burst)
 
 
 class Waiter(Protocol):
@@ -77,11 +93,8 @@ class Throttle:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._clock = clock
-        self._allowances = [
-            (field, Allowance(rate.per_second / _SECOND, rate.burst, then=since))
-            for field, rate in enumerate((Rate(*pictures), Rate(*macroblocks)))  # as in Cost
-            if rate.per_second
-        ]
+        rates = Rate(*pictures), Rate(*macroblocks)  # as in Cost
+        self._limits = [_limit(field, rate, since) for field, rate in enumerate(rates) if rate.per_second]
         self._line: deque[Waiter] = deque()
         self._waits_since = 0
         self._waited = 0
@@ -89,7 +102,7 @@ class Throttle:
     @property
     def limits(self) -> bool:
         """Whether there is any rate to keep."""
-        return bool(self._allowances)
+        return bool(self._limits)
 
     @property
     def waited(self) -> int:
@@ -118,8 +131,8 @@ class Throttle:
     def charge(self, cost: Cost) -> None:
         """For what has been let go already."""
         now = self._clock()
-        for field, allowance in self._allowances:
-            allowance.use(cost[field], now)
+        for limit in self._limits:
+            limit.allowance.use(cost[limit.field], now)
 
     def turn(self) -> Sequence[object]:
         """Lets go what may go now. Returns the waiters that have news."""
@@ -140,14 +153,13 @@ class Throttle:
         if not self._line:
             return -1
         now, cost = self._clock(), self._line[0].cost
-        at = max(allowance.ready_at(_least(cost[field], allowance)) for field, allowance in self._allowances)
+        at = max(limit.allowance.ready_at(limit.least(cost)) for limit in self._limits)
         return min(max(0, -(-(at - now) // _MS)), _PATIENCE_MS)
 
     # --- inside -------------------------------------------------------------------------------------
 
     def _affords(self, cost: Cost, now: int) -> bool:
-        ready = [allowance.refresh(now) >= _least(cost[field], allowance) for field, allowance in self._allowances]
-        return all(ready)
+        return all(limit.allowance.refresh(now) >= limit.least(cost) for limit in self._limits)
 
     def _settle(self) -> None:
         """Whoever waited may have gone: while nobody waits it does not count."""
@@ -155,5 +167,6 @@ class Throttle:
             self._waited += self._clock() - self._waits_since
 
 
-def _least(amount: float, allowance: Allowance) -> float:
-    return min(amount, allowance.burst)
+def _limit(field: int, rate: Rate, since: int) -> _Limit:
+    each = rate.per_second / _SECOND
+    return _Limit(field, rate.burst, Allowance(each, rate.burst + each * LATENESS, then=since))

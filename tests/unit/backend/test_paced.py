@@ -92,7 +92,9 @@ class Bench:
         return self.session.completions()
 
     def level(self, field):
-        return dict(self.throttle._allowances)[field].refresh(self.now)
+        """Of credit, to the nearest whole."""
+        limit = next(limit for limit in self.throttle._limits if limit.field == field)
+        return round(limit.allowance.refresh(self.now))
 
     def close(self):
         self.session.close()
@@ -132,9 +134,9 @@ def test_units_go_one_by_one(make):
     bench = make()
     bench.give(1, 2, 3)
     assert bench.driver.calls == [("input", 1)]
-    assert bench.wait(99) == []
+    assert bench.wait(90) == []
     assert bench.driver.calls == [("input", 1)]
-    assert bench.wait(2) == []
+    assert bench.wait(11) == []
     assert bench.driver.calls == [("input", 1), ("input", 2)]
 
 
@@ -225,9 +227,21 @@ def test_a_unit_that_is_refused_later_comes_back_with_the_error(make):
     bench.driver.failures["input", 2] = CallFailed(Error.INVALID)
     bench.give(1, 2, 3)
     assert bench.wait(101) == [bench.session]
-    assert bench.session.completions() == [InputDone(2, Error.INVALID)]
-    assert bench.wait(101) == []
+    assert bench.session.completions() == [], "not before the one in front of it"
+    assert bench.wait(101) == [bench.session]
     assert bench.driver.calls[-1] == ("input", 3)
+    told = bench.say(InputDone(1, 0), InputDone(3, 0))
+    assert told == [InputDone(1, 0), InputDone(2, Error.INVALID), InputDone(3, 0)]
+
+
+def test_a_unit_with_nothing_in_front_comes_back_at_once(make):
+    bench = make()
+    bench.driver.failures["input", 2] = CallFailed(Error.INVALID)
+    bench.give(1, 2)
+    bench.say(InputDone(1, 0))
+    assert bench.wait(101) == [bench.session]
+    assert bench.session.completions() == [InputDone(2, Error.INVALID)]
+    assert not bench.session.has_news
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("out of its mind"), MemoryError()])
