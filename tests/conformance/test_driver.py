@@ -3,14 +3,49 @@
 
 from __future__ import annotations
 
+import os
 from struct import pack
 
 import pytest
 
+from paracore.backend._paced import PacedSession
+from paracore.backend._throttle import Throttle
 from paracore.classes.video import Codec, PixelFormat
 from paracore.drivers import libav, null
+from paracore.drivers.null import NullDriver
 from paracore.testing import DRIVER_CHECKS, DriverMedia, Unit
 from tests import clips
+
+
+class Paced(PacedSession):
+    """Its units wait for credit. Whoever asks it for news is in the worker's place: for him the time passes."""
+
+    def __init__(self, driver, direction):
+        self._now = 0
+        self._always = os.eventfd(1)
+        self._rate = Throttle(pictures=(30, 1), since=-(10**15), clock=lambda: self._now)
+        super().__init__(driver, direction, self._rate)
+
+    def fileno(self):
+        return self._always
+
+    def completions(self):
+        self._now += max(0, self._rate.timeout_ms()) * 1_000_000
+        self._rate.turn()
+        return super().completions()
+
+    def close(self):
+        super().close()
+        if self._always >= 0:
+            os.close(self._always)
+        self._always = -1
+
+
+class PacedDriver(NullDriver):
+    """The null device in a domain with a rate."""
+
+    def open(self, codec, direction, flags):
+        return Paced(super().open(codec, direction, flags), direction)
 
 
 def null_unit(number: int, width: int = 64, height: int = 48) -> Unit:
@@ -45,6 +80,7 @@ def libav_media(codec: Codec, *names: str, encodes: PixelFormat | None = None) -
 
 DEVICES = {
     "null": (lambda: null.make("null0"), null_media),
+    "null-paced": (lambda: PacedDriver("null0"), null_media),
     "h264": (
         lambda: libav.make("vpu0", threads=1),
         lambda: libav_media(Codec.H264, "h264", "h264-cropped", "h264", encodes=PixelFormat.YUV420P),

@@ -90,8 +90,7 @@ class Arbiter:
         """It has used device time, with a lease or without."""
         claim.used += used
         if claim.limit:
-            claim.limit.refresh(now)
-            claim.limit.level -= used
+            claim.limit.use(used, now)
         if claim.lease != UNLIMITED:
             self.policy.charge(claim, used)
 

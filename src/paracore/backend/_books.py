@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from paracore.backend._throttle import Throttle
 from paracore.classes import video
 from paracore.drivers import CallFailed
 
@@ -27,7 +28,7 @@ class Device(NamedTuple):
 
 
 class WorkerLimits(NamedTuple):
-    """The domain's limits, see ``Limits`` of the configuration."""
+    """The domain's limits of what it holds, see ``Limits`` of the configuration."""
 
     channels: int
     sessions: int
@@ -42,6 +43,7 @@ class Books:
 
     devices: tuple[Device, ...]
     limits: WorkerLimits
+    throttle: Throttle = field(default_factory=Throttle)
     sessions: int = 0
     buffers: int = 0
     counts: dict[str, int] = field(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
 from paracore.backend._buffer import Buffer
+from paracore.backend._paced import paced
 from paracore.backend._session import Session
 from paracore.classes import core, video
 from paracore.classes._payload import Kind
@@ -194,6 +195,7 @@ class Channel:
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
             driver = device.driver.open(request.codec, request.direction, request.flags)
+            driver = paced(driver, request.direction, self._books.throttle)
             session = Session(self._last_session + 1, request, driver)
             self._outlet.watch(self, session)
         except CallFailed:

@@ -63,6 +63,8 @@ _WEIGHT_MAX = 10000
 _PRIORITY_MAX = 9
 _SLOTS_MAX = 1024
 _BURST_MAX = 60.0
+_RATE_MIN = 0.001
+_RATE_MAX = 10**12
 _NICE_STEP = 1.25
 """sched(7): what one step of the nice value is in shares of processor time."""
 
@@ -72,7 +74,9 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Limits(_Section, frozen=True):
-    """What one domain may hold at most. Beyond it a call fails with ``no_space`` and the limit's name."""
+    """What one domain may hold at most: beyond it a call fails with ``no_space`` and the limit's name. And how fast it
+    may work: beyond that it has to wait.
+    """
 
     channels: int = 64
     """Processes at once. Bounds descriptors and ring pages (3 descriptors, at most 1 MiB each)."""
@@ -90,6 +94,21 @@ class Limits(_Section, frozen=True):
     """Of each device, in the long run: 0.25 is a quarter of what it does one thing at a time. 0: no limit."""
     device_burst: float = 0.1
     """Seconds of device time that may be used at once after a rest, with a limit of it."""
+    pictures_per_second: float = 0.0
+    """Given to the drivers in the long run, by all processes and sessions together; more has to wait. 0: no limit."""
+    pictures_burst: float = 8.0
+    """Pictures at once, after a rest."""
+    macroblocks_per_second: float = 0.0
+    """The same in pieces of 16 x 16 samples of the coded size, so that large pictures count for more."""
+    macroblocks_burst: float = 65536.0
+    """Macroblocks at once, after a rest: eight pictures of 1920x1080."""
+
+    def rates(self) -> dict[str, tuple[float, float]]:
+        """What a worker's throttle keeps, by the names of its arguments."""
+        return {
+            "pictures": (self.pictures_per_second, self.pictures_burst),
+            "macroblocks": (self.macroblocks_per_second, self.macroblocks_burst),
+        }
 
 
 class BackendSection(_Section, frozen=True):
@@ -325,6 +344,15 @@ def check_rights(domain: DomainSection) -> None:
         raise ConfigError(f"{option}.limits.device_time", f"must be 0 to {_SLOTS_MAX} seconds a second")
     if not 0 < domain.limits.device_burst <= _BURST_MAX:
         raise ConfigError(f"{option}.limits.device_burst", f"must be more than 0 and up to {_BURST_MAX} seconds")
+    _check_rates(f"{option}.limits", domain.limits)
+
+
+def _check_rates(option: str, limits: Limits) -> None:
+    for name, (per_second, burst) in limits.rates().items():
+        if per_second and not _RATE_MIN <= per_second <= _RATE_MAX:
+            raise ConfigError(f"{option}.{name}_per_second", f"must be 0, or {_RATE_MIN} to {_RATE_MAX}")
+        if not 1 <= burst <= _RATE_MAX:
+            raise ConfigError(f"{option}.{name}_burst", f"must be 1 to {_RATE_MAX}: with less nothing would ever go")
 
 
 def _check_devices(domain: DomainSection, devices: set[str]) -> None:

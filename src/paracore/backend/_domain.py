@@ -68,6 +68,8 @@ class Domain:
         self.channels: dict[int, Connection] = {}
         self.worker: WorkerEnd | None = None
         self.violations = self.workers_lost = 0
+        self.worker_left_at = 0
+        """By the monotonic clock: since then the domain has done nothing, and gathers credit for its rates."""
         self._owner = owner
         self._linger = linger
         self._dismissal: asyncio.TimerHandle | None = None

@@ -5,7 +5,7 @@
 ``start``       to the parent  devices, the workers' user, the log level
 ``ready``       from it        what the devices can do, how workers are confined
 ``failed``      from it        why there are no devices
-``spawn``       to it          a worker's number, limits and devices; its socket, its standard error
+``spawn``       to it          a worker's number, limits, rates and devices; its socket, its standard error
 ``spawned``     from it        the worker's process, with a pidfd
 ``ended``       from it        a worker's exit code
 ==============  ============  =======================================================================

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["POLICIES", "Allowance", "Claim", "Policy"]
+    from paracore.backend._allowance import Allowance
+
+__all__ = ["POLICIES", "Claim", "Policy"]
 
 MS: Final = 1_000_000
 _TURN: Final = 20 * MS
@@ -30,31 +32,6 @@ _AGE: Final = 250 * MS
 """A wait that is worth one step of priority."""
 _PERIOD: Final = 200 * MS
 """Of domains that have declared no frame rate."""
-
-
-@dataclass(slots=True)
-class Allowance:
-    """Device time that may be used at a rate, and at once after a rest: a token bucket, paid afterwards.
-
-    Attributes:
-        rate: device time per time; 1.0 is all of a device that does one thing at a time.
-        burst: nanoseconds of device time that are kept for later at most.
-    """
-
-    rate: float
-    burst: int
-    level: float = 0
-    then: int = 0
-
-    def refresh(self, now: int) -> float:
-        """Nanoseconds that there are; negative in debt."""
-        self.level = min(self.burst, self.level + (now - self.then) * self.rate)
-        self.then = now
-        return self.level
-
-    def ready_at(self) -> int:
-        """When there is some, if none is used until then."""
-        return self.then + (0 if self.level > 0 else int((1 - self.level) / self.rate) + 1)
 
 
 @dataclass(slots=True, eq=False)

@@ -24,6 +24,7 @@ def report(books: Books, channels: Iterable[Channel], loop: LoopStatistics) -> d
     for session in live:
         for what, number in session.counts().items():
             counts[what] += number
+    counts["throttled_ms"] = books.throttle.waited // 1_000_000
     return {
         "sessions": books.sessions,
         "buffers": books.buffers,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from paracore._errors import RemoteProtocolError
+from paracore.backend._allowance import Allowance
 from paracore.backend._arbiter import UNLIMITED, Arbiter, Lease
-from paracore.backend._policies import Allowance, Claim
+from paracore.backend._policies import Claim
 
 if TYPE_CHECKING:
     import asyncio

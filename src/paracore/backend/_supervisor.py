@@ -318,7 +318,7 @@ class Supervisor:
         self._workers[end.number] = end
         self._counts["workers_started"] += 1
         try:
-            self._warm.spawn(self._order(end.number, domain.section), end.theirs())
+            self._warm.spawn(self._order(end.number, domain), end.theirs())
         except TransportBroken:
             pass  # the warm parent is dying: so is this worker, and its socket says so at once
         finally:
@@ -330,6 +330,7 @@ class Supervisor:
         domain.log.write(logging.ERROR, "domain %s: worker %d is lost: %s", domain.name, end.pid, why)
 
     def worker_left(self, domain: Domain) -> None:
+        domain.worker_left_at = time.monotonic_ns()
         self.sharing.rest(domain)
 
     def device_want(self, domain: Domain, device: int) -> None:
@@ -338,8 +339,8 @@ class Supervisor:
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
 
-    def _order(self, number: int, section: DomainSection) -> dict[str, Any]:
-        limits = section.limits
+    def _order(self, number: int, domain: Domain) -> dict[str, Any]:
+        section, limits = domain.section, domain.section.limits
         names = [device.name for device in self.config.device]
         return {
             "spawn": number,
@@ -348,6 +349,7 @@ class Supervisor:
             "limits": {
                 name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
             },
+            "rates": {**limits.rates(), "since": domain.worker_left_at},
             "bounds": {
                 "nice": worker_nice(section.weight),
                 "memory": limits.memory,

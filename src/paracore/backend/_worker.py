@@ -69,7 +69,7 @@ class Worker:
 
     def turn(self, timeout_ms: int = -1) -> None:
         """Waits once and serves what there is."""
-        for kind, number, octets, reason in self._loop.wait(timeout_ms):
+        for kind, number, octets, reason in self._loop.wait(self._sooner(timeout_ms)):
             if kind == EntryKind.MESSAGE:
                 self._serve(number, octets)
             elif kind == EntryKind.VIOLATION:
@@ -80,6 +80,7 @@ class Worker:
                 self._pump(*self._sessions[number])
             elif number in self._gate_tokens:
                 self._tell_gate(self._gate_tokens[number])
+        self._let_go()
 
     def close(self) -> None:
         """Ends all channels."""
@@ -141,6 +142,20 @@ class Worker:
         channel = self._channels.pop(number)
         self._loop.remove(number)
         channel.close()
+
+    # --- units that wait for credit ---------------------------------------------------------------
+
+    def _sooner(self, timeout_ms: int) -> int:
+        """How long to sleep: until the first of them may go, if that is before."""
+        until = self._books.throttle.timeout_ms()
+        return until if timeout_ms < 0 or 0 <= until < timeout_ms else timeout_ms
+
+    def _let_go(self) -> None:
+        """Hands over those that may go now; of what a driver would not take nothing else tells."""
+        if news := self._books.throttle.turn():
+            for token, (channel, session) in list(self._sessions.items()):
+                if session.driver in news and token in self._sessions:
+                    self._pump(channel, session)
 
     # --- the devices' time ------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from paracore.backend._books import Books, WorkerLimits
 from paracore.backend._orders import ORDER_MAX, order_octets, order_parse
 from paracore.backend._sandbox import Bounds, confinement
 from paracore.backend._seccomp import PASSED_MIN
+from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
 from paracore.transport import SocketWire
 from paracore.transport.local import LocalTransport, _loop  # noqa: F401 - workers could not load it any more
@@ -129,7 +130,7 @@ class Zygote:
         control = SocketWire(socket.socket(fileno=_CONTROL), descriptors_max=3)
         loop = self._transport.loop(self._spin_ns)
         devices = tuple(self._devices[index] for index in order["devices"])
-        books = Books(devices, WorkerLimits(**order["limits"]))
+        books = Books(devices, WorkerLimits(**order["limits"]), Throttle(**order["rates"]))
         self._provide_opener(devices)
         self._confinement.enter(Bounds(**order["bounds"]), parent)
         Worker(control, loop, self._transport.pages, books).run()

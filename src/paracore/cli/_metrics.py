@@ -47,6 +47,9 @@ _KINDS = (
     _Kind("pictures", "pictures", "Outputs that came back: pictures, packets of encoders.", counts=True),
     _Kind("device_seconds", "device_seconds", "Time of the devices that was used.", counts=True),
     _Kind("waited_seconds", "waited_seconds", "Time that passed until a device was to be had.", counts=True),
+    _Kind(
+        "throttled_seconds", "throttled_seconds", "Time during which the domain's own rates kept units.", counts=True
+    ),
     _Kind("copies", "copies", "Pictures whose pixels had to be copied.", counts=True),
     _Kind("refused", "refused_calls", "Calls that were refused.", counts=True),
     _Kind("failed", "failed_sessions", "Sessions that ended with an error.", counts=True),

@@ -77,6 +77,7 @@ COLUMNS = (
     Column("units", "units/s", lambda row: row.rates.units, lambda row: f"{row.rates.units:.1f}"),
     Column("time", "device s", _number("device_seconds"), lambda row: f"{row.usage.device_seconds:.1f}"),
     Column("waited", "waited s", _number("waited_seconds"), lambda row: f"{row.usage.waited_seconds:.1f}"),
+    Column("throttled", "throttled s", _number("throttled_seconds"), lambda row: f"{row.usage.throttled_seconds:.1f}"),
     _plain("sessions", "sessions"),
     _plain("buffers", "buffers"),
     Column("octets", "memory", _number("octets"), lambda row: _octets(row.usage.octets)),

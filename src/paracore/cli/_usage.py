@@ -26,6 +26,7 @@ class Usage:
         pictures: outputs that came back: pictures of decoders, packets of encoders.
         device_seconds: device time: where the device is a software codec, processor time. It goes on with the next worker.
         waited_seconds: that it waited until it got a device. It goes on as well.
+        throttled_seconds: during which units of it waited for its own rates, of pictures or macroblocks.
         copies: pictures whose pixels had to be copied.
         refused: calls that were refused.
         failed: sessions that ended with an error.
@@ -42,6 +43,7 @@ class Usage:
     pictures: int
     device_seconds: float
     waited_seconds: float
+    throttled_seconds: float
     copies: int
     refused: int
     failed: int
@@ -77,6 +79,7 @@ def _usage(domain: Mapping[str, Any]) -> Usage:
         pictures=counts.get("outputs", 0),
         device_seconds=sum(device["used_ms"] for device in domain["time"].values()) / 1000,
         waited_seconds=sum(device["waited_ms"] for device in domain["time"].values()) / 1000,
+        throttled_seconds=counts.get("throttled_ms", 0) / 1000,
         copies=counts.get("copies", 0),
         refused=counts.get("refused", 0),
         failed=counts.get("sessions_failed", 0),

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paracore.backend._allowance import Allowance
 from paracore.backend._arbiter import UNLIMITED
-from paracore.backend._policies import POLICIES, Allowance, Claim
+from paracore.backend._policies import POLICIES, Claim
 from paracore.testing import VirtualDevice, VirtualDomain
 
 MS = 1_000_000

@@ -117,6 +117,12 @@ def test_guests_are_not_served_unless_it_is_said():
         ("", "priority = 10", "domain.media.priority"),
         ("", "limits.device_time = -0.1", "domain.media.limits.device_time"),
         ("", "limits.device_burst = 0.0", "domain.media.limits.device_burst"),
+        ("", "limits.pictures_per_second = -1", "domain.media.limits.pictures_per_second"),
+        ("", "limits.pictures_per_second = nan", "domain.media.limits.pictures_per_second"),
+        ("", "limits.macroblocks_per_second = inf", "domain.media.limits.macroblocks_per_second"),
+        ("", "limits.macroblocks_per_second = 1e-9", "domain.media.limits.macroblocks_per_second"),
+        ("", "limits.pictures_burst = 0.5", "domain.media.limits.pictures_burst"),
+        ("", "limits.macroblocks_burst = 0", "domain.media.limits.macroblocks_burst"),
     ],
 )
 def test_what_cannot_be_shared_out_is_refused(device, domain, option):

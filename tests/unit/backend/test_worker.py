@@ -11,6 +11,7 @@ import pytest
 from paracore import RemoteProtocolError
 from paracore.backend._books import Books, Device, WorkerLimits
 from paracore.backend._channel import Channel
+from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
 from paracore.classes import core, link, video, worker
 from paracore.drivers.null import NullDriver
@@ -22,15 +23,18 @@ ORDER = 2
 
 
 class Place:
-    """The supervisor's place and the domain's."""
+    """The supervisor's place and the domain's; and the clock of the domain's rates."""
 
-    def __init__(self):
+    def __init__(self, **rates):
+        self.now = 0
         self.pages = LocalTransport().pages
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = SocketWire(ours)
         driver = NullDriver("vpu0")
         self.books = Books(
-            (Device("vpu0", "null", driver, tuple(driver.capabilities())),), WorkerLimits(4, 4, 4, 1 << 20, 8)
+            (Device("vpu0", "null", driver, tuple(driver.capabilities())),),
+            WorkerLimits(4, 4, 4, 1 << 20, 8),
+            Throttle(**rates, since=-(10**15), clock=lambda: self.now),
         )
         self.loop = LocalTransport().loop()
         self.worker_wire = SocketWire(theirs, descriptors_max=3)
@@ -82,16 +86,61 @@ class Place:
         octets = ring.pop()
         return octets and (split(octets)[0], bytes(split(octets)[1]))
 
+    def attach(self, number):
+        """A page of the domain's, all zero: a unit that is none, of which the device says so at once."""
+        self.say(number, core.BufferAttach(9, core.BufferFlag(0), 4096))
+        granted = self.pages.allocate(4096)
+        self.tell(worker.MapReply(), (granted,), flags=REPLY, serial=self.hear()[0].serial)
+        os.close(granted)
+        return core.BufferAttachReply.unpack(self.answer(number)[1]).buffer
+
+    def open(self, number):
+        self.say(number, video.Open(0, video.Codec.H264, video.Direction.DECODE, video.OpenFlag(0)))
+        return video.OpenReply.unpack(self.answer(number)[1]).session
+
+    def give(self, number, session, buffer, *cookies):
+        for cookie in cookies:
+            self.say(number, video.QueueInput(video.Span(buffer, 16, 0), cookie, video.InputFlag(0), 0, 0), session)
+
+    def pass_time(self, ms):
+        """And lets the worker go round until nothing is left to do at that time."""
+        self.now += ms * 1_000_000
+        for _ in range(4):
+            self.worker.turn(0)
+
+    def said(self, number):
+        """All that the domain has been told and not heard."""
+        said = []
+        while answer := self.answer(number):
+            header, payload = answer
+            row = {**core.MESSAGES, **video.MESSAGES}[header.opcode]
+            failed = header.flags == FAILURE
+            said.append(
+                (link.Failure if failed else row.reply if header.flags == REPLY else row.request).unpack(payload)
+            )
+        return said
+
 
 @pytest.fixture
-def place():
-    made = Place()
-    yield made
-    for ring, bell in made.rings.values():
-        del ring
-        os.close(bell)
-    made.rings.clear()
-    made.close()
+def make_place():
+    places = []
+
+    def make(**rates):
+        places.append(Place(**rates))
+        return places[-1]
+
+    yield make
+    for made in places:
+        for ring, bell in made.rings.values():
+            del ring
+            os.close(bell)
+        made.rings.clear()
+        made.close()
+
+
+@pytest.fixture
+def place(make_place):
+    return make_place()
 
 
 def test_a_channel_is_served_and_removed(place):
@@ -246,3 +295,110 @@ def test_pages_that_are_none_end_the_channel_and_nothing_else(place):
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
     for descriptor in (none, *bells):
         os.close(descriptor)
+
+
+# --- units that wait for credit -----------------------------------------------------------------------
+
+
+def refused(cookie):
+    return video.InputDone(cookie, video.Error.INVALID)
+
+
+@pytest.fixture
+def slow(make_place):
+    """Two channels with a session each, and ten pictures a second for both."""
+    made = make_place(pictures=(10, 1))
+    made.ends = []
+    for number in (1, 2):
+        made.add(number)
+        made.ends.append((number, made.open(number), made.attach(number)))
+    return made
+
+
+def test_channels_share_the_domains_rate(slow):
+    for end in slow.ends:
+        slow.give(*end, 1, 2, 3)
+    slow.pass_time(0)
+    heard = [(slow.said(1), slow.said(2))]
+    for _ in range(5):
+        slow.pass_time(101)
+        heard.append((slow.said(1), slow.said(2)))
+    in_turn = [(1, 0), (2, 0), (0, 1), (3, 0), (0, 2), (0, 3)]
+    assert heard == [tuple([refused(cookie)] if cookie else [] for cookie in turn) for turn in in_turn]
+
+
+def test_the_worker_sleeps_until_the_next_may_go(slow):
+    assert slow.worker._sooner(-1) == -1
+    slow.give(*slow.ends[0], 1, 2)
+    assert slow.worker._sooner(-1) == 99, "rounded up, less the two that are kept beyond the burst"
+    assert slow.worker._sooner(50) == 50
+    slow.pass_time(101)
+    assert slow.worker._sooner(-1) == -1
+
+
+def test_what_waits_is_outstanding_and_keeps_its_buffer(slow):
+    number, session, buffer = slow.ends[0]
+    slow.give(number, session, buffer, 1, 2)
+    slow.pass_time(0)
+    assert slow.said(number) == [refused(1)]
+    assert slow.worker._channels[number].outstanding == 1
+    slow.say(number, core.BufferDetach(buffer))
+    assert slow.said(number) == [link.Failure(link.Error.BUSY, link.Limit.NONE, 0)]
+    slow.give(number, session, buffer, *range(3, 10))
+    slow.give(number, session, buffer, 10)
+    ((failed),) = slow.said(number)
+    assert (failed.error, failed.limit) == (link.Error.NO_SPACE, link.Limit.OUTSTANDING)
+
+
+def test_a_flush_does_not_wait_for_credit(slow):
+    number, session, buffer = slow.ends[0]
+    slow.give(number, session, buffer, 1, 2, 3)
+    slow.say(number, video.Flush(), session)
+    cancelled = [video.InputDone(cookie, video.Error.CANCELLED) for cookie in (2, 3)]
+    assert slow.said(number) == [refused(1), *cancelled, video.FlushReply()]
+    slow.say(number, core.BufferDetach(buffer))
+    assert slow.said(number) == [core.BufferDetachReply()]
+
+
+def test_a_close_does_not_wait_for_credit(slow):
+    number, session, buffer = slow.ends[0]
+    slow.give(number, session, buffer, 1, 2, 3)
+    slow.say(number, video.Close(), session)
+    slow.said(number)
+    assert slow.worker._sooner(-1) == -1
+    slow.say(number, core.BufferDetach(buffer))
+    assert slow.said(number) == [core.BufferDetachReply()]
+
+
+def test_a_process_that_goes_leaves_its_turn_to_others(slow):
+    for end in slow.ends:
+        slow.give(*end, 1, 2)
+    slow.said(1)
+    slow.tell(worker.ChannelRemove(1))
+    assert slow.books.buffers == 1
+    slow.pass_time(101)
+    assert slow.said(2) == [refused(1)]
+    slow.pass_time(101)
+    assert slow.said(2) == [refused(2)]
+    assert slow.worker._sooner(-1) == -1
+
+
+def test_a_unit_refused_when_its_turn_comes_is_told(slow):
+    number, session, buffer = slow.ends[0]
+    slow.give(number, session, buffer, 1)
+    span = video.Span(buffer, 2, 0)  # less than any unit has
+    slow.say(number, video.QueueInput(span, 2, video.InputFlag(0), 0, 0), session)
+    slow.said(number)
+    slow.pass_time(101)
+    assert slow.said(number) == [refused(2)]
+    assert slow.worker._channels[number].outstanding == 0
+
+
+def test_the_report_says_how_long_units_waited(slow):
+    slow.give(*slow.ends[0], 1, 2)
+    slow.pass_time(50)
+    read, write = os.pipe()
+    slow.tell(worker.Report(), (write,), flags=REQUEST, serial=3)
+    os.close(write)
+    assert json.loads(os.read(read, 65536))["counts"]["throttled_ms"] == 50
+    os.close(read)

@@ -19,7 +19,14 @@ STATUS = {
                 "pid": 7,
                 "report": {
                     "sessions": 1,
-                    "counts": {"inputs": 50, "outputs": 49, "copies": 3, "refused": 4, "sessions_failed": 5},
+                    "counts": {
+                        "inputs": 50,
+                        "outputs": 49,
+                        "copies": 3,
+                        "refused": 4,
+                        "sessions_failed": 5,
+                        "throttled_ms": 750,
+                    },
                 },
             },
         },
@@ -41,13 +48,13 @@ STATUS = {
         },
     ]
 }
-NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0, 0)
+NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 
 
 def test_usages():
     """Also of a domain without a worker, and of a worker that says nothing."""
     alpha, beta, gamma = usages_of(STATUS)
-    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 0.25, 3, 4, 5, 1, 2)
+    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 0.25, 0.75, 3, 4, 5, 1, 2)
     assert beta == NOTHING
     assert (gamma.worker, gamma.device_seconds, gamma.pictures) == (9, 0.01, 0)
 
