@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
 from paracore.backend._buffer import Buffer
-from paracore.backend._session import Session
+from paracore.backend._session import Loan, Session
 from paracore.classes import core, video
 from paracore.classes._payload import Kind
 from paracore.drivers import CallFailed
@@ -100,6 +100,13 @@ class Channel:
             return
         for event in events:
             self._tell(session, event)
+
+    def hang(self, session: Session) -> None:
+        """The driver has been at one job of the session for too long: that is the session's end."""
+        _log.error("session %d of channel %d hangs", session.number, self.number)
+        self._books.count("hangs")
+        session.stuck = not session.driver.stoppable
+        self._fail(session, video.Error.TIMED_OUT)
 
     def close(self) -> None:
         """The process has gone: ends its sessions and unmaps its buffers."""
@@ -194,7 +201,7 @@ class Channel:
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
             driver = device.driver.open(request.codec, request.direction, request.flags)
-            session = Session(self._last_session + 1, request, driver)
+            session = Session(self._last_session + 1, request, driver, device.job_deadline)
             self._outlet.watch(self, session)
         except CallFailed:
             raise
@@ -230,7 +237,7 @@ class Channel:
         session = self._session(of, Step.QUEUE_INPUT)
         buffer = self._buffer(request.span.buffer)
         span = buffer.span(request.span, write=False)
-        self._lend(session, session.inputs, request.cookie, buffer)
+        self._lend(session, session.inputs, request.cookie, Loan(buffer, span.length))
         try:
             self._drive(
                 session,
@@ -250,7 +257,7 @@ class Channel:
         session = self._session(of, Step.QUEUE_OUTPUT)
         buffer = self._buffer(request.span.buffer)
         span = buffer.span(request.span, write=True)
-        self._lend(session, session.outputs, request.cookie, buffer)
+        self._lend(session, session.outputs, request.cookie, Loan(buffer, span.length))
         try:
             self._drive(session, session.driver.queue_output, span, request.cookie)
         except CallFailed:
@@ -302,9 +309,9 @@ class Channel:
             raise CallFailed(video.Error.NO_ENTRY)
         return buffer
 
-    def _lend(self, session: Session, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
+    def _lend(self, session: Session, spans: dict[int, Loan], cookie: int, loan: Loan) -> None:
         self._books.check_outstanding(self.outstanding)
-        session.lend(spans, cookie, buffer)
+        session.lend(spans, cookie, loan)
 
     def _drive(self, session: Session, method: Callable[..., Any], *arguments: Any) -> Any:
         """Calls the driver. Anything but a failure of the wire is the end of the session."""
@@ -320,10 +327,10 @@ class Channel:
     def _holds(self, session: Session, buffer: Buffer) -> bool:
         return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
 
-    def _fail(self, session: Session) -> None:
+    def _fail(self, session: Session, error: video.Error = video.Error.IO) -> None:
         """The session is over: the domain is told, and can only close it."""
         session.fail()
-        self._tell(session, video.SessionFailed(video.Error.IO))
+        self._tell(session, video.SessionFailed(error))
 
     def _end(self, session: Session, *, forget: bool = True) -> None:
         """Stops the driver, once; with `forget` the session's number is nobody's any more."""

@@ -60,6 +60,7 @@ _WEIGHT_MAX = 10000
 _PRIORITY_MAX = 9
 _SLOTS_MAX = 1024
 _BURST_MAX = 60.0
+_DEADLINE_MAX = 3600.0
 _NICE_STEP = 1.25
 """sched(7): what one step of the nice value is in shares of processor time."""
 
@@ -119,6 +120,8 @@ class DeviceSection(_Section, frozen=True):
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
     slots: int = 0
     """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
+    job_deadline: float = 10.0
+    """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -296,6 +299,10 @@ def _check_device(device: DeviceSection) -> None:
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
+    if not 0 <= device.job_deadline <= _DEADLINE_MAX:
+        raise ConfigError(
+            f"{option}.job_deadline", f"{device.job_deadline} is out of range; give 0 to {_DEADLINE_MAX} seconds"
+        )
 
 
 def _check_domain(domain: DomainSection, devices: set[str]) -> None:

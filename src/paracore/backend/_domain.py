@@ -49,6 +49,9 @@ class DomainOwner(Protocol):
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
 
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        """A device hung in its worker, which has to be ended if it is stuck."""
+
     def worker_left(self, domain: Domain) -> None:
         """Its worker has gone, or is on its way."""
 
@@ -160,6 +163,9 @@ class Domain:
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
+
+    def device_hang(self, device: int, *, stuck: bool) -> None:
+        self._owner.device_hang(self, device, stuck=stuck)
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):

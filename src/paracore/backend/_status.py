@@ -56,7 +56,7 @@ class Status:
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": supervisor.devices,
+            "devices": [device | supervisor.hangs.account(device["name"]) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),

@@ -20,6 +20,7 @@ from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
+from paracore.backend._hangs import Hangs
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
@@ -82,6 +83,7 @@ class Supervisor:
         self._identities: dict[str, Domain] = {}
         self._loop = asyncio.get_running_loop()
         self.sharing = Sharing(config.device, self._loop)
+        self.hangs = Hangs([device.name for device in config.device], self.domains)
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
@@ -307,6 +309,9 @@ class Supervisor:
 
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
+
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        self.hangs.hang(domain, device, stuck=stuck)
 
     def _order(self, number: int, section: DomainSection) -> dict[str, Any]:
         limits = section.limits

@@ -12,19 +12,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, TransportError
 from paracore.backend._channel import Channel
+from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
 from paracore.protocol import EVENT, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
@@ -58,6 +60,7 @@ class Worker:
         self._last_serial = 0
         self._running = True
         loop.watch(control.fileno(), _CONTROL)
+        self._jobs = JobWatch()
         self._gates = dict(enumerate(device.driver.share() for device in books.devices))
         self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
 
@@ -68,8 +71,11 @@ class Worker:
                 self.turn()
 
     def turn(self, timeout_ms: int = -1) -> None:
-        """Waits once and serves what there is."""
-        for kind, number, octets, reason in self._loop.wait(timeout_ms):
+        """Waits once and serves what there is; a session that hangs ends the wait."""
+        entries = self._loop.wait(self._shorter(timeout_ms))
+        if entries:
+            self._jobs.stir()
+        for kind, number, octets, reason in entries:
             if kind == EntryKind.MESSAGE:
                 self._serve(number, octets)
             elif kind == EntryKind.VIOLATION:
@@ -80,6 +86,7 @@ class Worker:
                 self._pump(*self._sessions[number])
             elif number in self._gate_tokens:
                 self._tell_gate(self._gate_tokens[number])
+        self._end_hung()
 
     def close(self) -> None:
         """Ends all channels."""
@@ -141,6 +148,24 @@ class Worker:
         channel = self._channels.pop(number)
         self._loop.remove(number)
         channel.close()
+
+    # --- jobs that hang -----------------------------------------------------------------------------
+
+    def _shorter(self, timeout_ms: int) -> int:
+        """How long to wait, if a job may be overdue sooner."""
+        until_look = self._jobs.timeout_ms(self._live(), time.monotonic_ns())
+        return until_look if timeout_ms < 0 or 0 <= until_look < timeout_ms else timeout_ms
+
+    def _end_hung(self) -> None:
+        for session in self._jobs.overdue(self._live(), time.monotonic_ns()):
+            if session.token in self._sessions:  # its channel may have ended with the one before
+                channel, _ = self._sessions[session.token]
+                self._guard(channel.number, partial(channel.hang, session))
+                self._loop.flush()  # if it is stuck, this process has not long to live
+                self._tell_event(worker.DeviceHang(session.call.device, int(session.stuck)))
+
+    def _live(self) -> Iterator[Session]:
+        return (session for _, session in self._sessions.values())
 
     # --- the devices' time ------------------------------------------------------------------------
 
@@ -207,6 +232,13 @@ class Worker:
         if gate := self._gates[told.device]:
             gate.lease(told.lease, told.budget)
 
+    def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
+        device = self._books.devices[worker.DeviceReset.unpack(payload).device]
+        try:
+            device.driver.reset()
+        except Exception:  # noqa: BLE001 - what still hangs meets its own deadline
+            _log.exception("device %s cannot be reset", device.name)
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -228,5 +260,6 @@ class Worker:
         worker.Map.OPCODE: _map_reply,
         worker.Report.OPCODE: _report,
         worker.DeviceLease.OPCODE: _device_lease,
+        worker.DeviceReset.OPCODE: _device_reset,
     }
     """What the supervisor may say."""

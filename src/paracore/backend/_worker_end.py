@@ -64,6 +64,9 @@ class WorkerOwner(Protocol):
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         """It says that it does not use a device any more, and whether it wants it again."""
 
+    def device_hang(self, device: int, *, stuck: bool) -> None:
+        """It says that a device hung, and whether it has to be ended for it."""
+
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         """The worker has gone, or is as good as gone. Called once."""
 
@@ -193,6 +196,10 @@ class WorkerEnd:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
 
+    def device_reset(self, device: int) -> None:
+        """Tells it to reset a device."""
+        self._send_event(worker.DeviceReset(device))
+
     def processor_time(self) -> int:
         """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
         if self.pid:
@@ -317,6 +324,10 @@ class WorkerEnd:
         said = worker.DeviceRelease.unpack(payload)
         self._owner.device_release(said.device, said.lease, wants=bool(said.wants))
 
+    def _device_hang(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceHang.unpack(payload)
+        self._owner.device_hang(said.device, stuck=bool(said.stuck))
+
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
@@ -328,6 +339,7 @@ class WorkerEnd:
         (worker.Report.OPCODE, REPLY): _reported,
         (worker.DeviceWant.OPCODE, EVENT): _device_want,
         (worker.DeviceRelease.OPCODE, EVENT): _device_release,
+        (worker.DeviceHang.OPCODE, EVENT): _device_hang,
     }
     """What a worker may say."""
 

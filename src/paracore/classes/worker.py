@@ -28,8 +28,10 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "DeviceHang",
     "DeviceLease",
     "DeviceRelease",
+    "DeviceReset",
     "DeviceWant",
     "Error",
     "Event",
@@ -510,8 +512,96 @@ class DeviceRelease(_DeviceReleaseFields):
             raise malformed("worker.device_release", error) from None
 
 
+class _DeviceHangFields(NamedTuple):
+    """Fields of ``DeviceHang``."""
+
+    device: int
+    """Its index."""
+    stuck: int
+    """1: the job cannot be stopped but by the end of this worker; 0: it has been stopped."""
+
+
+_DEVICE_HANG = Struct("<II")
+
+
+class DeviceHang(_DeviceHangFields):
+    """``worker.device_hang``: From the worker: a driver was at one job for longer than the device's deadline,
+    and the session has failed with `timed_out`.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710B
+    NAME: ClassVar[str] = "device_hang"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_HANG.pack(self.device, self.stuck)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_hang", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, stuck = _DEVICE_HANG.unpack(payload)
+            return cls(device, stuck)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_hang", error) from None
+
+
+class _DeviceResetFields(NamedTuple):
+    """Fields of ``DeviceReset``."""
+
+    device: int
+    """Its index."""
+
+
+_DEVICE_RESET = Struct("<II")
+
+
+class DeviceReset(_DeviceResetFields):
+    """``worker.device_reset``: To the worker: the device hangs again and again; reset it, and carry its sessions
+    over.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710C
+    NAME: ClassVar[str] = "device_reset"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_RESET.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_reset", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_RESET.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_reset", error) from None
+
+
 Event: TypeAlias = (
-    ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved | DeviceWant | DeviceLease | DeviceRelease
+    ChannelAdd
+    | ChannelRemove
+    | Unmap
+    | Violation
+    | ChannelRemoved
+    | DeviceWant
+    | DeviceLease
+    | DeviceRelease
+    | DeviceHang
+    | DeviceReset
 )
 """What is said unasked."""
 
@@ -526,5 +616,7 @@ MESSAGES: dict[int, MessageType] = {
     0x7108: MessageType(0x7108, "device_want", Kind.EVENT, False, DeviceWant, None),
     0x7109: MessageType(0x7109, "device_lease", Kind.EVENT, False, DeviceLease, None),
     0x710A: MessageType(0x710A, "device_release", Kind.EVENT, False, DeviceRelease, None),
+    0x710B: MessageType(0x710B, "device_hang", Kind.EVENT, False, DeviceHang, None),
+    0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
 }
 """Every message of the class by opcode."""

@@ -22,6 +22,8 @@ MISTAKES = {
     "[[device]]\nname = 3\ndriver = 'null'": ("device[0].name", "expected `str`"),
     "[[device]]\nname = 'a b'\ndriver = 'null'": ("device.name", "letters"),
     "[[device]]\nname = 'a'\ndriver = 'x'\n[[device]]\nname = 'a'\ndriver = 'x'": ("device.name", "twice"),
+    "[[device]]\nname = 'a'\ndriver = 'x'\njob_deadline = -1": ("device.a.job_deadline", "0 to 3600"),
+    "[[device]]\nname = 'a'\ndriver = 'x'\njob_deadline = nan": ("device.a.job_deadline", "out of range"),
     "[[domain]]\nname = 'a'": ("domain.a.user", "is missing"),
     "[[domain]]\nname = 'a'\nuser = 'no such'": ("domain.a.user", "there is no user"),
     "[[domain]]\nname = 'a'\ngroup = 'no such'": ("domain.a.group", "there is no group"),

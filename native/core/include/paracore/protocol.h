@@ -101,6 +101,8 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_WANT = 0x7108,
     PARACORE_OP_WORKER_DEVICE_LEASE = 0x7109,
     PARACORE_OP_WORKER_DEVICE_RELEASE = 0x710a,
+    PARACORE_OP_WORKER_DEVICE_HANG = 0x710b,
+    PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -136,7 +138,7 @@ enum paracore_error {
     PARACORE_ERROR_PROTOCOL = 71,
     /* Not an operation of this device (EOPNOTSUPP). */
     PARACORE_ERROR_NOT_SUPPORTED = 95,
-    /* The deadline passed (ETIMEDOUT). */
+    /* The device did not finish a job by its deadline; the session is over (ETIMEDOUT). */
     PARACORE_ERROR_TIMED_OUT = 110,
     /* Cancelled by the caller, by a flush or by a close (ECANCELED). */
     PARACORE_ERROR_CANCELLED = 125,
@@ -987,6 +989,27 @@ struct paracore_worker_device_release {
     uint32_t reserved0;
 };
 
+/*
+ * worker.device_hang, a event: From the worker: a driver was at one job for longer than the
+ * device's deadline, and the session has failed with `timed_out`.
+ */
+struct paracore_worker_device_hang {
+    /* Its index. */
+    uint32_t device;
+    /* 1: the job cannot be stopped but by the end of this worker; 0: it has been stopped. */
+    uint32_t stuck;
+};
+
+/*
+ * worker.device_reset, a event: To the worker: the device hangs again and again; reset it, and
+ * carry its sessions over.
+ */
+struct paracore_worker_device_reset {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1297,6 +1320,12 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_release, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, lease) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, wants) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_hang) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, stuck) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_reset) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
