@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from paracore import TransportBroken
 from paracore.classes import core, link, video
 from paracore.transport import CallRefused
 from tests.integration.backends import PATIENCE, Stream, alive, wait_until
@@ -104,6 +105,20 @@ def test_a_job_that_cannot_be_stopped_ends_the_worker(device):
     with backend.connect() as channel:
         Stream(channel).play(2)
     assert backend.status()["devices"][0]["hangs"] == 1
+
+
+def test_a_call_that_never_comes_back_ends_the_worker(device):
+    """The driver is asked for a flush before the deadline, and waits for the job."""
+    backend = device("hang_at = 3, stubborn = true")
+    with backend.connect() as channel:
+        stream = Stream(channel)
+        stream.play(2)
+        stream.feed(3)
+        with pytest.raises(TransportBroken):
+            channel.call(video.Flush.OPCODE, stream.session, b"")
+        assert channel.goodbye() is link.Refusal.WORKER_LOST
+    wait_until(lambda: backend.status()["devices"][0]["hangs"] == 1, "it is known why")
+    assert "a driver did not come back" in backend.log.read_text()
 
 
 def test_a_second_hang_resets_the_device_and_the_others_go_on(device):

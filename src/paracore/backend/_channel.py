@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
+from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._session import Loan, Session
 from paracore.classes import core, video
@@ -200,7 +201,8 @@ class Channel:
 
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
-            driver = device.driver.open(request.codec, request.direction, request.flags)
+            with bounded(device.job_deadline):
+                driver = device.driver.open(request.codec, request.direction, request.flags)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
             self._outlet.watch(self, session)
         except CallFailed:
@@ -274,7 +276,8 @@ class Channel:
 
     def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
         session = self._session(of, Step.FLUSH)
-        self._drive(session, session.driver.flush)
+        with bounded(session.seconds):
+            self._drive(session, session.driver.flush)
         session.pay()
         self.pump(session)  # what was cancelled is told before the reply
         session.check(Step.FLUSH)  # unless the session failed of it
@@ -343,7 +346,8 @@ class Channel:
         for what, number in session.counts().items():
             self._books.count(what, number)
         try:
-            session.over()
+            with bounded(session.seconds):
+                session.over()
         except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d does not close", session.number, self.number)
 

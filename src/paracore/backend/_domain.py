@@ -52,6 +52,9 @@ class DomainOwner(Protocol):
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         """A device hung in its worker, which has to be ended if it is stuck."""
 
+    def worker_blocked(self, domain: Domain) -> None:
+        """Its worker has ended in a driver that did not come back."""
+
     def worker_left(self, domain: Domain) -> None:
         """Its worker has gone, or is on its way."""
 
@@ -170,6 +173,9 @@ class Domain:
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
+
+    def worker_blocked(self) -> None:
+        self._owner.worker_blocked(self)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:

@@ -87,16 +87,25 @@ class Hangs:
             name,
             "its worker is ended" if stuck else "the session is reset",
         )
-        resets = self._devices[name].hang(self._clock())
         if stuck and domain.worker:
             domain.worker.kill()
-        if resets:
-            self._reset(name)
+        self._count(name)
+
+    def blocked(self, domain: Domain) -> None:
+        """The worker of a domain has ended in a driver's call, which it counts for if there is but one that it can be."""
+        domain.log.write(logging.ERROR, "domain %s: a driver did not come back, and its worker has ended", domain.name)
+        names = domain.section.device_names(self._devices)
+        if len(names) == 1:
+            self._count(names[0])
 
     def account(self, name: str) -> dict[str, int]:
         """For the status."""
         device = self._devices[name]
         return {"hangs": device.hangs, "resets": device.resets}
+
+    def _count(self, name: str) -> None:
+        if self._devices[name].hang(self._clock()):
+            self._reset(name)
 
     def _reset(self, name: str) -> None:
         _log.error("device %s hangs again: it is reset", name)

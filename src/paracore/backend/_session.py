@@ -47,7 +47,8 @@ class Session:
         driver: the codec instance.
         descriptor: what is watched for completions; -1 once the session is over.
         token: by which the loop names it.
-        deadline: nanoseconds that its driver may be at one job; 0: as long as it likes.
+        seconds: that its driver may be at one job; 0: as long as it likes.
+        deadline: the same in nanoseconds.
         stuck: its driver hangs and would not come back from ``close``.
     """
 
@@ -57,6 +58,7 @@ class Session:
         self.driver = driver
         self.descriptor = driver.fileno()
         self.token = 0
+        self.seconds = job_deadline
         self.deadline = round(job_deadline * 1e9)
         self.stuck = False
         self.inputs: dict[int, Loan] = {}

@@ -313,6 +313,9 @@ class Supervisor:
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         self.hangs.hang(domain, device, stuck=stuck)
 
+    def worker_blocked(self, domain: Domain) -> None:
+        self.hangs.blocked(domain)
+
     def _order(self, number: int, section: DomainSection) -> dict[str, Any]:
         limits = section.limits
         names = [device.name for device in self.config.device]
@@ -337,7 +340,7 @@ class Supervisor:
         elif "spawned" in said:
             self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
         elif "ended" in said:
-            self._workers.pop(said["ended"]).exited()
+            self._workers.pop(said["ended"]).waited(said["status"])
         elif "failed" in said:
             self._give_up(ConfigError(*said["failed"]))
 

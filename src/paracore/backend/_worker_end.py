@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
+from paracore.backend._alarm import ALARMED
 from paracore.backend._report_reader import ReportReader
 from paracore.backend._worker_log import WorkerLog
 from paracore.classes import worker
@@ -66,6 +67,9 @@ class WorkerOwner(Protocol):
 
     def device_hang(self, device: int, *, stuck: bool) -> None:
         """It says that a device hung, and whether it has to be ended for it."""
+
+    def worker_blocked(self) -> None:
+        """It was in a call of a driver that did not come back, and has ended of it."""
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         """The worker has gone, or is as good as gone. Called once."""
@@ -134,6 +138,12 @@ class WorkerEnd:
         self._end("its process has ended")
         for channel in list(self._removals):
             self._released(channel)
+
+    def waited(self, status: int) -> None:
+        """The same from the warm parent, which knows how it ended."""
+        self.exited()
+        if status == ALARMED:
+            self._owner.worker_blocked()
 
     def orphaned(self) -> None:
         """The warm parent has gone: its workers are about to."""

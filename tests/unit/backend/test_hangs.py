@@ -89,6 +89,14 @@ def test_who_cries_all_the_time_is_not_heard_all_the_time(world):
     assert world.hangs.account("vpu1")["resets"] == len(world.second.worker.reset) == 2
 
 
+def test_a_worker_that_never_came_back_from_a_driver(world):
+    """Whose driver that was is known if it can have been but one."""
+    world.hangs.blocked(world.second)
+    world.hangs.blocked(world.every)
+    assert world.hangs.account("vpu1") == {"hangs": 1, "resets": 0}
+    assert world.hangs.account("vpu0") == {"hangs": 0, "resets": 0}
+
+
 def test_a_device_that_there_is_not(world):
     with pytest.raises(RemoteProtocolError):
         world.hang(index=2)
