@@ -49,6 +49,7 @@ def describe(device: Device) -> dict[str, Any]:
     return {
         "name": device.name,
         "driver": device.driver_name,
+        "kernel_devices": list(device.driver.kernel_devices),
         "codecs": [
             {
                 "codec": can.codec.name.lower(),

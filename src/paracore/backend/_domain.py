@@ -52,6 +52,9 @@ class DomainOwner(Protocol):
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         """A device hung in its worker, which has to be ended if it is stuck."""
 
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        """Its worker has sessions of a device, or none any more."""
+
     def worker_blocked(self, domain: Domain) -> None:
         """Its worker has ended in a driver that did not come back."""
 
@@ -173,6 +176,9 @@ class Domain:
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
+
+    def device_use(self, device: int, *, used: bool) -> None:
+        self._owner.device_use(self, device, used=used)
 
     def worker_blocked(self) -> None:
         self._owner.worker_blocked(self)

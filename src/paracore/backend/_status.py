@@ -56,12 +56,15 @@ class Status:
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": [device | supervisor.hangs.account(device["name"]) for device in supervisor.devices],
+            "devices": [device | self._device(device["name"]) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
         }
+
+    def _device(self, name: str) -> dict[str, Any]:
+        return {"power": self._supervisor.power.state(name), **self._supervisor.hangs.account(name)}
 
     def _domain(self, domain: Domain) -> dict[str, Any]:
         limits = domain.section.limits

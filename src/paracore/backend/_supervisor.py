@@ -21,6 +21,7 @@ from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._hangs import Hangs
+from paracore.backend._power import Power
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
@@ -83,6 +84,7 @@ class Supervisor:
         self._identities: dict[str, Domain] = {}
         self._loop = asyncio.get_running_loop()
         self.sharing = Sharing(config.device, self._loop)
+        self.power = Power(config.device, self.domains, self._loop)
         self.hangs = Hangs([device.name for device in config.device], self.domains)
         for section in config.domain:
             self._enter(section, section.identities())
@@ -139,6 +141,7 @@ class Supervisor:
         for listener in self._listeners:
             await listener.wait_closed()
         self._warm.close()
+        self.power.close()
         if self._fatal:
             raise self._fatal
 
@@ -303,6 +306,7 @@ class Supervisor:
 
     def worker_left(self, domain: Domain) -> None:
         self.sharing.rest(domain)
+        self.power.leave(domain)
 
     def device_want(self, domain: Domain, device: int) -> None:
         self.sharing.want(domain, device)
@@ -312,6 +316,9 @@ class Supervisor:
 
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         self.hangs.hang(domain, device, stuck=stuck)
+
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        self.power.use(domain, device, used=used)
 
     def worker_blocked(self, domain: Domain) -> None:
         self.hangs.blocked(domain)
@@ -346,6 +353,7 @@ class Supervisor:
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
+        self.power.manage({device["name"]: device.pop("kernel_devices") for device in self.devices})
         self.sandbox = said
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)

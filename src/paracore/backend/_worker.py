@@ -112,10 +112,12 @@ class Worker:
         self._loop.watch(session.descriptor, self._last_token)
         self._sessions[self._last_token] = (channel, session)
         session.token = self._last_token
+        self._tell_use(session.call.device, 1)
 
     def unwatch(self, session: Session) -> None:
         del self._sessions[session.token]
         self._loop.unwatch(session.descriptor)
+        self._tell_use(session.call.device, 0)
 
     # --- the domain -------------------------------------------------------------------------------
 
@@ -173,6 +175,11 @@ class Worker:
         self._last_token += 1
         self._loop.watch(gate.fileno(), self._last_token)
         return self._last_token
+
+    def _tell_use(self, device: int, used: int) -> None:
+        """Tells of the first session of a device, which has been opened, or of the last one, which has ended."""
+        if sum(session.call.device == device for session in self._live()) == used:
+            self._tell_event(worker.DeviceUse(device, used))
 
     def _tell_gate(self, device: int) -> None:
         if gate := self._gates[device]:
@@ -239,6 +246,11 @@ class Worker:
         except Exception:  # noqa: BLE001 - what still hangs meets its own deadline
             _log.exception("device %s cannot be reset", device.name)
 
+    def _device_rest(self, _: Header, payload: memoryview, __: Packet) -> None:
+        device = worker.DeviceRest.unpack(payload).device
+        if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
+            self._books.devices[device].driver.rest()
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -261,5 +273,6 @@ class Worker:
         worker.Report.OPCODE: _report,
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
+        worker.DeviceRest.OPCODE: _device_rest,
     }
     """What the supervisor may say."""

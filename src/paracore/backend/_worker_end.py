@@ -68,6 +68,9 @@ class WorkerOwner(Protocol):
     def device_hang(self, device: int, *, stuck: bool) -> None:
         """It says that a device hung, and whether it has to be ended for it."""
 
+    def device_use(self, device: int, *, used: bool) -> None:
+        """It says that it has sessions of a device, or none any more."""
+
     def worker_blocked(self) -> None:
         """It was in a call of a driver that did not come back, and has ended of it."""
 
@@ -210,6 +213,10 @@ class WorkerEnd:
         """Tells it to reset a device."""
         self._send_event(worker.DeviceReset(device))
 
+    def device_rest(self, device: int) -> None:
+        """Tells it that nobody uses a device."""
+        self._send_event(worker.DeviceRest(device))
+
     def processor_time(self) -> int:
         """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
         if self.pid:
@@ -338,6 +345,10 @@ class WorkerEnd:
         said = worker.DeviceHang.unpack(payload)
         self._owner.device_hang(said.device, stuck=bool(said.stuck))
 
+    def _device_use(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceUse.unpack(payload)
+        self._owner.device_use(said.device, used=bool(said.used))
+
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
@@ -350,6 +361,7 @@ class WorkerEnd:
         (worker.DeviceWant.OPCODE, EVENT): _device_want,
         (worker.DeviceRelease.OPCODE, EVENT): _device_release,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
+        (worker.DeviceUse.OPCODE, EVENT): _device_use,
     }
     """What a worker may say."""
 

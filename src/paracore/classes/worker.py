@@ -32,6 +32,8 @@ __all__ = [
     "DeviceLease",
     "DeviceRelease",
     "DeviceReset",
+    "DeviceRest",
+    "DeviceUse",
     "DeviceWant",
     "Error",
     "Event",
@@ -591,6 +593,85 @@ class DeviceReset(_DeviceResetFields):
             raise malformed("worker.device_reset", error) from None
 
 
+class _DeviceUseFields(NamedTuple):
+    """Fields of ``DeviceUse``."""
+
+    device: int
+    """Its index."""
+    used: int
+    """1: a session is open; 0: none is."""
+
+
+_DEVICE_USE = Struct("<II")
+
+
+class DeviceUse(_DeviceUseFields):
+    """``worker.device_use``: From the worker: the first session of this device has been opened, or the last one
+    has ended.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710D
+    NAME: ClassVar[str] = "device_use"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_USE.pack(self.device, self.used)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_use", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, used = _DEVICE_USE.unpack(payload)
+            return cls(device, used)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_use", error) from None
+
+
+class _DeviceRestFields(NamedTuple):
+    """Fields of ``DeviceRest``."""
+
+    device: int
+    """Its index."""
+
+
+_DEVICE_REST = Struct("<II")
+
+
+class DeviceRest(_DeviceRestFields):
+    """``worker.device_rest``: To the worker: no domain has had a session of this device for a while; its driver
+    is to let go of what it keeps.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710E
+    NAME: ClassVar[str] = "device_rest"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_REST.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_rest", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_REST.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_rest", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -602,6 +683,8 @@ Event: TypeAlias = (
     | DeviceRelease
     | DeviceHang
     | DeviceReset
+    | DeviceUse
+    | DeviceRest
 )
 """What is said unasked."""
 
@@ -618,5 +701,7 @@ MESSAGES: dict[int, MessageType] = {
     0x710A: MessageType(0x710A, "device_release", Kind.EVENT, False, DeviceRelease, None),
     0x710B: MessageType(0x710B, "device_hang", Kind.EVENT, False, DeviceHang, None),
     0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
+    0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
+    0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
 }
 """Every message of the class by opcode."""

@@ -174,6 +174,9 @@ class Driver(ABC):
     nodes: Sequence[str] = ()
     """Device files, one of which each session opens. Nothing else can be opened from inside the sandbox."""
 
+    kernel_devices: Sequence[str] = ()
+    """Folders in sysfs of the devices behind it, whose power the supervisor manages by what the kernel offers there."""
+
     requests: Sequence[int] = ()
     """The ``ioctl`` requests that sessions make of them: the sandbox lets no others pass."""
 
@@ -198,6 +201,9 @@ class Driver(ABC):
 
         Sessions go on from where they are; a driver that has to stop their work begins it anew.
         """
+
+    def rest(self) -> None:  # noqa: B027 - a device that keeps nothing without a session has nothing to let go of
+        """Lets go of what it keeps for sessions to come: nobody has had one for a while."""
 
     @abstractmethod
     def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> VideoSession: ...

@@ -23,6 +23,8 @@ MISTAKES = {
     "[[device]]\nname = 'a b'\ndriver = 'null'": ("device.name", "letters"),
     "[[device]]\nname = 'a'\ndriver = 'x'\n[[device]]\nname = 'a'\ndriver = 'x'": ("device.name", "twice"),
     "[[device]]\nname = 'a'\ndriver = 'x'\njob_deadline = -1": ("device.a.job_deadline", "0 to 3600"),
+    "[[device]]\nname = 'a'\ndriver = 'x'\nautosuspend = -1": ("device.a.autosuspend", "0 to 86400"),
+    "[[device]]\nname = 'a'\ndriver = 'x'\nclock_floor = 2": ("device.a.clock_floor", "0 to 1"),
     "[[device]]\nname = 'a'\ndriver = 'x'\njob_deadline = nan": ("device.a.job_deadline", "out of range"),
     "[[domain]]\nname = 'a'": ("domain.a.user", "is missing"),
     "[[domain]]\nname = 'a'\nuser = 'no such'": ("domain.a.user", "there is no user"),
