@@ -186,6 +186,14 @@ static const struct paracore_rule rules_worker_device_release[] = {
     {PARACORE_RULE_ZERO, 12, 4, NULL},
 };
 
+static const struct paracore_rule rules_worker_device_reset[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_device_rest[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_bridge_connect_reply[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
     {PARACORE_RULE_TEXT, 8, 32, NULL},
@@ -340,6 +348,18 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_RELEASE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_release",
      {16, false, 0, 1, rules_worker_device_release},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_HANG, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_hang",
+     {8, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_RESET, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_reset",
+     {8, false, 0, 1, rules_worker_device_reset},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_USE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_use",
+     {8, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_REST, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_rest",
+     {8, false, 0, 1, rules_worker_device_rest},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
      {16, false, 0, 0, NULL},

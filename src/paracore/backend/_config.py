@@ -65,6 +65,8 @@ _SLOTS_MAX = 1024
 _BURST_MAX = 60.0
 _RATE_MIN = 0.001
 _RATE_MAX = 10**12
+_DEADLINE_MAX = 3600.0
+_IDLE_MAX = 86400.0
 _NICE_STEP = 1.25
 """sched(7): what one step of the nice value is in shares of processor time."""
 
@@ -141,6 +143,12 @@ class DeviceSection(_Section, frozen=True):
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
     slots: int = 0
     """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
+    autosuspend: float = 2.0
+    """Seconds without a session after which it is put to sleep, by the kernel where it has one of its own."""
+    clock_floor: float = 0.0
+    """With a clock of the kernel's (devfreq): the part of its highest frequency that it keeps while a session is open."""
+    job_deadline: float = 10.0
+    """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -319,6 +327,16 @@ def check_device(device: DeviceSection) -> None:
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
+    if not 0 <= device.autosuspend <= _IDLE_MAX:
+        raise ConfigError(
+            f"{option}.autosuspend", f"{device.autosuspend} is out of range; give 0 to {_IDLE_MAX} seconds"
+        )
+    if not 0 <= device.clock_floor <= 1:
+        raise ConfigError(f"{option}.clock_floor", "must be 0 to 1, of the highest frequency")
+    if not 0 <= device.job_deadline <= _DEADLINE_MAX:
+        raise ConfigError(
+            f"{option}.job_deadline", f"{device.job_deadline} is out of range; give 0 to {_DEADLINE_MAX} seconds"
+        )
 
 
 def _check_domain(domain: DomainSection, devices: set[str]) -> None:

@@ -50,6 +50,15 @@ class DomainOwner(Protocol):
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
 
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        """A device hung in its worker, which has to be ended if it is stuck."""
+
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        """Its worker has sessions of a device, or none any more."""
+
+    def worker_blocked(self, domain: Domain) -> None:
+        """Its worker has ended in a driver that did not come back."""
+
     def worker_left(self, domain: Domain) -> None:
         """Its worker has gone, or is on its way."""
 
@@ -170,9 +179,18 @@ class Domain:
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
 
+    def device_hang(self, device: int, *, stuck: bool) -> None:
+        self._owner.device_hang(self, device, stuck=stuck)
+
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
+
+    def device_use(self, device: int, *, used: bool) -> None:
+        self._owner.device_use(self, device, used=used)
+
+    def worker_blocked(self) -> None:
+        self._owner.worker_blocked(self)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:

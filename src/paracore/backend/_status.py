@@ -56,16 +56,22 @@ class Status:
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": [self._device(device) for device in supervisor.devices],
+            "devices": [device | self._device(device["name"]) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
         }
 
-    def _device(self, device: dict[str, Any]) -> dict[str, Any]:
-        section = next(each for each in self._supervisor.config.device if each.name == device["name"])
-        return device | {"policy": section.policy, "slots": section.slots}
+    def _device(self, name: str) -> dict[str, Any]:
+        """What of it changes."""
+        section = next(each for each in self._supervisor.config.device if each.name == name)
+        return {
+            "policy": section.policy,
+            "slots": section.slots,
+            "power": self._supervisor.power.state(name),
+            **self._supervisor.hangs.account(name),
+        }
 
     def _domain(self, domain: Domain) -> dict[str, Any]:
         limits = domain.section.limits

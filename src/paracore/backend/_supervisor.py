@@ -23,6 +23,8 @@ from paracore.backend._changes import changed_devices, changed_domains, changes_
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
+from paracore.backend._hangs import Hangs
+from paracore.backend._power import Power
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
@@ -85,6 +87,8 @@ class Supervisor:
         self._identities: dict[str, Domain] = {}
         self._loop = asyncio.get_running_loop()
         self.sharing = Sharing(config.device, self._loop)
+        self.power = Power(config.device, self.domains, self._loop)
+        self.hangs = Hangs([device.name for device in config.device], self.domains)
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
@@ -140,6 +144,7 @@ class Supervisor:
         for listener in self._listeners:
             await listener.wait_closed()
         self._warm.close()
+        self.power.close()
         if self._fatal:
             raise self._fatal
 
@@ -332,12 +337,22 @@ class Supervisor:
     def worker_left(self, domain: Domain) -> None:
         domain.worker_left_at = time.monotonic_ns()
         self.sharing.rest(domain)
+        self.power.leave(domain)
 
     def device_want(self, domain: Domain, device: int) -> None:
         self.sharing.want(domain, device)
 
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
+
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        self.hangs.hang(domain, device, stuck=stuck)
+
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        self.power.use(domain, device, used=used)
+
+    def worker_blocked(self, domain: Domain) -> None:
+        self.hangs.blocked(domain)
 
     def _order(self, number: int, domain: Domain) -> dict[str, Any]:
         section, limits = domain.section, domain.section.limits
@@ -364,12 +379,13 @@ class Supervisor:
         elif "spawned" in said:
             self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
         elif "ended" in said:
-            self._workers.pop(said["ended"]).exited()
+            self._workers.pop(said["ended"]).waited(said["status"])
         elif "failed" in said:
             self._give_up(ConfigError(*said["failed"]))
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
+        self.power.manage({device["name"]: device.pop("kernel_devices") for device in self.devices})
         self.sandbox = said
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)

@@ -52,7 +52,10 @@ def launch(config: Config) -> Launched:
 
 def _start(config: Config) -> dict[str, Any]:
     return {
-        "devices": [{"name": each.name, "driver": each.driver, "options": each.options} for each in config.device],
+        "devices": [
+            {"name": each.name, "driver": each.driver, "options": each.options, "job_deadline": each.job_deadline}
+            for each in config.device
+        ],
         "user": worker_identity(config.backend.worker_user) if os.geteuid() == 0 else None,
         "log_level": config.backend.log_level,
         "spin_ns": round(config.backend.worker_spin * 1e9),

@@ -102,6 +102,10 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_WANT = 0x7108,
     PARACORE_OP_WORKER_DEVICE_LEASE = 0x7109,
     PARACORE_OP_WORKER_DEVICE_RELEASE = 0x710a,
+    PARACORE_OP_WORKER_DEVICE_HANG = 0x710b,
+    PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
+    PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
+    PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -137,7 +141,7 @@ enum paracore_error {
     PARACORE_ERROR_PROTOCOL = 71,
     /* Not an operation of this device (EOPNOTSUPP). */
     PARACORE_ERROR_NOT_SUPPORTED = 95,
-    /* The deadline passed (ETIMEDOUT). */
+    /* The device did not finish a job by its deadline; the session is over (ETIMEDOUT). */
     PARACORE_ERROR_TIMED_OUT = 110,
     /* Cancelled by the caller, by a flush or by a close (ECANCELED). */
     PARACORE_ERROR_CANCELLED = 125,
@@ -1011,6 +1015,48 @@ struct paracore_worker_device_release {
     uint32_t reserved0;
 };
 
+/*
+ * worker.device_hang, a event: From the worker: a driver was at one job for longer than the
+ * device's deadline, and the session has failed with `timed_out`.
+ */
+struct paracore_worker_device_hang {
+    /* Its index. */
+    uint32_t device;
+    /* 1: the job cannot be stopped but by the end of this worker; 0: it has been stopped. */
+    uint32_t stuck;
+};
+
+/*
+ * worker.device_reset, a event: To the worker: the device hangs again and again; reset it, and
+ * carry its sessions over.
+ */
+struct paracore_worker_device_reset {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.device_use, a event: From the worker: the first session of this device has been opened, or
+ * the last one has ended.
+ */
+struct paracore_worker_device_use {
+    /* Its index. */
+    uint32_t device;
+    /* 1: a session is open; 0: none is. */
+    uint32_t used;
+};
+
+/*
+ * worker.device_rest, a event: To the worker: no domain has had a session of this device for a
+ * while; its driver is to let go of what it keeps.
+ */
+struct paracore_worker_device_rest {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1329,6 +1375,18 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_release, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, lease) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, wants) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_hang) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, stuck) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_reset) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_use) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_use, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_use, used) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_rest) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
