@@ -25,6 +25,8 @@ class Device(NamedTuple):
     driver_name: str
     driver: Driver
     capabilities: Sequence[video.CapabilityQueryReply]
+    admits: bool = False
+    """Whether sessions that declare a rate ask the supervisor first: somebody has said what the device can do."""
 
 
 class WorkerLimits(NamedTuple):

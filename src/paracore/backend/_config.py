@@ -99,6 +99,8 @@ class Limits(_Section, frozen=True):
     """The same in pieces of 16 x 16 samples of the coded size, so that large pictures count for more."""
     macroblocks_burst: float = 65536.0
     """Macroblocks at once, after a rest: eight pictures of 1920x1080."""
+    pixel_rate: int = 0
+    """Samples a second that its sessions may reserve by declaring them, of devices with a ``pixel_rate``; 0: no limit."""
 
     def rates(self) -> dict[str, tuple[float, float]]:
         """What a worker's throttle keeps, by the names of its arguments."""
@@ -138,6 +140,8 @@ class DeviceSection(_Section, frozen=True):
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
     slots: int = 0
     """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
+    pixel_rate: int = 0
+    """Samples a second that it can do. Sessions that declare a rate are let in up to that; 0: nobody knows, all are."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -315,6 +319,7 @@ def _check_device(device: DeviceSection) -> None:
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
+    _check_pixel_rate(option, device.pixel_rate)
 
 
 def _check_domain(domain: DomainSection, devices: set[str]) -> None:
@@ -335,6 +340,12 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     if not 0 < domain.limits.device_burst <= _BURST_MAX:
         raise ConfigError(f"{option}.limits.device_burst", f"must be more than 0 and up to {_BURST_MAX} seconds")
     _check_rates(f"{option}.limits", domain.limits)
+    _check_pixel_rate(f"{option}.limits", domain.limits.pixel_rate)
+
+
+def _check_pixel_rate(option: str, pixel_rate: int) -> None:
+    if not 0 <= pixel_rate < 1 << 63:
+        raise ConfigError(f"{option}.pixel_rate", "is out of range; give samples a second, or 0 for no limit")
 
 
 def _check_rates(option: str, limits: Limits) -> None:

@@ -49,6 +49,9 @@ class DomainOwner(Protocol):
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
 
+    def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
+        """One of its sessions wants so much of a device."""
+
     def worker_left(self, domain: Domain) -> None:
         """Its worker has gone, or is on its way."""
 
@@ -162,6 +165,9 @@ class Domain:
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
+
+    def reserve(self, request: worker.Reserve) -> worker.Failure | None:
+        return self._owner.reserve(self, request)
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):

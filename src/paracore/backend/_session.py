@@ -39,6 +39,8 @@ class Session:
         driver: the codec instance.
         descriptor: what is watched for completions; -1 once the session is over.
         token: by which the loop names it.
+        reserved: samples a second of its device, as far as the supervisor has been asked.
+        asking: the supervisor has not answered yet.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession) -> None:
@@ -47,6 +49,8 @@ class Session:
         self.driver = driver
         self.descriptor = driver.fileno()
         self.token = 0
+        self.reserved = 0
+        self.asking = False
         self.inputs: dict[int, Buffer] = {}
         self.outputs: dict[int, Buffer] = {}
         self.inputs_done = self.outputs_ready = 0
@@ -62,8 +66,8 @@ class Session:
 
     @property
     def outstanding(self) -> int:
-        """Spans that the driver has."""
-        return len(self.inputs) + len(self.outputs)
+        """Spans that the driver has, and the answer that waits for the supervisor's."""
+        return len(self.inputs) + len(self.outputs) + self.asking
 
     def check(self, step: Step) -> None:
         """Refuses what cannot come now, with the error that the session table names."""
@@ -77,6 +81,15 @@ class Session:
         if not isinstance(outcome, State):
             raise LookupError(f"the driver says {step} while {self._state}")  # noqa: TRY004 - it is no type's fault
         self._state = outcome
+
+    def admit(self, rate: int, refusal: video.Failure | None) -> None:
+        """The supervisor's answer to what it was asked for. Fails if it says no, or a format cannot come any more."""
+        if self.descriptor < 0:
+            raise CallFailed(video.Error.CANCELLED)  # and what was reserved has been given back
+        if refusal:
+            raise CallFailed(refusal.error, refusal.limit, refusal.allowed)
+        self.reserved = rate
+        self.check(Step.FORMAT_SET)
 
     def lend(self, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
         """A span goes to the driver."""

@@ -52,11 +52,11 @@ class Status:
             self._answer(json.dumps(self._text()).encode())
 
     def _text(self) -> dict[str, Any]:
-        supervisor = self._supervisor
+        supervisor, budgets = self._supervisor, self._supervisor.admission.budgets
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": supervisor.devices,
+            "devices": [device | {"pixel_rate": budgets[device["name"]]} for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),
@@ -71,6 +71,7 @@ class Status:
             "devices": domain.section.device_names(device.name for device in self._supervisor.config.device),
             "weight": domain.section.weight,
             "time": self._supervisor.sharing.account(domain),
+            "reserved": self._supervisor.admission.account(domain.name),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),

@@ -16,7 +16,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
+from paracore._errors import ConfigError, DeviceLost, Error, RemoteProtocolError, TransportBroken
+from paracore.backend._admission import Admission, Bounds
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
@@ -25,6 +26,7 @@ from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
+from paracore.classes import worker
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._rate import BoundedLog
@@ -82,6 +84,7 @@ class Supervisor:
         self._identities: dict[str, Domain] = {}
         self._loop = asyncio.get_running_loop()
         self.sharing = Sharing(config.device, self._loop)
+        self.admission = Admission({device.name: device.pixel_rate for device in config.device})
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
@@ -301,6 +304,7 @@ class Supervisor:
 
     def worker_left(self, domain: Domain) -> None:
         domain.worker_left_at = time.monotonic_ns()
+        self.admission.leave(domain.name)
         self.sharing.rest(domain)
 
     def device_want(self, domain: Domain, device: int) -> None:
@@ -308,6 +312,15 @@ class Supervisor:
 
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
+
+    def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
+        names = domain.section.device_names(self.admission.budgets)
+        if request.device >= len(names):
+            raise RemoteProtocolError(f"there is no device {request.device}")
+        limits = domain.section.limits
+        bounds = Bounds(limits.sessions, limits.pixel_rate)
+        most = self.admission.reserve(domain.name, names[request.device], request.session, request.rate, bounds)
+        return None if most is None else worker.Failure(worker.Error.NO_SPACE, worker.Limit.PIXEL_RATE, most)
 
     def _order(self, number: int, domain: Domain) -> dict[str, Any]:
         section, limits = domain.section, domain.section.limits

@@ -101,6 +101,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_WANT = 0x7108,
     PARACORE_OP_WORKER_DEVICE_LEASE = 0x7109,
     PARACORE_OP_WORKER_DEVICE_RELEASE = 0x710a,
+    PARACORE_OP_WORKER_RESERVE = 0x710b,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -161,6 +162,11 @@ enum paracore_limit {
      * backend.
      */
     PARACORE_LIMIT_GRANTS = 6,
+    /*
+     * Samples a second that sessions may declare: of the domain, or of the device, which others may
+     * have reserved.
+     */
+    PARACORE_LIMIT_PIXEL_RATE = 7,
 };
 
 /* What a device does. */
@@ -648,7 +654,8 @@ struct paracore_video_format_get_reply {
 /*
  * video.format_set, a call: Encoder: what pictures will look like; only before the first is queued
  * or a drain is asked for (`busy` after). The reply holds the layout the device wants. A decoder
- * refuses with `not_supported`.
+ * refuses with `not_supported`. `no_space` with `pixel_rate`: with a rate that large the device has
+ * no room for it; nothing has changed.
  */
 struct paracore_video_format_set {
     /* `pixel_format`, `width`, `height`, colour, aspect and rate count; the rest is ignored. */
@@ -987,6 +994,20 @@ struct paracore_worker_device_release {
     uint32_t reserved0;
 };
 
+/*
+ * worker.reserve, a call: From the worker: a session is going to need so much of a device, instead
+ * of what it has reserved before. Fails with `no_space` and `pixel_rate` when the device or the
+ * domain has not so much left; then it keeps what it had.
+ */
+struct paracore_worker_reserve {
+    /* Its index, as the domain has it. */
+    uint32_t device;
+    /* Its number, which the worker gives to no other. */
+    uint32_t session;
+    /* Samples a second; 0: it needs nothing any more. */
+    uint64_t rate;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1297,6 +1318,10 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_release, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, lease) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, wants) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, rate) == 8);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
