@@ -8,7 +8,7 @@
 #include "protocol_table.h"
 
 static const uint64_t set_error[] = {UINT64_C(0x10491826), UINT64_C(0x2000400080000080)};
-static const uint64_t set_limit[] = {UINT64_C(0x7f), UINT64_C(0x0)};
+static const uint64_t set_limit[] = {UINT64_C(0xff), UINT64_C(0x0)};
 static const uint64_t set_device_class[] = {UINT64_C(0x2), UINT64_C(0x0)};
 static const uint64_t set_codec[] = {UINT64_C(0x3fe), UINT64_C(0x0)};
 static const uint64_t set_direction[] = {UINT64_C(0x6), UINT64_C(0x0)};
@@ -360,6 +360,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_REST, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_rest",
      {8, false, 0, 1, rules_worker_device_rest},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_RESERVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_CALL, false, "worker.reserve",
+     {16, false, 0, 0, NULL},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
      {16, false, 0, 0, NULL},

@@ -174,9 +174,10 @@ class QuotaExceeded(Error):  # noqa: N818 - the field's word
 
 
 _REMEDIES = {
+    "pixel_rate": "limits.pixel_rate of the domain, or pixel_rate of the device, in the backend's configuration",
     "grants": "/sys/module/xen_gntalloc/parameters/limit in the guest, or gnttab_max_frames= of Xen",
 }
-"""What is to be raised where a limit is not one of the backend."""
+"""What is to be raised where that is not the domain's limit of this name alone."""
 
 
 class PermissionRefused(Error):  # noqa: N818 - the field's word

@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
+from paracore.backend._admission import declared_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._paced import paced
@@ -45,6 +46,11 @@ class Outlet(Protocol):
 
     def map(self, channel: int, request: core.BufferAttach, answer: Callable[[Mapping | video.Failure], None]) -> None:
         """Asks the supervisor for a grant; `answer` is called later, unless the channel has gone."""
+
+    def reserve(
+        self, channel: int, session: Session, rate: int, answer: Callable[[video.Failure | None], None]
+    ) -> None:
+        """Asks the supervisor for so much of the session's device; `answer` is called later, unless the channel has gone."""
 
     def unmapped(self, channel: int, grant: int) -> None:
         """Tells the supervisor that a grant is free."""
@@ -223,11 +229,37 @@ class Channel:
         session = self._session(of, Step.FORMAT_GET)
         return video.FormatGetReply(self._drive(session, session.driver.format_get))
 
-    def _format_set(self, of: int, request: video.FormatSet, _: int) -> video.FormatSetReply:
+    def _format_set(self, of: int, request: video.FormatSet, serial: int) -> video.FormatSetReply | None:
         session = self._session(of, Step.FORMAT_SET)
+        if session.asking:
+            raise CallFailed(video.Error.BUSY)
+        rate = declared_rate(request.format) if self._books.devices[session.call.device].admits else 0
+        if rate == session.reserved:
+            return self._format_taken(session, request)
+        self._books.check_outstanding(self.outstanding)
+        session.asking = True
+        self._outlet.reserve(
+            self.number, session, rate, lambda refusal: self._admitted(session, rate, request, serial, refusal)
+        )
+        return None
+
+    def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
         done = self._drive(session, session.driver.format_set, request.format)
         session.take(Step.FORMAT_SET_REPLY)
         return video.FormatSetReply(done)
+
+    def _admitted(
+        self, session: Session, rate: int, request: video.FormatSet, serial: int, refusal: video.Failure | None
+    ) -> None:
+        """The supervisor's answer. Meanwhile the session may have gone on, failed, or been closed."""
+        session.asking = False
+        try:
+            session.admit(rate, refusal)
+            reply = self._format_taken(session, request)
+        except CallFailed as failed:
+            self._refuse(_TABLE[request.OPCODE], session.number, serial, failed)
+        else:
+            self._outlet.send(self.number, message(request.OPCODE, REPLY, session.number, serial, reply.pack()))
 
     def _control_get(self, of: int, request: video.ControlGet, _: int) -> video.ControlGetReply:
         session = self._session(of, Step.CONTROL_GET)
@@ -345,6 +377,8 @@ class Channel:
         if session.descriptor < 0:
             return
         self._outlet.unwatch(session)
+        if session.reserved or session.asking:
+            self._outlet.reserve(self.number, session, 0, lambda _: None)
         for what, number in session.counts().items():
             self._books.count(what, number)
         try:

@@ -104,6 +104,8 @@ class Limits(_Section, frozen=True):
     """The same in pieces of 16 x 16 samples of the coded size, so that large pictures count for more."""
     macroblocks_burst: float = 65536.0
     """Macroblocks at once, after a rest: eight pictures of 1920x1080."""
+    pixel_rate: int = 0
+    """Samples a second that its sessions may reserve by declaring them, of devices with a ``pixel_rate``; 0: no limit."""
 
     def rates(self) -> dict[str, tuple[float, float]]:
         """What a worker's throttle keeps, by the names of its arguments."""
@@ -149,6 +151,8 @@ class DeviceSection(_Section, frozen=True):
     """With a clock of the kernel's (devfreq): the part of its highest frequency that it keeps while a session is open."""
     job_deadline: float = 10.0
     """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
+    pixel_rate: int = 0
+    """Samples a second that it can do. Sessions that declare a rate are let in up to that; 0: nobody knows, all are."""
 
 
 class DomainSection(_Section, frozen=True):
@@ -337,6 +341,7 @@ def check_device(device: DeviceSection) -> None:
         raise ConfigError(
             f"{option}.job_deadline", f"{device.job_deadline} is out of range; give 0 to {_DEADLINE_MAX} seconds"
         )
+    _check_pixel_rate(option, device.pixel_rate)
 
 
 def _check_domain(domain: DomainSection, devices: set[str]) -> None:
@@ -363,6 +368,12 @@ def check_rights(domain: DomainSection) -> None:
     if not 0 < domain.limits.device_burst <= _BURST_MAX:
         raise ConfigError(f"{option}.limits.device_burst", f"must be more than 0 and up to {_BURST_MAX} seconds")
     _check_rates(f"{option}.limits", domain.limits)
+    _check_pixel_rate(f"{option}.limits", domain.limits.pixel_rate)
+
+
+def _check_pixel_rate(option: str, pixel_rate: int) -> None:
+    if not 0 <= pixel_rate < 1 << 63:
+        raise ConfigError(f"{option}.pixel_rate", "is out of range; give samples a second, or 0 for no limit")
 
 
 def _check_rates(option: str, limits: Limits) -> None:

@@ -59,6 +59,9 @@ class DomainOwner(Protocol):
     def worker_blocked(self, domain: Domain) -> None:
         """Its worker has ended in a driver that did not come back."""
 
+    def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
+        """One of its sessions wants so much of a device."""
+
     def worker_left(self, domain: Domain) -> None:
         """Its worker has gone, or is on its way."""
 
@@ -181,6 +184,9 @@ class Domain:
 
     def device_hang(self, device: int, *, stuck: bool) -> None:
         self._owner.device_hang(self, device, stuck=stuck)
+
+    def reserve(self, request: worker.Reserve) -> worker.Failure | None:
+        return self._owner.reserve(self, request)
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):

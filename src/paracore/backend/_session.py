@@ -50,6 +50,8 @@ class Session:
         seconds: that its driver may be at one job; 0: as long as it likes.
         deadline: the same in nanoseconds.
         stuck: its driver hangs and would not come back from ``close``.
+        reserved: samples a second of its device, as far as the supervisor has been asked.
+        asking: the supervisor has not answered yet.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
@@ -61,6 +63,8 @@ class Session:
         self.seconds = job_deadline
         self.deadline = round(job_deadline * 1e9)
         self.stuck = False
+        self.reserved = 0
+        self.asking = False
         self.inputs: dict[int, Loan] = {}
         self.outputs: dict[int, Loan] = {}
         self.inputs_done = self.outputs_ready = 0
@@ -81,8 +85,8 @@ class Session:
 
     @property
     def outstanding(self) -> int:
-        """Spans that the driver has."""
-        return len(self.inputs) + len(self.outputs)
+        """Spans that the driver has, and the answer that waits for the supervisor's."""
+        return len(self.inputs) + len(self.outputs) + self.asking
 
     def check(self, step: Step) -> None:
         """Refuses what cannot come now, with the error that the session table names."""
@@ -96,6 +100,15 @@ class Session:
         if not isinstance(outcome, State):
             raise LookupError(f"the driver says {step} while {self._state}")  # noqa: TRY004 - it is no type's fault
         self._state = outcome
+
+    def admit(self, rate: int, refusal: video.Failure | None) -> None:
+        """The supervisor's answer to what it was asked for. Fails if it says no, or a format cannot come any more."""
+        if self.descriptor < 0:
+            raise CallFailed(video.Error.CANCELLED)  # and what was reserved has been given back
+        if refusal:
+            raise CallFailed(refusal.error, refusal.limit, refusal.allowed)
+        self.reserved = rate
+        self.check(Step.FORMAT_SET)
 
     def lend(self, spans: dict[int, Loan], cookie: int, loan: Loan) -> None:
         """A span goes to the driver."""

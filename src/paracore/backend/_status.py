@@ -69,6 +69,7 @@ class Status:
         return {
             "policy": section.policy,
             "slots": section.slots,
+            "pixel_rate": section.pixel_rate,
             "power": self._supervisor.power.state(name),
             **self._supervisor.hangs.account(name),
         }
@@ -82,6 +83,7 @@ class Status:
             "weight": domain.section.weight,
             "priority": domain.section.priority,
             "time": self._supervisor.sharing.account(domain),
+            "reserved": self._supervisor.admission.account(domain.name),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
+from paracore._errors import ConfigError, DeviceLost, Error, RemoteProtocolError, TransportBroken
+from paracore.backend._admission import Admission, Bounds
 from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
@@ -30,6 +31,7 @@ from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
 from paracore.backend._warm import WarmParent, launch
 from paracore.backend._worker_end import WorkerEnd
+from paracore.classes import worker
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._rate import BoundedLog
@@ -89,6 +91,7 @@ class Supervisor:
         self.sharing = Sharing(config.device, self._loop)
         self.power = Power(config.device, self.domains, self._loop)
         self.hangs = Hangs([device.name for device in config.device], self.domains)
+        self.admission = Admission({device.name: device.pixel_rate for device in config.device})
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
@@ -336,6 +339,7 @@ class Supervisor:
 
     def worker_left(self, domain: Domain) -> None:
         domain.worker_left_at = time.monotonic_ns()
+        self.admission.leave(domain.name)
         self.sharing.rest(domain)
         self.power.leave(domain)
 
@@ -353,6 +357,15 @@ class Supervisor:
 
     def worker_blocked(self, domain: Domain) -> None:
         self.hangs.blocked(domain)
+
+    def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
+        names = domain.section.device_names(self.admission.budgets)
+        if request.device >= len(names):
+            raise RemoteProtocolError(f"there is no device {request.device}")
+        limits = domain.section.limits
+        bounds = Bounds(limits.sessions, limits.pixel_rate)
+        most = self.admission.reserve(domain.name, names[request.device], request.session, request.rate, bounds)
+        return None if most is None else worker.Failure(worker.Error.NO_SPACE, worker.Limit.PIXEL_RATE, most)
 
     def _order(self, number: int, domain: Domain) -> dict[str, Any]:
         section, limits = domain.section, domain.section.limits

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from paracore.backend._config import Config
+    from paracore.backend._config import Config, DeviceSection
     from paracore.transport import Packet
 
 __all__ = ["Launched", "WarmParent", "launch"]
@@ -52,13 +52,20 @@ def launch(config: Config) -> Launched:
 
 def _start(config: Config) -> dict[str, Any]:
     return {
-        "devices": [
-            {"name": each.name, "driver": each.driver, "options": each.options, "job_deadline": each.job_deadline}
-            for each in config.device
-        ],
+        "devices": [_device(section) for section in config.device],
         "user": worker_identity(config.backend.worker_user) if os.geteuid() == 0 else None,
         "log_level": config.backend.log_level,
         "spin_ns": round(config.backend.worker_spin * 1e9),
+    }
+
+
+def _device(section: DeviceSection) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "driver": section.driver,
+        "options": section.options,
+        "job_deadline": section.job_deadline,
+        "admits": bool(section.pixel_rate),
     }
 
 

@@ -22,7 +22,7 @@ from paracore.backend._channel import Channel
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
-from paracore.protocol import EVENT, REPLY, REQUEST, message, split
+from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Worker:
         self._channels: dict[int, Channel] = {}
         self._sessions: dict[int, tuple[Channel, Session]] = {}
         self._maps: dict[int, tuple[int, core.BufferAttach, Callable[[Mapping | video.Failure], None]]] = {}
+        self._reservations: dict[int, tuple[int, Callable[[video.Failure | None], None]]] = {}
         self._last_token = _CONTROL
         self._last_serial = 0
         self._running = True
@@ -104,6 +105,14 @@ class Worker:
         self._maps[self._last_serial] = (channel, request, answer)
         payload = worker.Map(channel, request.grant, request.length, request.flags).pack()
         self._tell(message(worker.Map.OPCODE, REQUEST, 0, self._last_serial, payload))
+
+    def reserve(
+        self, channel: int, session: Session, rate: int, answer: Callable[[video.Failure | None], None]
+    ) -> None:
+        self._last_serial += 1
+        self._reservations[self._last_serial] = (channel, answer)
+        payload = worker.Reserve(session.call.device, session.token, rate).pack()
+        self._tell(message(worker.Reserve.OPCODE, REQUEST, 0, self._last_serial, payload))
 
     def unmapped(self, channel: int, grant: int) -> None:
         self._tell_event(worker.Unmap(channel, grant))
@@ -236,6 +245,12 @@ class Worker:
         elif not isinstance(mapping, video.Failure):
             mapping.close()
 
+    def _reserved(self, header: Header, payload: memoryview, _: Packet) -> None:
+        channel, answer = self._reservations.pop(header.serial)
+        if channel in self._channels:
+            refusal = video.Failure.unpack(payload) if header.flags == FAILURE else None
+            self._guard(channel, partial(answer, refusal))
+
     def _mapped(self, request: core.BufferAttach, descriptor: int) -> Mapping | video.Failure:
         try:
             return self._pages.map(
@@ -282,6 +297,7 @@ class Worker:
         worker.ChannelAdd.OPCODE: _channel_add,
         worker.ChannelRemove.OPCODE: _channel_remove,
         worker.Map.OPCODE: _map_reply,
+        worker.Reserve.OPCODE: _reserved,
         worker.Report.OPCODE: _report,
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,

@@ -75,6 +75,9 @@ class WorkerOwner(Protocol):
     def worker_blocked(self) -> None:
         """It was in a call of a driver that did not come back, and has ended of it."""
 
+    def reserve(self, request: worker.Reserve) -> worker.Failure | None:
+        """One of its sessions wants so much of a device; any numbers may come. None: it has it."""
+
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         """The worker has gone, or is as good as gone. Called once."""
 
@@ -338,6 +341,11 @@ class WorkerEnd:
         self._send(message(worker.Map.OPCODE, REPLY, 0, header.serial, worker.MapReply().pack()), (descriptor,))
         os.close(descriptor)
 
+    def _reserve(self, header: Header, payload: memoryview) -> None:
+        refusal = self._owner.reserve(worker.Reserve.unpack(payload))
+        flags, answer = (FAILURE, refusal) if refusal else (REPLY, worker.ReserveReply())
+        self._send(message(worker.Reserve.OPCODE, flags, 0, header.serial, answer.pack()))
+
     def _unmap(self, _: Header, payload: memoryview) -> None:
         self._owner.unmap(worker.Unmap.unpack(payload))
 
@@ -368,6 +376,7 @@ class WorkerEnd:
 
     WORDS: ClassVar[dict[tuple[int, int], Callable[[WorkerEnd, Header, memoryview], None]]] = {
         (worker.Map.OPCODE, REQUEST): _map,
+        (worker.Reserve.OPCODE, REQUEST): _reserve,
         (worker.Unmap.OPCODE, EVENT): _unmap,
         (worker.Violation.OPCODE, EVENT): _violation,
         (worker.ChannelRemoved.OPCODE, EVENT): _channel_removed,

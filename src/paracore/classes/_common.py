@@ -76,6 +76,10 @@ class Limit(IntEnum):
     """Calls and queued buffers of a channel that are not yet answered."""
     GRANTS = 6
     """Pages that a Xen guest may grant: a setting of the guest's kernel or of Xen, not of the backend."""
+    PIXEL_RATE = 7
+    """Samples a second that sessions may declare: of the domain, or of the device, which others may have
+    reserved.
+    """
 
 
 class Refusal(IntEnum):

@@ -786,7 +786,8 @@ _FORMAT_SET = Struct("<104s")
 class FormatSet(_FormatSetFields):
     """``video.format_set``: Encoder: what pictures will look like; only before the first is queued or a drain is
     asked for (`busy` after). The reply holds the layout the device wants. A decoder refuses with
-    `not_supported`.
+    `not_supported`. `no_space` with `pixel_rate`: with a rate that large the device has no room for it;
+    nothing has changed.
     """
 
     __slots__ = ()

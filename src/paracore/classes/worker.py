@@ -43,6 +43,8 @@ __all__ = [
     "MapReply",
     "Report",
     "ReportReply",
+    "Reserve",
+    "ReserveReply",
     "Unmap",
     "Violation",
 ]
@@ -672,6 +674,82 @@ class DeviceRest(_DeviceRestFields):
             raise malformed("worker.device_rest", error) from None
 
 
+class _ReserveFields(NamedTuple):
+    """Fields of ``Reserve``."""
+
+    device: int
+    """Its index, as the domain has it."""
+    session: int
+    """Its number, which the worker gives to no other."""
+    rate: int
+    """Samples a second; 0: it needs nothing any more."""
+
+
+_RESERVE = Struct("<IIQ")
+
+
+class Reserve(_ReserveFields):
+    """``worker.reserve``: From the worker: a session is going to need so much of a device, instead of what it
+    has reserved before. Fails with `no_space` and `pixel_rate` when the device or the domain has not so much
+    left; then it keeps what it had.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710F
+    NAME: ClassVar[str] = "reserve"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RESERVE.pack(self.device, self.session, self.rate)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.reserve", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, session, rate = _RESERVE.unpack(payload)
+            return cls(device, session, rate)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.reserve", error) from None
+
+
+class _ReserveReplyFields(NamedTuple):
+    """No field of ``ReserveReply``."""
+
+
+_RESERVE_REPLY = Struct("<")
+
+
+class ReserveReply(_ReserveReplyFields):
+    """Reply to ``worker.reserve``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710F
+    NAME: ClassVar[str] = "reserve_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RESERVE_REPLY.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.reserve_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _RESERVE_REPLY.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("worker.reserve_reply", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -703,5 +781,6 @@ MESSAGES: dict[int, MessageType] = {
     0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
     0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
+    0x710F: MessageType(0x710F, "reserve", Kind.CALL, False, Reserve, ReserveReply),
 }
 """Every message of the class by opcode."""

@@ -392,6 +392,16 @@ def test_gst_omx_encodes_as_the_device_does(gst, codecs, tmp_path):
     assert psnr(raw, tmp_path / "out.yuv", (320, 240)) > 35
 
 
+def test_an_encoder_that_the_device_has_no_room_for(gst, make_backend, monkeypatch):
+    monkeypatch.setenv("GST_DEBUG", "omx*:2")
+    backend = make_backend(driver="libav", device=f"pixel_rate = {320 * 240 * 24}")
+    source = "videotestsrc num-buffers=5 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+    process = gst(f"{source} ! omxh264enc ! fakesink", backend=backend)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "nsufficient resources" in output
+
+
 @pytest.fixture
 def source(tmp_path):
     """Two seconds of raw pictures."""

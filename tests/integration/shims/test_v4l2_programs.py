@@ -161,6 +161,14 @@ def test_ffmpeg_encodes_as_the_device_does(run, device, tmp_path):
     assert abs(psnr(source, decoded, (320, 240)) - psnr(source, direct, (320, 240))) < 0.1
 
 
+def test_an_encoder_that_the_device_has_no_room_for(preloaded, make_backend, tmp_path):
+    backend = make_backend(driver="libav", device=f"pixel_rate = {320 * 240 * 24}")
+    words = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=1", "-pix_fmt", "yuv420p", "-c:v", "h264_v4l2m2m"]
+    done = preloaded("ffmpeg", "-nostdin", *words, tmp_path / "out.ts", address=backend.address)
+    assert done.returncode != 0
+    assert "VIDIOC_STREAMON failed" in done.stderr
+
+
 @pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
 def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):

@@ -93,15 +93,17 @@ class PlannedDriver:
 class Bench:
     """A channel, with the test in its worker's and its domain's place."""
 
-    def __init__(self, **limits):
+    def __init__(self, *, admits=False, **limits):
         allowed = {"channels": 8, "sessions": 4, "buffers": 4, "bytes": 1 << 20, "outstanding": 8, **limits}
         self.driver = PlannedDriver()
-        self.books = Books((Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE)),), WorkerLimits(**allowed))
+        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), admits)
+        self.books = Books((device,), WorkerLimits(**allowed))
         self.pages = MemoryTransport().pages
         self.sent = []
         self.watched = []
         self.unmapped_grants = []
         self.asked = []
+        self.reservations = []
         self.channel = Channel(1, self.books, self)
         self.serial = 0
 
@@ -112,6 +114,9 @@ class Bench:
 
     def map(self, channel, request, answer):
         self.asked.append((request, answer))
+
+    def reserve(self, channel, session, rate, answer):
+        self.reservations.append((session.number, rate, answer))
 
     def unmapped(self, channel, grant):
         self.unmapped_grants.append(grant)
@@ -493,3 +498,113 @@ def test_the_report_tells_what_is_held(bench):
     assert told["sessions"][0]["outputs_queued"] == 1
     bench.call(video.Close(), video.CloseReply, session)
     assert report(bench.books, [bench.channel], LoopStatistics())["counts"]["copies"] == 3
+
+
+# --- admission --------------------------------------------------------------------------------------------------
+
+FORMAT = gray(8, 8)._replace(rate_num=30, rate_den=1)
+FULL = link.Failure(link.Error.NO_SPACE, link.Limit.PIXEL_RATE, 1000)
+
+
+@pytest.fixture
+def asking():
+    """A channel with an encoder that has declared a rate, and the supervisor's answer that is awaited."""
+    bench = Bench(admits=True)
+    session, driver = bench.open(video.Direction.ENCODE)
+    assert bench.say(video.FormatSet(FORMAT), session) == []
+    ((number, rate, answer),) = bench.reservations
+    assert (number, rate) == (session, 8 * 8 * 30)
+    assert bench.channel.outstanding == 1
+    return bench, session, driver, answer
+
+
+def replies(bench, serial):
+    return [(header, payload) for header, payload in bench.sent if header.serial == serial]
+
+
+def test_a_declared_rate_is_reserved_first(asking):
+    bench, session, driver, answer = asking
+    assert "format_set" not in driver.calls
+    answer(None)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, header.object) == (REPLY, session)
+    assert video.FormatSetReply.unpack(payload).format == FORMAT
+    assert bench.channel.outstanding == 0
+    assert bench.call(video.FormatSet(FORMAT), video.FormatSetReply, session).format == FORMAT
+    assert len(bench.reservations) == 1, "the same again needs no question"
+
+
+def test_what_does_not_fit_is_refused_by_the_limits_name(asking):
+    bench, session, driver, answer = asking
+    answer(FULL)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, link.Failure.unpack(payload)) == (FAILURE, FULL)
+    assert "format_set" not in driver.calls
+    assert bench.refused(video.FormatGet(), session).error is link.Error.AGAIN
+    bench.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)  # without a rate
+    bench.call(video.Close(), video.CloseReply, session)
+    assert len(bench.reservations) == 1, "nothing to give back"
+
+
+def test_one_question_at_a_time(asking):
+    bench, session, _, answer = asking
+    first = bench.serial
+    assert bench.refused(video.FormatSet(FORMAT), session).error is link.Error.BUSY
+    answer(None)
+    assert [header.flags for header, _ in replies(bench, first)] == [REPLY]
+
+
+@pytest.mark.parametrize("refusal", [None, FULL])
+def test_a_session_closed_before_the_answer(asking, refusal):
+    bench, session, driver, answer = asking
+    first = bench.serial
+    bench.call(video.Close(), video.CloseReply, session)
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0], "it may have been granted by now"
+    answer(refusal)
+    ((header, payload),) = replies(bench, first)
+    assert (header.flags, link.Failure.unpack(payload).error) == (FAILURE, link.Error.CANCELLED)
+    assert "format_set" not in driver.calls
+    assert bench.channel.outstanding == 0
+
+
+def test_a_driver_that_does_not_take_the_format_after_all(asking):
+    bench, session, driver, answer = asking
+    driver.faults = {"format_set": CallFailed(video.Error.INVALID)}
+    answer(None)
+    ((_, payload),) = replies(bench, bench.serial)
+    assert link.Failure.unpack(payload).error is link.Error.INVALID
+    bench.call(video.Close(), video.CloseReply, session)
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0]
+
+
+@pytest.mark.parametrize("way", ["close", "fault", "channel"])
+def test_a_session_that_ends_gives_back_what_it_reserved(asking, way):
+    bench, session, driver, answer = asking
+    answer(None)
+    if way == "close":
+        bench.call(video.Close(), video.CloseReply, session)
+    elif way == "fault":
+        driver.said.append(video.SessionFailed(video.Error.NO_DEVICE))
+        bench.events(session)
+        bench.call(video.Close(), video.CloseReply, session)
+    else:
+        bench.channel.close()
+    assert [(number, rate) for number, rate, _ in bench.reservations][1:] == [(session, 0)]
+
+
+def test_nobody_is_asked_without_a_rate_or_without_a_budget(bench):
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.FormatSet(FORMAT), video.FormatSetReply, session)
+    other = Bench(admits=True)
+    session, _ = other.open(video.Direction.ENCODE)
+    other.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
+    assert bench.reservations == other.reservations == []
+
+
+def test_a_question_counts_as_outstanding():
+    bench = Bench(admits=True, outstanding=1)
+    session, _ = bench.open(video.Direction.ENCODE)
+    other, _ = bench.open(video.Direction.ENCODE)
+    bench.say(video.FormatSet(FORMAT), session)
+    refused = bench.refused(video.FormatSet(FORMAT), other)
+    assert (refused.error, refused.limit) == (link.Error.NO_SPACE, link.Limit.OUTSTANDING)

@@ -127,6 +127,8 @@ def test_guests_are_not_served_unless_it_is_said():
         ("", "limits.macroblocks_per_second = 1e-9", "domain.media.limits.macroblocks_per_second"),
         ("", "limits.pictures_burst = 0.5", "domain.media.limits.pictures_burst"),
         ("", "limits.macroblocks_burst = 0", "domain.media.limits.macroblocks_burst"),
+        ("", "limits.pixel_rate = -1", "domain.media.limits.pixel_rate"),
+        ("pixel_rate = -1", "", "device.vpu0.pixel_rate"),
     ],
 )
 def test_what_cannot_be_shared_out_is_refused(device, domain, option):

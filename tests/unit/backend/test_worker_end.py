@@ -41,6 +41,10 @@ class PlannedOwner:
     def violation(self, channel, text):
         self.heard.append((channel, text))
 
+    def reserve(self, request):
+        self.heard.append(request)
+        return link.Failure(link.Error.NO_SPACE, link.Limit.PIXEL_RATE, 5) if request.rate > 5 else None
+
     def device_want(self, device):
         if device:
             raise RemoteProtocolError(f"there is no device {device}")
@@ -172,6 +176,20 @@ def test_a_device_that_is_used():
         both.end.device_rest(3)
         header, payload = split((await both.hear()).message)
         assert (header.opcode, worker.DeviceRest.unpack(payload).device) == (worker.DeviceRest.OPCODE, 3)
+
+    run(step)
+
+
+def test_reservations_are_answered():
+    async def step(both):
+        for serial, rate in ((5, 5), (6, 6)):
+            both.say(worker.Reserve, worker.Reserve(0, 9, rate).pack(), REQUEST, serial)
+        header, _ = split((await both.hear()).message)
+        assert (header.flags, header.serial) == (REPLY, 5)
+        header, payload = split((await both.hear()).message)
+        assert (header.flags, header.serial) == (FAILURE, 6)
+        assert link.Failure.unpack(payload) == link.Failure(link.Error.NO_SPACE, link.Limit.PIXEL_RATE, 5)
+        assert [request.rate for request in both.owner.heard] == [5, 6]
 
     run(step)
 

@@ -106,6 +106,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
     PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
     PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
+    PARACORE_OP_WORKER_RESERVE = 0x710f,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -166,6 +167,11 @@ enum paracore_limit {
      * backend.
      */
     PARACORE_LIMIT_GRANTS = 6,
+    /*
+     * Samples a second that sessions may declare: of the domain, or of the device, which others may
+     * have reserved.
+     */
+    PARACORE_LIMIT_PIXEL_RATE = 7,
 };
 
 /* What a device does. */
@@ -653,7 +659,8 @@ struct paracore_video_format_get_reply {
 /*
  * video.format_set, a call: Encoder: what pictures will look like; only before the first is queued
  * or a drain is asked for (`busy` after). The reply holds the layout the device wants. A decoder
- * refuses with `not_supported`.
+ * refuses with `not_supported`. `no_space` with `pixel_rate`: with a rate that large the device has
+ * no room for it; nothing has changed.
  */
 struct paracore_video_format_set {
     /* `pixel_format`, `width`, `height`, colour, aspect and rate count; the rest is ignored. */
@@ -1057,6 +1064,20 @@ struct paracore_worker_device_rest {
     uint32_t reserved0;
 };
 
+/*
+ * worker.reserve, a call: From the worker: a session is going to need so much of a device, instead
+ * of what it has reserved before. Fails with `no_space` and `pixel_rate` when the device or the
+ * domain has not so much left; then it keeps what it had.
+ */
+struct paracore_worker_reserve {
+    /* Its index, as the domain has it. */
+    uint32_t device;
+    /* Its number, which the worker gives to no other. */
+    uint32_t session;
+    /* Samples a second; 0: it needs nothing any more. */
+    uint64_t rate;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1387,6 +1408,10 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_use, used) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_device_rest) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_reserve, rate) == 8);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
