@@ -246,3 +246,37 @@ def test_pages_that_are_none_end_the_channel_and_nothing_else(place):
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
     for descriptor in (none, *bells):
         os.close(descriptor)
+
+
+# --- devices ------------------------------------------------------------------------------------------------
+
+
+def test_a_device_that_cannot_be_reset(place, monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(NullDriver, "reset", fail)
+    place.tell(worker.DeviceReset(0))
+    place.add(1)
+    place.say(1, core.LimitsQuery())
+    assert place.answer(1)
+
+
+def test_the_use_of_a_device_is_told_and_nothing_in_use_is_let_go_of(place, monkeypatch):
+    rests = []
+    monkeypatch.setattr(NullDriver, "rest", lambda driver: rests.append(driver.name))
+    place.add(1)
+    opening = video.Open(0, video.Codec.H264, video.Direction.DECODE, video.OpenFlag(0))
+    place.say(1, opening)
+    assert worker.DeviceUse.unpack(place.hear()[1]) == (0, 1)
+    first = video.OpenReply.unpack(place.answer(1)[1]).session
+    place.say(1, opening)
+    second = video.OpenReply.unpack(place.answer(1)[1]).session
+    place.tell(worker.DeviceRest(0))
+    place.say(1, video.Close(), of=first)
+    assert place.hear() is None, "the other one is open"
+    assert rests == []
+    place.say(1, video.Close(), of=second)
+    assert worker.DeviceUse.unpack(place.hear()[1]) == (0, 0)
+    place.tell(worker.DeviceRest(0))
+    assert rests == ["vpu0"]
