@@ -23,7 +23,7 @@ ALARMED: Final = -signal.SIGALRM
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """What is done inside may take so long; 0: as long as it likes. Not to be nested."""
+    """What is done inside may take so long; 0: as long as it likes. Where one is inside another, the inner one counts."""
     if not seconds:
         yield
         return

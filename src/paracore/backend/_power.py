@@ -31,7 +31,7 @@ class _Device:
 
     Attributes:
         users: domains that have sessions.
-        on: whether it is awake, where the kernel knows nothing of that.
+        on: whether it is meant to be awake.
         rest: when it is put to sleep, if nobody comes.
     """
 
@@ -65,7 +65,7 @@ class Power:
             device = self._devices[name]
             if device.kernel:
                 continue  # another warm parent says the same
-            device.kernel = [KernelDevice(Path(path), self._writer.write) for path in paths]
+            device.kernel = [KernelDevice(Path(path), self._writer) for path in paths]
             for each in device.kernel:
                 each.let_sleep(device.section.autosuspend)
 
@@ -108,13 +108,13 @@ class Power:
 
     def _enter(self, device: _Device, domain: Domain) -> None:
         device.users.add(domain)
-        device.on = True
         if device.rest:
             device.rest.cancel()
             device.rest = None
-        if device.section.clock_floor:
+        if not device.on and device.section.clock_floor:
             for each in device.kernel:
                 each.raise_floor(device.section.clock_floor)
+        device.on = True
 
     def _leave(self, device: _Device, domain: Domain) -> None:
         if domain not in device.users:

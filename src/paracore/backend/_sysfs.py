@@ -3,7 +3,7 @@
 
 Missing, unreadable, of another form than the kernel's documentation says: then it is not offered, which is no error.
 Reading is quick. To write may wake a device up, and take as long as the device likes, or for ever: it is done by a
-thread of its own, in order, and nobody waits for it longer than a moment at the end.
+thread of its own, and nobody waits for it longer than a moment at the end.
 
 Documentation/ABI/testing/sysfs-devices-power, sysfs-class-devfreq.
 """
@@ -11,13 +11,11 @@ Documentation/ABI/testing/sysfs-devices-power, sysfs-class-devfreq.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["KernelDevice", "Writer"]
@@ -29,32 +27,54 @@ _FAREWELL: Final = 1.0
 
 
 class Writer:
-    """Writes files, one after the other; ``write`` returns at once."""
+    """Sets files to what was ordered last; ``write`` returns at once, and ``read`` knows what is still to be written.
+
+    It holds one order for each file at most, however long a device takes.
+    """
 
     def __init__(self) -> None:
-        self._orders: queue.SimpleQueue[tuple[Path, str] | None] = queue.SimpleQueue()
+        self._orders: dict[Path, str] = {}
+        self._changed = threading.Condition()
+        self._ends = False
         self._thread: threading.Thread | None = None
+
+    def read(self, file: Path) -> str | None:
+        """What a file holds, or will; None if it is not there."""
+        with self._changed:
+            ordered = self._orders.get(file)
+        return _read(file) if ordered is None else ordered
 
     def write(self, file: Path, text: str) -> None:
         """Orders a write; one that fails is told to the log."""
+        with self._changed:
+            self._orders[file] = text
+            self._changed.notify()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="paracore-sysfs", daemon=True)
             self._thread.start()
-        self._orders.put((file, text))
 
     def close(self) -> None:
         """What was ordered is done, unless a device keeps it."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify()
         if self._thread:
-            self._orders.put(None)
             self._thread.join(_FAREWELL)
 
     def _run(self) -> None:
-        while order := self._orders.get():
-            file, text = order
-            try:
-                file.write_text(text, encoding="ascii")
-            except OSError as error:
-                _log.warning("%s cannot be set to %s: %s", file, text, error.strerror)
+        while order := self._next():
+            _set(*order)
+            self._done(*order)
+
+    def _next(self) -> tuple[Path, str] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._orders or self._ends)
+            return next(iter(self._orders.items()), None)
+
+    def _done(self, file: Path, text: str) -> None:
+        with self._changed:
+            if self._orders[file] == text:  # nothing else was ordered meanwhile
+                del self._orders[file]
 
 
 class KernelDevice:
@@ -62,12 +82,12 @@ class KernelDevice:
 
     Args:
         folder: of sysfs.
-        write: changes a file, now or later.
+        files: reads them, and changes them now or later.
     """
 
-    def __init__(self, folder: Path, write: Callable[[Path, str], None]) -> None:
+    def __init__(self, folder: Path, files: Writer) -> None:
         self._folder = folder
-        self._write = write
+        self._files = files
         self._before: dict[Path, str] = {}
 
     def state(self) -> str:
@@ -106,15 +126,22 @@ class KernelDevice:
         return []
 
     def _change(self, file: Path, text: str) -> None:
-        before = _read(file)
+        before = self._files.read(file)
         if before is not None and before != text:
             self._before.setdefault(file, before)
-            self._write(file, text)
+            self._files.write(file, text)
 
     def _restore(self, file: Path) -> None:
         before = self._before.pop(file, None)
         if before is not None:
-            self._write(file, before)
+            self._files.write(file, before)
+
+
+def _set(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="ascii")
+    except OSError as error:
+        _log.info("%s cannot be set to %s: %s", file, text, error.strerror)
 
 
 def _read(file: Path) -> str | None:

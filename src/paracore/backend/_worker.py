@@ -267,16 +267,13 @@ class Worker:
             gate.lease(told.lease, told.budget)
 
     def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
-        device = self._books.devices[worker.DeviceReset.unpack(payload).device]
-        try:
-            device.driver.reset()
-        except Exception:  # noqa: BLE001 - what still hangs meets its own deadline
-            _log.exception("device %s cannot be reset", device.name)
+        driver = self._books.devices[worker.DeviceReset.unpack(payload).device].driver
+        _attempt(driver.reset)  # what still hangs meets its own deadline
 
     def _device_rest(self, _: Header, payload: memoryview, __: Packet) -> None:
         device = worker.DeviceRest.unpack(payload).device
         if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
-            self._books.devices[device].driver.rest()
+            _attempt(self._books.devices[device].driver.rest)
 
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
@@ -304,3 +301,11 @@ class Worker:
         worker.DeviceRest.OPCODE: _device_rest,
     }
     """What the supervisor may say."""
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    """What a driver is asked to do for all its sessions; whatever it raises, they go on."""
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("a device")

@@ -9,7 +9,7 @@ from paracore import RemoteProtocolError
 from paracore.backend._config import DeviceSection, DomainSection
 from paracore.backend._power import Power
 from tests.unit.backend.test_sharing import Loop
-from tests.unit.backend.test_sysfs import WHOLE, contents, tree
+from tests.unit.backend.test_sysfs import WHOLE, Now, contents, tree
 
 
 class Domain:
@@ -94,7 +94,7 @@ def test_a_device_of_the_kernels_sleeps_by_itself(tmp_path):
 
 
 def test_its_clock_is_kept_up_by_demand(tmp_path, monkeypatch):
-    monkeypatch.setattr("paracore.backend._sysfs.Writer.write", lambda _, file, text: file.write_text(text))
+    monkeypatch.setattr("paracore.backend._power.Writer", Now)
     world = World(autosuspend=0.5, clock_floor=0.5)
     folder = tree(tmp_path / "device", WHOLE)
     world.power.manage({"vpu0": [str(folder)]})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's files of a device's power, in a tree that a test made, and in the one of this machine."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def whole(tmp_path):
     return tree(tmp_path / "device", WHOLE)
 
 
-def now(file, text):
-    file.write_text(text)
+class Now(Writer):
+    """Without a thread."""
+
+    def write(self, file, text):
+        file.write_text(text)
 
 
 def contents(folder):
@@ -39,7 +43,7 @@ def contents(folder):
 
 
 def test_the_kernel_puts_it_to_sleep(whole):
-    device = KernelDevice(whole, now)
+    device = KernelDevice(whole, Now())
     device.let_sleep(2.5)
     assert contents(whole) == {**WHOLE, "power/control": "auto", "power/autosuspend_delay_ms": "2500"}
     device.let_sleep(1)
@@ -60,12 +64,12 @@ def test_the_kernel_puts_it_to_sleep(whole):
 )
 def test_its_state(whole, said, state):
     (whole / "power/runtime_status").write_text(f"{said}\n")
-    assert KernelDevice(whole, now).state() == state
+    assert KernelDevice(whole, Now()).state() == state
 
 
 @pytest.mark.parametrize(("part", "floor"), [(0.01, 200), (0.3, 400), (0.5, 400), (0.51, 800), (1.0, 800)])
 def test_a_floor_under_its_clock(whole, part, floor):
-    device = KernelDevice(whole, now)
+    device = KernelDevice(whole, Now())
     device.raise_floor(part)
     assert int(contents(whole)["devfreq/vpu/min_freq"]) == floor * 1_000_000
     device.raise_floor(part)
@@ -76,7 +80,7 @@ def test_a_floor_under_its_clock(whole, part, floor):
 @pytest.mark.parametrize("missing", [*WHOLE, "power", "devfreq", "."])
 def test_whatever_is_missing_is_not_offered(tmp_path, missing):
     files = {name: text for name, text in WHOLE.items() if not name.startswith(missing.rstrip("."))}
-    device = KernelDevice(tree(tmp_path / "device", files) if missing != "." else tmp_path / "none", now)
+    device = KernelDevice(tree(tmp_path / "device", files) if missing != "." else tmp_path / "none", Now())
     device.let_sleep(1)
     device.raise_floor(1)
     device.lower_floor()
@@ -88,13 +92,13 @@ def test_whatever_is_missing_is_not_offered(tmp_path, missing):
 @pytest.mark.parametrize("nonsense", ["", "fast", "\xff", "1 x 2"])
 def test_clocks_that_say_nonsense(whole, nonsense):
     (whole / "devfreq/vpu/available_frequencies").write_text(nonsense)
-    KernelDevice(whole, now).raise_floor(1)
+    KernelDevice(whole, Now()).raise_floor(1)
     assert contents(whole)["devfreq/vpu/min_freq"] in ("200000000", "2")
 
 
 def test_writing_is_another_threads_business(whole, caplog):
+    caplog.set_level(logging.INFO)
     writer = Writer()
-    writer.close()
     writer.write(whole / "power/control", "auto")
     writer.write(whole / "none/control", "auto")
     writer.close()
@@ -107,14 +111,35 @@ def test_a_write_that_never_ends_keeps_nobody(whole, monkeypatch, tmp_path):
     writer = Writer()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer.write(pipe, "auto")  # nobody reads it
+    writer.write(pipe, "one")  # nobody reads it
+    for _round in range(1000):
+        writer.write(pipe, "other")
+        writer.write(whole / "power/control", "auto")
+    assert len(writer._orders) == 2, "what waits does not grow"
+    assert (writer.read(pipe), writer.read(whole / "power/control")) == ("other", "auto")
     writer.close()
+    assert contents(whole)["power/control"] == "on", "it is not reached any more"
     reader = os.open(pipe, os.O_RDONLY)
-    assert os.read(reader, 10) == b"auto"
+    writer._thread.join()
     os.close(reader)
+
+
+def test_a_floor_that_goes_up_and_down_faster_than_the_device(whole):
+    class Later(Writer):
+        def write(self, file, text):
+            self._orders[file] = text
+
+    files = Later()
+    device = KernelDevice(whole, files)
+    device.raise_floor(1)
+    device.lower_floor()
+    device.raise_floor(1)
+    assert files.read(whole / "devfreq/vpu/min_freq") == "800000000"
+    device.lower_floor()
+    assert files.read(whole / "devfreq/vpu/min_freq") == "200000000"
 
 
 def test_the_devices_of_this_machine():
     """Whatever they are: it can be told how they are, and nothing is changed by that."""
     for status in Path("/sys/devices").glob("**/power/runtime_status"):
-        assert KernelDevice(status.parent.parent, now).state() in ("active", "suspended", "unsupported")
+        assert KernelDevice(status.parent.parent, Now()).state() in ("active", "suspended", "unsupported")
