@@ -252,6 +252,9 @@ def section_attached(attachment: Attachment, config: Config) -> DomainSection:
             bytes=attachment.max_bytes,
             outstanding=attachment.max_outstanding,
             memory=attachment.max_memory,
+            pictures_per_second=attachment.max_pictures_per_second,
+            macroblocks_per_second=attachment.max_macroblocks_per_second,
+            pixel_rate=attachment.max_pixel_rate,
         ),
     )
     _check_devices(section, {device.name for device in config.device})

@@ -33,6 +33,9 @@ _LIMITS = (
     ("bytes", count_of_octets, "SIZE", "granted at once, such as 512M"),
     ("outstanding", positive, "N", "unanswered calls and queued spans of one channel"),
     ("memory", count_of_octets, "SIZE", "the worker's private memory, such as 2G"),
+    ("pictures-per-second", positive, "N", "pictures of all its sessions together"),
+    ("macroblocks-per-second", positive, "N", "the same in 16 x 16 samples"),
+    ("pixel-rate", positive, "N", "samples a second that its sessions may declare"),
 )
 
 
@@ -96,6 +99,6 @@ def _tell(arguments: argparse.Namespace, device: Attached) -> None:
 
 def _decided(arguments: argparse.Namespace) -> dict[str, int]:
     """What was said; the rest stays at its default."""
-    names = ["weight", *(f"max_{name}" for name, *_ in _LIMITS)]
+    names = ["weight", *(f"max_{name.replace('-', '_')}" for name, *_ in _LIMITS)]
     said = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in said.items() if value is not None}

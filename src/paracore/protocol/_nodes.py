@@ -88,6 +88,7 @@ _WORDS: Final = re.compile(r"[ -~]{1,200}\Z")
 _DOMID: Final = Number(0, 0x7FEF)  # xen.h: DOMID_FIRST_RESERVED is 0x7FF0
 _STATE: Final = Number(1, 8)
 _OCTETS: Final = Number(1, (1 << 63) - 1)
+_RATE: Final = Number(0, 10**12)
 _T, _F, _B = Writer.TOOLSTACK, Writer.FRONTEND, Writer.BACKEND
 
 _FRONTEND: Final = (
@@ -118,6 +119,9 @@ _BACKEND: Final = (
     Node("max-bytes", _T, _OCTETS, str(2 << 30), "Octets granted at once."),
     Node("max-outstanding", _T, Number(1, 2048), "1024", "Unanswered calls and queued spans of one channel."),
     Node("max-memory", _T, _OCTETS, str(4 << 30), "Octets of the worker's private memory."),
+    Node("max-pictures-per-second", _T, _RATE, "0", "Given to the drivers in the long run; more has to wait. 0: no limit."),
+    Node("max-macroblocks-per-second", _T, _RATE, "0", "The same in pieces of 16 x 16 samples."),
+    Node("max-pixel-rate", _T, _RATE, "0", "Samples a second that sessions may declare. 0: no limit."),
     Node("versions", _B, Numbers(0xFFFF, 16), None, "The protocol versions that it speaks."),
     Node("error", _B, Text(_WORDS, "printable ASCII, up to 200 octets"), "", "Why it is closed, for people."),
     Node(

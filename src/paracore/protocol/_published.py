@@ -130,6 +130,9 @@ class Attachment(NamedTuple):
     max_bytes: int = 2 << 30
     max_outstanding: int = 1024
     max_memory: int = 4 << 30
+    max_pictures_per_second: int = 0
+    max_macroblocks_per_second: int = 0
+    max_pixel_rate: int = 0
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -103,6 +103,10 @@ def test_an_attached_domain():
     attachment = Attachment("/local/domain/3/device/paracore/0", 3, ("vpu0",), weight=50, max_sessions=2)
     section = section_attached(attachment, config)
     assert (section.name, section.devices, section.weight, section.limits.sessions) == ("domid-3", ("vpu0",), 50, 2)
+    assert section.limits.rates() == config_private("/tmp/x").domain[0].limits.rates(), "what was not said is no limit"
+    rates = {"pictures_per_second": 60, "macroblocks_per_second": 489_600, "pixel_rate": 10**8}
+    said = section_attached(attachment._replace(**{f"max_{name}": rate for name, rate in rates.items()}), config)
+    assert {name: getattr(said.limits, name) for name in rates} == rates
     with pytest.raises(ConfigError, match="vpu7"):
         section_attached(attachment._replace(devices=("vpu7",)), config)
 

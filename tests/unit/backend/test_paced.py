@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session whose units wait for credit, on a virtual clock: what reaches the driver when, and what it is charged."""
 
+from contextlib import suppress
+from ctypes import addressof, create_string_buffer
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paracore.backend._paced import UNKNOWN, PacedSession, macroblocks_of, paced
 from paracore.backend._throttle import Throttle
@@ -18,6 +23,7 @@ from paracore.classes.video import (
     SourceChange,
 )
 from paracore.drivers import CallFailed, Notices, Span, VideoSession
+from paracore.drivers.null._session import Session as NullSession
 from paracore.drivers.null._session import gray
 
 MS = 1_000_000
@@ -209,6 +215,49 @@ def test_sessions_have_turns(make):
     assert [other._driver.calls for other in others] == [[("input", 1)]] * 2
     for other in others:
         other.close()
+
+
+# --- whatever comes ------------------------------------------------------------------------------------
+
+NOTHING = create_string_buffer(16)
+"""Of which the null device makes nothing, and says so at once; of less than a unit has it refuses even to try."""
+step = st.one_of(
+    st.sampled_from(["give", "give", "give", "config", "small", "drain", "flush", "look"]), st.integers(1, 400)
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(step, max_size=60))
+def test_each_input_comes_back_once_and_in_order(steps):
+    bench = Bench()
+    session = PacedSession(NullSession(Direction.DECODE), Direction.DECODE, bench.throttle)
+    back, refused = [], []
+    for cookie, what in enumerate(steps):
+        if what in ("give", "config", "small"):
+            span = Span(addressof(NOTHING), 2 if what == "small" else 16, read_only=True)
+            flags = InputFlag.CONFIG if what == "config" else NONE
+            try:
+                session.queue_input(span, cookie, flags, 0, 0)
+            except CallFailed:
+                refused.append(cookie)
+        elif what == "drain":
+            with suppress(CallFailed):
+                session.drain()
+        elif what == "flush":
+            session.flush()
+        elif what != "look":
+            bench.wait(what)
+        back += session.completions()
+    bench.wait(0)
+    while bench.throttle.timeout_ms() >= 0:
+        bench.wait(bench.throttle.timeout_ms())
+    back += session.completions()
+    given = [cookie for cookie, what in enumerate(steps) if what in ("give", "config", "small")]
+    done = [event.cookie for event in back if isinstance(event, InputDone)]
+    assert done == sorted(done)
+    assert sorted(done + refused) == given
+    session.close()
+    bench.close()
 
 
 # --- what a driver would not take --------------------------------------------------------------------

@@ -193,6 +193,16 @@ def test_what_is_charged_later_is_waited_for():
     assert session.units == 0
 
 
+def test_what_is_charged_after_a_rest_comes_out_of_the_burst():
+    world = World(pictures=(10, 10))
+    session = Session(world)
+    session.give(10)
+    world.now += 10 * SECOND
+    world.throttle.charge(Cost(5, 0))
+    session.give(6)
+    assert session.units == 1
+
+
 def test_what_was_too_much_is_given_back_and_never_more_than_the_burst():
     world = World(macroblocks=(1, 100))
     session = Session(world)
