@@ -168,7 +168,7 @@ class Decoding(Session):
         self._series += 1  # what the user still looks at belongs to none that is lent
         self._series_count = self._wanted = 0
 
-    def octets_due(self) -> bytes | None:
+    def octets_due(self) -> bytes | memoryview | None:
         """What is due to the device, of the units that its predecessor had; None when there is no more of them."""
         history = self._history
         if history is None:
@@ -323,7 +323,7 @@ class Decoding(Session):
     def dispose(self) -> None:
         """Lets go of all memory; the session is over."""
         self.pictures.clear()
-        self._arena = None
+        self._arena = self._history = None
         super().dispose()
 
     def forget(self) -> None:

@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paracore.frontend._parameters import ParameterSets
+from paracore.frontend._shelf import Shelf
 
 if TYPE_CHECKING:
     from paracore.frontend._packet import Packet
@@ -41,6 +42,8 @@ __all__ = ["OCTETS_MAX", "UNITS_MAX", "History", "Unit"]
 OCTETS_MAX = 64 << 20
 #: Units kept: two minutes at 60 pictures a second, whatever their size.
 UNITS_MAX = 1 << 13
+
+_NOTHING = memoryview(b"")
 
 
 class Unit:
@@ -59,7 +62,7 @@ class Unit:
 
     __slots__ = ("again", "data", "discard", "duration", "given", "number", "refused", "timestamp")
 
-    def __init__(self, number: int, data: bytes, timestamp: int | None, duration: int, *, discard: bool) -> None:
+    def __init__(self, number: int, data: memoryview, timestamp: int | None, duration: int, *, discard: bool) -> None:
         self.number = number
         self.data = data
         self.timestamp = timestamp
@@ -89,6 +92,7 @@ class History:
         self._octets_max = octets_max
         self._units_max = units_max
         self._parameters = ParameterSets(codec)
+        self._shelf = Shelf()
         self._units: list[Unit] = []
         self._past: list[Unit] = []
         self._octets = 0
@@ -104,8 +108,7 @@ class History:
 
     def append(self, packet: Packet) -> Unit:
         """A unit that is given to the device now."""
-        data = packet.data
-        octets = data if type(data) is bytes else bytes(data)
+        octets = self._shelf.put(packet.data)
         number = self._base + len(self._units)
         unit = Unit(number, octets, packet.timestamp, packet.duration, discard=packet.discard)
         self._units.append(unit)
@@ -128,7 +131,7 @@ class History:
         unit = self._unit(number)
         if unit is None:
             self._untold = True  # this device does not say which unit a picture is of: nothing can be counted off
-            return Unit(number, b"", None, 0, discard=False)
+            return Unit(number, _NOTHING, None, 0, discard=False)
         if unit.again:
             unit.again -= 1
             deliver = False
@@ -194,7 +197,7 @@ class History:
         position = self._next - self._base
         return self._units[position] if position < len(self._units) else None
 
-    def octets_due(self) -> bytes:
+    def octets_due(self) -> bytes | memoryview:
         """What is to be given for it: the first unit after a loss brings the stream's parameter sets."""
         unit = self._units[self._next - self._base]
         return bytes(self._parameters) + unit.data if self._next == self._base else unit.data
@@ -253,4 +256,5 @@ class History:
     def _forget(self, unit: Unit) -> None:
         self._parameters.take(unit.data)
         self._octets -= len(unit.data)
-        unit.data = b""
+        self._shelf.forget()
+        unit.data = _NOTHING

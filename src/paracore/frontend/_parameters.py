@@ -18,9 +18,11 @@ __all__ = ["ParameterSets"]
 _START = b"\0\0\1"
 
 #: Sets kept, and octets of them: the standards allow 16, 32 and 256 of a kind, real streams have three. The oldest
-#: are forgotten beyond that, and a unit's own headers are not looked at any further.
+#: are forgotten beyond that.
 SETS_MAX = 320
 OCTETS_MAX = 256 << 10
+#: Octets of a unit that are looked through first: its picture data nearly always begins within them.
+HEAD = 4 << 10
 
 
 class _Syntax(NamedTuple):
@@ -55,17 +57,15 @@ class ParameterSets:
         self._sets: dict[bytes, None] = {}
         self._octets = 0
 
-    def take(self, unit: bytes) -> None:
+    def take(self, octets: memoryview) -> None:
         """Looks through the head of a unit."""
         if self._syntax is None:
             return
-        keeps, ends = self._syntax
-        start = unit.find(_START)
-        while 0 <= start < len(unit) - 3 and not ends(unit[start + 3]):
-            following = unit.find(_START, start + 3)
-            if keeps(unit[start + 3]):
-                self._keep(unit[start : following if following >= 0 else len(unit)])
-            start = following
+        found, whole = _head_of(bytes(octets[:HEAD]), self._syntax)
+        if not whole and len(octets) > HEAD:
+            found, _ = _head_of(bytes(octets), self._syntax)
+        for each in found:
+            self._keep(each)
 
     def _keep(self, found: bytes) -> None:
         if found in self._sets:
@@ -81,3 +81,18 @@ class ParameterSets:
     def __bytes__(self) -> bytes:
         """All of them, to be given before a unit."""
         return b"".join(b"\0" + each for each in self._sets)  # H.264 B.1.2: four octets before a parameter set
+
+
+def _head_of(unit: bytes, syntax: _Syntax) -> tuple[list[bytes], bool]:
+    """The sets before the picture data, and whether that was met."""
+    found: list[bytes] = []
+    start = unit.find(_START)
+    while 0 <= start < len(unit) - 3:
+        octet = unit[start + 3]
+        if syntax.ends(octet):
+            return found, True
+        following = unit.find(_START, start + 3)
+        if syntax.keeps(octet):
+            found.append(unit[start : following if following >= 0 else len(unit)])
+        start = following
+    return found, False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from paracore.frontend._parameters import OCTETS_MAX, SETS_MAX, ParameterSets
+from paracore.frontend._parameters import HEAD, OCTETS_MAX, SETS_MAX, ParameterSets
 from tests import clips
 
 START = b"\0\0\0\1"
@@ -14,7 +14,7 @@ def nal(first, *octets):
 def kept(codec, *units):
     sets = ParameterSets(codec)
     for unit in units:
-        sets.take(unit)
+        sets.take(memoryview(unit))
     return bytes(sets)
 
 
@@ -34,6 +34,11 @@ def test_one_that_is_said_again_is_the_last_said():
     other = nal(0x67, 9)
     found = kept("h264", SPS + PPS, other + SLICE, SPS + IDR)
     assert found.index(SPS) > found.index(other) > found.index(PPS)
+
+
+def test_a_long_one_is_kept_whole():
+    long = nal(0x67, *[7] * 2 * HEAD)
+    assert kept("h264", PPS + long + IDR).endswith(long[1:] + b"\0")
 
 
 def test_a_codec_whose_access_points_have_all():
@@ -61,9 +66,9 @@ def test_those_of_real_streams_are_at_their_head(name):
     """What is kept of a whole stream makes a decoder's head of it: it is found in its first unit."""
     units = [unit.octets for unit in clips.clip(name).units]
     sets = ParameterSets(name)
-    sets.take(units[0])
+    sets.take(memoryview(units[0]))
     assert len(bytes(sets)) > 10
     first = bytes(sets)
     for unit in units[1:]:
-        sets.take(unit)
+        sets.take(memoryview(unit))
     assert len(bytes(sets)) == len(first)
