@@ -28,7 +28,10 @@ from paracore.classes import link, video
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["call_fault", "departure", "open_fault", "wire_fault"]
+__all__ = ["FATAL", "call_fault", "departure", "open_fault", "wire_fault"]
+
+#: After these a session cannot go on as it is.
+FATAL = (TransportError, DeviceLost, RemoteProtocolError)
 
 _API = "paracore"
 
