@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import paracore.media  # noqa: F401 - loaded before a child has no more rights to
+import paracore
 from paracore import ConfigError, PermissionRefused
 from paracore.cli import main
-from paracore.demo.domain import timed_decode
 from paracore.frontend import configure_backend
 from paracore.media import demux
 from tests import clips
@@ -42,8 +41,12 @@ def device(make_backend):
 
 def pictures_of(address, film):
     """How many a program of a domain got."""
-    with demux(film) as stream:
-        return timed_decode(address, "vpu0", stream, 1).pictures
+    with (
+        demux(film) as stream,
+        paracore.open(address, on_loss="fail") as domain,
+        domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder,
+    ):
+        return sum(picture.release() is None for picture in decoder.decode(stream))
 
 
 @contextmanager
@@ -101,9 +104,11 @@ def test_shares_are_changed_while_they_are_used(device):
         assert administer(backend, "domain", "set", "alpha", "--weight", "400").startswith("alpha: weight 400, ")
         used, _ = used_in(backend, 4)
         assert used["alpha"] == pytest.approx(4 * used["beta"], rel=0.1)
-        administer(backend, "device", "set", "vpu0", "--policy", "fixed-share", "--slots", "2")
-        used, passed = used_in(backend, 4)
-        assert used["alpha"] == pytest.approx(passed, rel=0.1)  # four sixths of two slots are more than one
+        administer(backend, "domain", "set", "beta", "--priority", "9")
+        assert "policy priority" in administer(backend, "device", "set", "vpu0", "--policy", "priority")
+        used, _ = used_in(backend, 4)
+        assert used["beta"] > 5 * (used["alpha"] + used["gamma"])
+        administer(backend, "device", "set", "vpu0", "--policy", "fair", "--slots", "2")
         administer(backend, "domain", "set", "alpha", "--device-time", "0.1")
         used, passed = used_in(backend, 4)
         assert used["alpha"] <= 0.1 * passed * 1.02 + 100
