@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import paracore
 from paracore import TransportBroken
 from paracore.classes import core, link, video
+from paracore.drivers.null._session import UNIT
 from paracore.transport import CallRefused
 from tests.integration.backends import PATIENCE, Stream, alive, wait_until
 from tests.integration.test_faults import broken
@@ -65,6 +67,17 @@ def test_a_hang_costs_one_session(device):
     (told,) = backend.status()["devices"]
     assert (told["hangs"], told["resets"]) == (1, 0)
     assert "device vpu0 hangs: the session is reset" in backend.log.read_text()
+
+
+def test_an_application_is_told_by_name(device):
+    backend = device("hang_at = 3")
+    units = [paracore.Packet(UNIT.pack(b"null", 16, 16, shade), shade) for shade in range(5)]
+    with paracore.open(backend.address) as domain:
+        with domain.devices["vpu0"].decoder("h264") as decoder, pytest.raises(paracore.DeviceTimeout, match="hung"):
+            list(decoder.decode(units))
+        with domain.devices["vpu0"].decoder("h264") as decoder:
+            shown = [picture.timestamp for picture in decoder.decode(units[:2])]
+            assert shown == [0, 1]
 
 
 def test_a_wait_for_the_domain_is_no_hang(device):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor: sockets, policy and accounts. It parses no call of any device class.
 
-One thread, one event loop, and nothing here waits. It trusts neither domains nor workers; it trusts the
-configuration and the warm parent. Everything that a domain makes it hold is counted against that domain's
-limits, everything that a domain makes it do is bounded in rate.
+One thread, one event loop, and nothing here waits: what may, a write to sysfs, is another thread's. It trusts
+neither domains nor workers; it trusts the configuration and the warm parent. Everything that a domain makes it hold
+is counted against that domain's limits, everything that a domain makes it do is bounded in rate.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class Decoder(Running[Decoding]):
 
         Raises:
             QuotaExceeded: so many pictures are held that a limit of the domain stops the device.
+            DeviceTimeout: the device hung at a unit; another decoder may be opened at once.
             DeviceLost: the worker died, and the stream could not be taken up again with another.
         """
         state = self._state
