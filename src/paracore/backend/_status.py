@@ -71,7 +71,7 @@ class Status:
             "devices": domain.section.device_names(device.name for device in self._supervisor.config.device),
             "weight": domain.section.weight,
             "time": self._supervisor.sharing.account(domain),
-            "reserved": self._supervisor.admission.account(domain.name),
+            "reserved": self._supervisor.admission.account(domain),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),
