@@ -533,7 +533,7 @@ class Reserve(_ReserveFields):
     """
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x710B
+    OPCODE: ClassVar[int] = 0x7110
     NAME: ClassVar[str] = "reserve"
     KIND: ClassVar[Kind] = Kind.CALL
     SIZE: ClassVar[int] = 16
@@ -566,7 +566,7 @@ class ReserveReply(_ReserveReplyFields):
     """Reply to ``worker.reserve``."""
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x710B
+    OPCODE: ClassVar[int] = 0x7110
     NAME: ClassVar[str] = "reserve_reply"
     KIND: ClassVar[Kind] = Kind.REPLY
     SIZE: ClassVar[int] = 0
@@ -604,6 +604,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7108: MessageType(0x7108, "device_want", Kind.EVENT, False, DeviceWant, None),
     0x7109: MessageType(0x7109, "device_lease", Kind.EVENT, False, DeviceLease, None),
     0x710A: MessageType(0x710A, "device_release", Kind.EVENT, False, DeviceRelease, None),
-    0x710B: MessageType(0x710B, "reserve", Kind.CALL, False, Reserve, ReserveReply),
+    0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
 }
 """Every message of the class by opcode."""
