@@ -32,7 +32,7 @@ def load(name: str, driver: str, options: Mapping[str, Any], *, admits: bool = F
         made: Driver = module.make(name, **options)
     except TypeError as error:
         raise ConfigError(f"{option}.options", f"the driver {driver} does not take them: {error}") from error
-    return Device(name, driver, made, tuple(made.capabilities()), admits)
+    return Device(name, driver, made, tuple(made.capabilities()), admits=admits)
 
 
 def _module(driver: str, option: str) -> Any:

@@ -96,7 +96,7 @@ class Bench:
     def __init__(self, *, admits=False, **limits):
         allowed = {"channels": 8, "sessions": 4, "buffers": 4, "bytes": 1 << 20, "outstanding": 8, **limits}
         self.driver = PlannedDriver()
-        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), admits)
+        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), admits=admits)
         self.books = Books((device,), WorkerLimits(**allowed))
         self.pages = MemoryTransport().pages
         self.sent = []
