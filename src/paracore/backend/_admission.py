@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from paracore.classes.video import PictureFormat
 
@@ -51,9 +51,9 @@ class Admission:
 
     def __init__(self, budgets: Mapping[str, int]) -> None:
         self.budgets = budgets
-        self._reserved: dict[str, dict[str, dict[int, int]]] = {}  # domain, device, session
+        self._reserved: dict[Hashable, dict[str, dict[int, int]]] = {}  # domain, device, session
 
-    def reserve(self, domain: str, device: str, session: int, rate: int, bounds: Bounds) -> int | None:
+    def reserve(self, domain: Hashable, device: str, session: int, rate: int, bounds: Bounds) -> int | None:
         """So much for a session from now on, instead of what it had; less than it had always fits.
 
         Returns:
@@ -61,7 +61,7 @@ class Admission:
         """
         held = self._reserved.setdefault(domain, {}).setdefault(device, {})
         more = rate - held.get(session, 0)
-        if session not in held and len(held) >= bounds.sessions:
+        if rate and session not in held and len(held) >= bounds.sessions:
             return bounds.sessions
         for reserved, most in (
             (self.reserved(device), self.budgets[device]),
@@ -74,7 +74,7 @@ class Admission:
             del held[session]
         return None
 
-    def leave(self, domain: str) -> None:
+    def leave(self, domain: Hashable) -> None:
         """Its worker has gone, with all its sessions."""
         self._reserved.pop(domain, None)
 
@@ -82,6 +82,6 @@ class Admission:
         """Of a device, by all domains."""
         return sum(self.account(domain).get(device, 0) for domain in self._reserved)
 
-    def account(self, domain: str) -> dict[str, int]:
+    def account(self, domain: Hashable) -> dict[str, int]:
         """Of a domain, by device."""
         return {device: sum(held.values()) for device, held in self._reserved.get(domain, {}).items() if held}

@@ -149,7 +149,7 @@ class DeviceSection(_Section, frozen=True):
     """Seconds without a session after which it is put to sleep, by the kernel where it has one of its own."""
     clock_floor: float = 0.0
     """With a clock of the kernel's (devfreq): the part of its highest frequency that it keeps while a session is open."""
-    job_deadline: float = 10.0
+    job_deadline: float = 30.0
     """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
     pixel_rate: int = 0
     """Samples a second that it can do. Sessions that declare a rate are let in up to that; 0: nobody knows, all are."""

@@ -34,7 +34,7 @@ def load(
         made: Driver = module.make(name, **options)
     except TypeError as error:
         raise ConfigError(f"{option}.options", f"the driver {driver} does not take them: {error}") from error
-    return Device(name, driver, made, tuple(made.capabilities()), job_deadline, admits)
+    return Device(name, driver, made, tuple(made.capabilities()), job_deadline, admits=admits)
 
 
 def _module(driver: str, option: str) -> Any:

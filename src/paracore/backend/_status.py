@@ -83,7 +83,7 @@ class Status:
             "weight": domain.section.weight,
             "priority": domain.section.priority,
             "time": self._supervisor.sharing.account(domain),
-            "reserved": self._supervisor.admission.account(domain.name),
+            "reserved": self._supervisor.admission.account(domain),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},
             "held": {
                 "connections": len(domain.connections),

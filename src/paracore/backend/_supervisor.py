@@ -339,7 +339,7 @@ class Supervisor:
 
     def worker_left(self, domain: Domain) -> None:
         domain.worker_left_at = time.monotonic_ns()
-        self.admission.leave(domain.name)
+        self.admission.leave(domain)
         self.sharing.rest(domain)
         self.power.leave(domain)
 
@@ -364,7 +364,7 @@ class Supervisor:
             raise RemoteProtocolError(f"there is no device {request.device}")
         limits = domain.section.limits
         bounds = Bounds(limits.sessions, limits.pixel_rate)
-        most = self.admission.reserve(domain.name, names[request.device], request.session, request.rate, bounds)
+        most = self.admission.reserve(domain, names[request.device], request.session, request.rate, bounds)
         return None if most is None else worker.Failure(worker.Error.NO_SPACE, worker.Limit.PIXEL_RATE, most)
 
     def _order(self, number: int, domain: Domain) -> dict[str, Any]:

@@ -695,7 +695,7 @@ class Reserve(_ReserveFields):
     """
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x710F
+    OPCODE: ClassVar[int] = 0x7110
     NAME: ClassVar[str] = "reserve"
     KIND: ClassVar[Kind] = Kind.CALL
     SIZE: ClassVar[int] = 16
@@ -728,7 +728,7 @@ class ReserveReply(_ReserveReplyFields):
     """Reply to ``worker.reserve``."""
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x710F
+    OPCODE: ClassVar[int] = 0x7110
     NAME: ClassVar[str] = "reserve_reply"
     KIND: ClassVar[Kind] = Kind.REPLY
     SIZE: ClassVar[int] = 0
@@ -781,6 +781,6 @@ MESSAGES: dict[int, MessageType] = {
     0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
     0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
-    0x710F: MessageType(0x710F, "reserve", Kind.CALL, False, Reserve, ReserveReply),
+    0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
 }
 """Every message of the class by opcode."""

@@ -72,6 +72,7 @@ def test_no_worker_fills_the_books():
     books = Admission({"vpu0": 100})
     assert [books.reserve("a", "vpu0", session, 1, Bounds(2, 0)) for session in range(3)] == [None, None, 2]
     assert books.reserve("a", "vpu0", 1, 5, Bounds(2, 0)) is None
+    assert books.reserve("a", "vpu0", 7, 0, Bounds(2, 0)) is None, "to give back needs no room"
 
 
 def test_a_worker_that_goes_leaves_nothing():
