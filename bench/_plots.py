@@ -13,6 +13,8 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
+from bench.policies import scene
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_plots"]
 
 _OURS, _THEIRS, _LIMIT, _MISSED = "#0072b2", "#999999", "#d55e00", "#cc3311"
+_LANES = ("#0072b2", "#009e73", "#cc79a7", "#e69f00")
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -35,6 +38,7 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
         drawn.append(_ratios(ratios, folder / "frames-per-second.png"))
     if calls:
         drawn.append(_calls(calls, folder / "round-trips.png"))
+    drawn += [_turns(result, folder) for result in results if result.name.startswith("policy-")]
     return drawn
 
 
@@ -69,6 +73,25 @@ def _calls(results: Sequence[Result], path: Path) -> Path:
     axes.margins(x=0.2)
     axes.set_xlabel("a small call and its reply, µs (median); blue: paracore, orange: what that is compared with")
     return _save(figure, path)
+
+
+def _turns(result: Result, folder: Path) -> Path:
+    """Who had the device when: a row for each domain, one for each unit of work beside the last."""
+    policy = result.name.removeprefix("policy-")
+    device = scene(policy)
+    names = list(device.domains)
+    figure, axes = plt.subplots(figsize=(11, 1.1 + 0.55 * len(names)), layout="constrained")
+    for row, name in enumerate(reversed(names)):
+        spans = [(span.began / 1e6, (span.ended - span.began) / 1e6) for span in device.spans if span.name == name]
+        axes.broken_barh(spans, (row - 0.36, 0.72), facecolor=_LANES[names.index(name)])
+        axes.text(2010, row, f"{sum(length for _, length in spans) / 20:.0f} %", va="center", color=_LIMIT)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlim(0, 2000)
+    axes.set_title(
+        f"{policy}: the film's pictures are there within {result.value:.0f} ms (p99)", loc="left", fontsize=10
+    )
+    axes.set_xlabel("ms; one domain at a time has the device, at the right its part of the two seconds")
+    return _save(figure, folder / f"{result.name}.png")
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -48,10 +48,13 @@ PROMISES = {
     # device time of eight greedy domains beside their weights: the worst, and Jain's index
     "shares-off": Promise("value", "≤", 2.0),
     "shares-jain": Promise("value", "≥", 0.98),
+    # frames per second beside a device that is not shared out: of a domain that has it to itself
+    "share-alone": Promise("ratio", "≥", 0.99),
     # what a domain costs that does nothing
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),
     "connect-64": Promise("value", "≤", 10.0),
+    "domains-64": Promise("ratio", "≥", 0.9),
     # a guest of the emulated board beside dom0
     "xen-call-sleeping": Promise("ratio", "≤", 1.3),
     "xen-call-spinning": Promise("value", "≤", 5.0),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench._setting import Setting
     from paracore.demo import Backend
 
-__all__ = ["BENCHMARKS"]
+__all__ = ["BENCHMARKS", "memory_of", "processor_time", "settle"]
 
 _DOMAINS = 16
 _SETTLE = 2.0
@@ -34,17 +34,22 @@ def idle(setting: Setting) -> Iterator[Result]:
     """Sixteen domains connect, ask for the devices, and then do nothing."""
     count = min(_DOMAINS, setting.domains_max)
     with setting.backend(count) as backend, ExitStack() as stack:
-        time.sleep(_SETTLE)
+        settle()
         before = _memory(backend)
         connect_all(stack, setting, backend, count)
-        time.sleep(_SETTLE)
+        settle()
         after = _memory(backend)
         seconds = 2.0 if setting.quick else 10.0
-        used = -_processor_time(backend)
+        used = -processor_time(backend)
         time.sleep(seconds)
-        used += _processor_time(backend)
+        used += processor_time(backend)
     yield of_value("idle-memory", "MiB", (after - before) / count / 2**20, domains=count, backend_alone=before / 2**20)
     yield of_value("idle-cpu", "ms/s", round(used / seconds / count * 1e3, 2), domains=count)
+
+
+def settle() -> None:
+    """Gives the backend the time to come to rest."""
+    time.sleep(_SETTLE)
 
 
 def _processes(backend: Backend) -> list[int]:
@@ -53,15 +58,17 @@ def _processes(backend: Backend) -> list[int]:
 
 
 def _memory(backend: Backend) -> int:
-    return sum(_pss(pid) for pid in _processes(backend))
+    return sum(memory_of(pid) for pid in _processes(backend))
 
 
-def _pss(pid: int) -> int:
+def memory_of(pid: int) -> int:
+    """Its proportional part, in octets."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def _processor_time(backend: Backend) -> float:
+def processor_time(backend: Backend) -> float:
+    """Seconds so far of all of the backend's threads."""
     threads = (thread for pid in _processes(backend) for thread in Path(f"/proc/{pid}/task").iterdir())
     return sum(int((thread / "schedstat").read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 

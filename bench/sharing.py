@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Greedy domains of different weights at one device: how much of its time each got, by the kernel's own count."""
+"""What sharing out a device gives and costs: greedy domains of different weights, and the same with and without.
+
+How much of the time each got is the kernel's own count.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench._report import Result, of_value
+from bench._measure import in_turns
+from bench._report import Result, of_pairs, of_value
+from bench._setting import Job, run_jobs, run_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +27,9 @@ __all__ = ["BENCHMARKS"]
 _WEIGHTS = (100, 100, 200, 400, 100, 100, 200, 400)
 _SECONDS = 8.0
 """Less than the heaviest takes for its clip."""
+_CROWD_PAIRS = 5
+_PICTURES = 800
+"""Of all domains together."""
 _SETTLE = 1.0
 """Seconds that the domains have to come to full speed after their first picture."""
 
@@ -41,6 +49,30 @@ def shares(setting: Setting) -> Iterator[Result]:
     yield of_value("shares-off", "%", round(100 * worst, 2), used_ms=used, weights=list(_WEIGHTS))
     jain = sum(parts) ** 2 / len(parts) / sum(part * part for part in parts)
     yield of_value("shares-jain", "", round(jain, 5), domains=len(parts))
+
+
+def alone(setting: Setting) -> Iterator[Result]:
+    """A domain that has a shared device to itself, beside the same on a device that is not shared out."""
+    if setting.domains_max < 2:
+        return
+    with setting.backend(2) as unshared, setting.backend(2, slots=1) as shared:
+        pairs = in_turns(lambda: _rate(setting, unshared, 1), lambda: _rate(setting, shared, 1), setting.pairs)
+    yield of_pairs("share-alone", "frames/s", pairs, "a device that is not shared out")
+
+
+def crowd(setting: Setting) -> Iterator[Result]:
+    """Eight domains that share a device with a slot for each processor, beside the same with the kernel's shares."""
+    if setting.domains_max < len(_WEIGHTS):
+        return
+    count, slots = len(_WEIGHTS), len(os.sched_getaffinity(0))
+    with setting.backend(count) as unshared, setting.backend(count, slots=slots) as shared:
+        pairs = in_turns(lambda: _rate(setting, unshared, count), lambda: _rate(setting, shared, count), _CROWD_PAIRS)
+    yield of_pairs("share-8-domains", "frames/s", pairs, "eight on a device that is not shared out", slots=slots)
+
+
+def _rate(setting: Setting, backend: Backend, domains: int) -> float:
+    words = setting.client("decode", backend.socket, setting.clip(1080).path, 1, _PICTURES // domains)
+    return run_rate(run_jobs([Job(words, setting.gid(number)) for number in range(domains)]))
 
 
 @contextmanager
@@ -77,4 +109,8 @@ def _used(backend: Backend) -> list[int]:
     return [domain["time"]["vpu0"]["used_ms"] for domain in backend.status()["domains"]]
 
 
-BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {"shares": shares}
+BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
+    "shares": shares,
+    "share-alone": alone,
+    "share-8-domains": crowd,
+}

@@ -153,6 +153,14 @@ static const struct paracore_rule rules_link_goodbye[] = {
     {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
+static const struct paracore_rule rules_link_configure[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_link_configure_reply[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_worker_channel_add[] = {
     {PARACORE_RULE_ZERO, 12, 4, NULL},
 };
@@ -176,6 +184,14 @@ static const struct paracore_rule rules_worker_device_want[] = {
 
 static const struct paracore_rule rules_worker_device_release[] = {
     {PARACORE_RULE_ZERO, 12, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_device_reset[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_device_rest[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
 static const struct paracore_rule rules_bridge_connect_reply[] = {
@@ -300,6 +316,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
     {PARACORE_OP_LINK_GOODBYE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_EVENT, false, "link.goodbye",
      {8, false, 0, 2, rules_link_goodbye},
      {0, false, 0, 0, NULL}},
+    {PARACORE_OP_LINK_CONFIGURE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.configure",
+     {8, true, 0, 1, rules_link_configure},
+     {8, true, 0, 1, rules_link_configure_reply}},
     {PARACORE_OP_WORKER_CHANNEL_ADD, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_add",
      {16, false, 0, 1, rules_worker_channel_add},
      {0, false, 0, 0, NULL}},
@@ -329,6 +348,18 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_RELEASE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_release",
      {16, false, 0, 1, rules_worker_device_release},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_HANG, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_hang",
+     {8, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_RESET, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_reset",
+     {8, false, 0, 1, rules_worker_device_reset},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_USE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_use",
+     {8, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_REST, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_rest",
+     {8, false, 0, 1, rules_worker_device_rest},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_RESERVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_CALL, false, "worker.reserve",
      {16, false, 0, 0, NULL},

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "clock.h"
 #include "codec.h"
 #include "gate.h"
+#include "session.h"
 
 enum { UNITS = 40, SPANS = 24, INPUTS = 6, ROOM = 1 << 16, SILENCE = 60000 };
 
@@ -377,6 +379,50 @@ static void test_leased(void)
     gate = NULL;
 }
 
+static void pass(uint64_t ns)
+{
+    for (uint64_t until = paracore_now() + ns; paracore_now() < until;)
+        ;
+}
+
+/* What is waited for the domain is left out, whichever threads wait; what comes of a job begins another. */
+static void test_job(void)
+{
+    struct paracore_codec codec = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    TAILQ_INIT(&codec.inputs);
+    CHECK(!paracore_codec_busy_since(&codec));
+    paracore_job_advance(&codec);
+    CHECK(!paracore_codec_busy_since(&codec));
+    paracore_job_begin(&codec);
+    uint64_t since = paracore_codec_busy_since(&codec);
+    CHECK(since && since <= paracore_now());
+    paracore_job_pause(&codec);
+    paracore_job_pause(&codec);
+    pass(2 * PARACORE_NS_PER_MS);
+    paracore_job_resume(&codec);
+    CHECK(!paracore_codec_busy_since(&codec));
+    paracore_job_resume(&codec);
+    CHECK(paracore_codec_busy_since(&codec) >= since + 2 * PARACORE_NS_PER_MS);
+    since = paracore_codec_busy_since(&codec);
+    CHECK(paracore_codec_busy_since(&codec) == since);
+    paracore_job_advance(&codec);
+    CHECK(paracore_codec_busy_since(&codec) > since);
+    paracore_job_end(&codec);
+    CHECK(!paracore_codec_busy_since(&codec));
+}
+
+/* Between two units there is one in a moment, unless it is another session's turn. */
+static void test_job_due(void)
+{
+    struct paracore_codec codec = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct slip slip = {.codec = &codec};
+    TAILQ_INIT(&codec.inputs);
+    TAILQ_INSERT_TAIL(&codec.inputs, &slip, link);
+    CHECK(paracore_codec_busy_since(&codec));
+    codec.pass.wish = GATE_WAITS;
+    CHECK(!paracore_codec_busy_since(&codec));
+}
+
 /* The stream's octets flipped anywhere: errors, but nothing that the sanitizers see. */
 static void test_damaged(void)
 {
@@ -407,6 +453,8 @@ int main(void)
         {"any order", test_any_order},
         {"the device's time is leased", test_leased},
         {"damaged streams", test_damaged},
+        {"how long a job takes", test_job},
+        {"a job that is due", test_job_due},
     };
     run_tests(TESTS, sizeof TESTS / sizeof *TESTS);
     return 0;

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from paracore._errors import (
     ConfigError,
     DeviceLost,
+    DeviceTimeout,
     DriverError,
     Error,
     EventChannelError,
@@ -71,6 +72,7 @@ __all__ = [
     "Decoder",
     "Device",
     "DeviceLost",
+    "DeviceTimeout",
     "Domain",
     "DriverError",
     "EncodedPacket",

@@ -17,6 +17,7 @@
     │   └── GrantError · EventChannelError · XenStoreError    (also OSError: errno is kept)
     ├── DriverError               the API's own failure, with its code
     │   ├── DeviceLost
+    │   ├── DeviceTimeout         a job took too long: it hangs
     │   └── OutOfDeviceMemory     (also MemoryError)
     ├── QuotaExceeded             a limit of the domain
     ├── PermissionRefused         the policy says no
@@ -34,6 +35,7 @@ from typing import Self
 __all__ = [
     "ConfigError",
     "DeviceLost",
+    "DeviceTimeout",
     "DriverError",
     "Error",
     "EventChannelError",
@@ -145,6 +147,10 @@ class DriverError(Error):
 
 class DeviceLost(DriverError):  # noqa: N818 - the field's word
     """The device, or the worker that drove it, has gone."""
+
+
+class DeviceTimeout(DriverError):  # noqa: N818 - as above
+    """The device did not finish a job by its deadline: the session is over, another one may do better."""
 
 
 class OutOfDeviceMemory(DriverError, MemoryError):  # noqa: N818 - the field's word

@@ -40,6 +40,9 @@ class Everywhere:
     def violated(self, identity, text):
         raise AssertionError(text)
 
+    def account(self, identity):
+        return {}
+
 
 class ThreadedPort(Port):
     """A port of the loop's thread, called from others."""

@@ -41,13 +41,14 @@ def test_top_as_json(played):
     assert (alpha["sessions"], alpha["units"], alpha["pictures"], alpha["buffers"]) == (1, 8, 8, 2)
     assert alpha["worker"] == played.worker()
     assert lines[-1]["seconds"] > 0
+    assert lines[-1]["devices"] == [{"device": "vpu0", "power": "on", "hangs": 0, "resets": 0}]
 
 
 def test_top_in_a_pipe(played):
     done = command("top", "--updates", "1", "--sort", "pictures", "--address", played.address)
     head, *rows = done.stdout.splitlines()
     assert "pictures/s*" in head
-    assert [row.split()[0] for row in rows] == ["alpha", "beta", "gamma"]
+    assert [row.split()[0] for row in rows] == ["alpha", "beta", "gamma", "vpu0:"]
 
 
 def test_top_on_a_terminal_ends_with_a_key(played):
@@ -90,6 +91,8 @@ def test_metrics_once(played):
     assert 'paracore_domain_sessions{domain="alpha"} 1.0' in lines
     assert "# TYPE paracore_domain_pictures_total counter" in lines
     assert "paracore_up 1.0" in lines
+    assert 'paracore_device_awake{device="vpu0"} 1.0' in lines
+    assert 'paracore_device_hangs_total{device="vpu0"} 0.0' in lines
 
 
 @pytest.fixture

@@ -231,7 +231,7 @@ def test_a_killed_worker_is_told(make_backend):
     backend = make_backend(driver="libav")
 
     async def use():
-        async with paracore.aio.open(backend.address) as domain:
+        async with paracore.aio.open(backend.address, on_loss="fail") as domain:
             decoder = await domain.devices["vpu0"].decoder("h264")
             waiting = asyncio.create_task(decoder.receive())
             await asyncio.sleep(0.05)

@@ -372,7 +372,7 @@ def test_a_forgotten_domain_is_closed(address):
 @needs_root
 def test_a_killed_worker_is_told_within_a_second(make_backend):
     backend = make_backend(driver="libav")
-    with paracore.open(backend.address) as domain:
+    with paracore.open(backend.address, on_loss="fail") as domain:
         with demux(clips.natural("carphone_pristine").path) as stream:
             decoder = domain.devices["vpu0"].decoder(stream.codec)
             pictures = decoder.decode(stream)
@@ -391,10 +391,11 @@ def test_a_killed_worker_is_told_within_a_second(make_backend):
             hashes(again.devices["vpu0"], film("h264.mp4"))
 
 
-def test_a_killed_backend_is_told_within_a_second(make_backend):
+@pytest.mark.parametrize("on_loss", ["recover", "fail"])
+def test_a_killed_backend_is_told_within_a_second(make_backend, on_loss):
     backend = make_backend(driver="libav")
     with (
-        paracore.open(backend.address) as domain,
+        paracore.open(backend.address, on_loss=on_loss) as domain,
         demux(clips.natural("carphone_pristine").path) as stream,
         domain.devices["vpu0"].decoder(stream.codec) as decoder,
     ):

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Domains that want all of one device at once: each gets its part of the device's time, by the kernel's own count."""
 
+import io
 import os
 import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
 
 import pytest
 
-import paracore.media  # noqa: F401 - loaded before a child has no more rights to
-from paracore.demo.domain import timed_decode
+import paracore
+from paracore import ConfigError, PermissionRefused
+from paracore.cli import main
+from paracore.frontend import configure_backend
 from paracore.media import demux
 from tests import clips
 from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wait_until
@@ -37,8 +41,12 @@ def device(make_backend):
 
 def pictures_of(address, film):
     """How many a program of a domain got."""
-    with demux(film) as stream:
-        return timed_decode(address, "vpu0", stream, 1).pictures
+    with (
+        demux(film) as stream,
+        paracore.open(address, on_loss="fail") as domain,
+        domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder,
+    ):
+        return sum(picture.release() is None for picture in decoder.decode(stream))
 
 
 @contextmanager
@@ -58,6 +66,14 @@ def greedy(device, *names):
 
 def time_of(device, name):
     return device.domain(name)["time"]["vpu0"]
+
+
+def administer(device, *words):
+    """What the command says."""
+    told = io.StringIO()
+    with redirect_stdout(told):
+        assert main([*words, "--address", str(device.address)]) == 0
+    return told.getvalue()
 
 
 def used_in(device, seconds):
@@ -80,6 +96,50 @@ def test_shares_are_by_weight(device):
     assert used["alpha"] == pytest.approx(2 * used["beta"], rel=0.1)
     assert used["beta"] == pytest.approx(used["gamma"], rel=0.1)
     assert all(time_of(backend, name)["turns"] > 10 for name in USERS)
+
+
+def test_shares_are_changed_while_they_are_used(device):
+    backend = device()
+    with greedy(backend, *USERS):
+        assert administer(backend, "domain", "set", "alpha", "--weight", "400").startswith("alpha: weight 400, ")
+        used, _ = used_in(backend, 4)
+        assert used["alpha"] == pytest.approx(4 * used["beta"], rel=0.1)
+        administer(backend, "domain", "set", "beta", "--priority", "9")
+        assert "policy priority" in administer(backend, "device", "set", "vpu0", "--policy", "priority")
+        used, _ = used_in(backend, 4)
+        assert used["beta"] > 5 * (used["alpha"] + used["gamma"])
+        administer(backend, "device", "set", "vpu0", "--policy", "fair", "--slots", "2")
+        administer(backend, "domain", "set", "alpha", "--device-time", "0.1")
+        used, passed = used_in(backend, 4)
+        assert used["alpha"] <= 0.1 * passed * 1.02 + 100
+        assert all(backend.domain(name)["workers_lost"] == 0 for name in USERS)
+        assert all(backend.domain(name)["worker"]["report"]["sessions"] == 1 for name in USERS)
+
+
+def test_with_no_slots_a_weight_is_the_kernels_at_once(make_backend):
+    backend = make_backend(driver="libav")
+    with greedy(backend, "alpha"):
+        administer(backend, "domain", "set", "alpha", "--weight", "50")
+        threads = [int(thread.name) for thread in Path(f"/proc/{backend.worker('alpha')}/task").iterdir()]
+        assert len(threads) > 1
+        assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {3}
+
+
+def test_changes_that_cannot_be_change_nothing(device):
+    backend = device()
+    wrong = {"domain": {"alpha": {"weight": 7}}, "device": {"vpu0": {"policy": "none"}}}
+    with pytest.raises(ConfigError, match=r"device\.vpu0\.policy"):
+        configure_backend(backend.address, wrong)
+    assert backend.domain("alpha")["weight"] == 100
+
+    def try_it(_):
+        try:
+            configure_backend(backend.address, {"domain": {"beta": {"weight": 10000}}})
+        except PermissionRefused:
+            return "refused"
+
+    assert Guest(BETA, try_it).result() == "refused"
+    assert backend.domain("beta")["weight"] == 100
 
 
 def test_alone_a_domain_has_one_lease(device):

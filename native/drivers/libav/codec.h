@@ -81,6 +81,12 @@ void paracore_codec_recall(struct paracore_codec *codec);
  */
 int paracore_codec_holds(struct paracore_codec *codec, const void *address, size_t length);
 
+/*
+ * Since when it has been at one job, in nanoseconds of the monotonic clock, with what it waited for the domain or for
+ * its turn left out; 0: it is at none, or waits. Waits itself for a moment at most, never for the codec.
+ */
+uint64_t paracore_codec_busy_since(struct paracore_codec *codec);
+
 /* Takes at most `count` completions in order; returns how many. */
 int paracore_codec_completions(struct paracore_codec *codec, struct paracore_completion *out, int count);
 

@@ -207,13 +207,15 @@ void paracore_gate_rest(struct paracore_codec *codec)
 /* What was begun is ended, with a lease or without. */
 void paracore_gate_wait(struct paracore_codec *codec)
 {
-    if (!codec->options.gate) {
-        paracore_wait(codec);
-        return;
+    paracore_job_pause(codec);
+    if (codec->options.gate) {
+        codec->pass.blocked++;
+        changed(codec);
     }
-    codec->pass.blocked++;
-    changed(codec);
     paracore_wait(codec);
-    codec->pass.blocked--;
-    changed(codec);
+    if (codec->options.gate) {
+        codec->pass.blocked--;
+        changed(codec);
+    }
+    paracore_job_resume(codec);
 }

@@ -63,9 +63,15 @@ void paracore_wait(struct paracore_codec *codec)
         pthread_cond_wait(&codec->changed, &codec->lock);
 }
 
+/* Nobody but the codec makes one: what the domain does brings at most outputs that are cancelled. */
+static bool is_output(const struct slip *slip)
+{
+    return slip->done.kind == PARACORE_COMPLETION_OUTPUT_READY && !(slip->done.flags & PARACORE_OUTPUT_FLAG_CANCELLED);
+}
+
 static bool is_first(struct paracore_codec *codec, const struct slip *slip)
 {
-    if (slip->done.kind != PARACORE_COMPLETION_OUTPUT_READY || slip->done.flags & PARACORE_OUTPUT_FLAG_CANCELLED)
+    if (!is_output(slip))
         return false;
     bool first = !codec->has_shown;
     codec->has_shown = true;
@@ -76,6 +82,8 @@ void paracore_push(struct paracore_codec *codec, struct slip *slip)
 {
     TAILQ_INSERT_TAIL(&codec->completions, slip, link);
     codec->untold = true;
+    if (is_output(slip))
+        paracore_job_advance(codec);
     if (is_first(codec, slip) || !codec->in_unit) {
         mark_told(codec);
         ring(codec);
@@ -181,6 +189,7 @@ static struct slip *next(struct paracore_codec *codec)
     struct slip *slip = NULL;
     pthread_mutex_lock(&codec->lock);
     codec->in_unit = false;
+    paracore_job_end(codec);
     if (codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || paracore_now() - codec->told_at >= TELL_NS))
         notify(codec);
     while (!codec->closing && !(slip = due(codec))) {
@@ -192,6 +201,7 @@ static struct slip *next(struct paracore_codec *codec)
     if (slip) {
         TAILQ_REMOVE(&codec->inputs, slip, link);
         codec->in_unit = slip->done.kind != PARACORE_COMPLETION_DRAINED;
+        paracore_job_begin(codec);
     }
     pthread_mutex_unlock(&codec->lock);
     return slip;

@@ -76,6 +76,13 @@ struct gate_pass {
     enum gate_state state; /* that follows, as the gate has counted it */
 };
 
+/* What the session's thread is at. */
+struct job {
+    uint64_t since;   /* of the monotonic clock, later by what it waited; 0: it is at none */
+    uint64_t paused;  /* while anybody waits: since when */
+    unsigned waiting; /* threads that wait for the domain, the codec's own among them */
+};
+
 struct paracore_codec {
     const struct role *role;
     void *state; /* the role's own */
@@ -106,6 +113,7 @@ struct paracore_codec {
     bool warmer_made;
     pthread_t warmer; /* if made */
     struct gate_pass pass;
+    struct job job;
 };
 
 /* --- session.c -------------------------------------------------------------------------------- */
@@ -138,6 +146,14 @@ bool paracore_gate_pass(struct paracore_codec *codec);
 void paracore_gate_rest(struct paracore_codec *codec);
 /* As paracore_wait, in the midst of a unit, for what the domain is to give: meanwhile others may have the device. */
 void paracore_gate_wait(struct paracore_codec *codec);
+
+/* --- job.c; all need the lock --------------------------------------------------------------------------- */
+
+void paracore_job_begin(struct paracore_codec *codec);
+void paracore_job_end(struct paracore_codec *codec);
+void paracore_job_advance(struct paracore_codec *codec); /* something has come of it */
+void paracore_job_pause(struct paracore_codec *codec);   /* a thread waits for the domain... */
+void paracore_job_resume(struct paracore_codec *codec);  /* ...and does no more */
 
 /* --- spans.c; paracore_span_free takes the lock, the others need it ----------------------------- */
 

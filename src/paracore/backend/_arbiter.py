@@ -43,15 +43,24 @@ class Arbiter:
     def __init__(self, policy: str = "fair", slots: int = 1) -> None:
         self.slots = slots
         self.policy: Policy = POLICIES[policy](slots)
+        self._recalled: list[Lease] = []
 
-    def change(self, policy: str, now: int) -> None:
-        """Goes on by another policy; nobody loses a lease or its place in time."""
-        before, self.policy = self.policy, POLICIES[policy](self.slots)
+    def change(self, policy: str, slots: int, now: int) -> None:
+        """Goes on by another policy, or with other slots; nobody that waits loses its place in time."""
+        before, self.policy, self.slots = self.policy, POLICIES[policy](slots), slots
         for claim in before.claims.values():
             self.policy.enter(claim)
         for claim in sorted(before.claims.values(), key=lambda each: each.waits_since or 0):
             if claim.waits_since is not None:
                 self.policy.join(claim, now)
+        for claim in self.holders():
+            self.recall(claim)
+
+    def recall(self, claim: Claim) -> None:
+        """Its rights have changed: if it has the device it is to give it back, and comes again by the new ones."""
+        if claim.lease:
+            claim.lease = 0
+            self._recalled.append(Lease(claim, 0, begins=False))
 
     def enter(self, claim: Claim) -> None:
         """A domain comes to the device."""
@@ -61,6 +70,7 @@ class Arbiter:
         """It goes, with whatever it had."""
         self._withdraw(claim)
         claim.lease = None
+        self._recalled = [lease for lease in self._recalled if lease.claim is not claim]
         self.policy.leave(claim)
 
     def want(self, claim: Claim, now: int) -> None:
@@ -86,7 +96,7 @@ class Arbiter:
 
     def turn(self, now: int) -> list[Lease]:
         """What is to be told now."""
-        told = []
+        told, self._recalled = self._recalled, []
         while len(self.holders()) < self.slots and (ready := self._ready(now)):
             told.append(self._grant(self.policy.choose(ready, now), now))
         if ready := self._ready(now):

@@ -25,6 +25,8 @@ class Device(NamedTuple):
     driver_name: str
     driver: Driver
     capabilities: Sequence[video.CapabilityQueryReply]
+    job_deadline: float = 0.0
+    """Seconds that a driver may be at one job; 0: as long as it likes."""
     admits: bool = False
     """Whether sessions that declare a rate ask the supervisor first: somebody has said what the device can do."""
 
@@ -50,7 +52,7 @@ class Books:
     buffers: int = 0
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("calls", "refused", "events", "sessions", "sessions_failed", "inputs", "outputs", "copies"), 0
+            ("calls", "refused", "events", "sessions", "sessions_failed", "hangs", "inputs", "outputs", "copies"), 0
         )
     )
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
 from paracore.backend._admission import declared_rate
+from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._paced import paced
-from paracore.backend._session import Session
+from paracore.backend._session import Loan, Session
 from paracore.classes import core, video
 from paracore.classes._payload import Kind
 from paracore.drivers import CallFailed
@@ -107,6 +108,13 @@ class Channel:
             return
         for event in events:
             self._tell(session, event)
+
+    def hang(self, session: Session) -> None:
+        """The driver has been at one job of the session for too long: that is the session's end."""
+        _log.error("session %d of channel %d hangs", session.number, self.number)
+        self._books.count("hangs")
+        session.stuck = not session.driver.stoppable
+        self._fail(session, video.Error.TIMED_OUT)
 
     def close(self) -> None:
         """The process has gone: ends its sessions and unmaps its buffers."""
@@ -200,9 +208,10 @@ class Channel:
 
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
-            driver = device.driver.open(request.codec, request.direction, request.flags)
+            with bounded(device.job_deadline):
+                driver = device.driver.open(request.codec, request.direction, request.flags)
             driver = paced(driver, request.direction, self._books.throttle)
-            session = Session(self._last_session + 1, request, driver)
+            session = Session(self._last_session + 1, request, driver, device.job_deadline)
             self._outlet.watch(self, session)
         except CallFailed:
             raise
@@ -264,7 +273,7 @@ class Channel:
         session = self._session(of, Step.QUEUE_INPUT)
         buffer = self._buffer(request.span.buffer)
         span = buffer.span(request.span, write=False)
-        self._lend(session, session.inputs, request.cookie, buffer)
+        self._lend(session, session.inputs, request.cookie, Loan(buffer, span.length))
         try:
             self._drive(
                 session,
@@ -284,7 +293,7 @@ class Channel:
         session = self._session(of, Step.QUEUE_OUTPUT)
         buffer = self._buffer(request.span.buffer)
         span = buffer.span(request.span, write=True)
-        self._lend(session, session.outputs, request.cookie, buffer)
+        self._lend(session, session.outputs, request.cookie, Loan(buffer, span.length))
         try:
             self._drive(session, session.driver.queue_output, span, request.cookie)
         except CallFailed:
@@ -301,7 +310,8 @@ class Channel:
 
     def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
         session = self._session(of, Step.FLUSH)
-        self._drive(session, session.driver.flush)
+        with bounded(session.seconds):
+            self._drive(session, session.driver.flush)
         session.pay()
         self.pump(session)  # what was cancelled is told before the reply
         session.check(Step.FLUSH)  # unless the session failed of it
@@ -336,9 +346,9 @@ class Channel:
             raise CallFailed(video.Error.NO_ENTRY)
         return buffer
 
-    def _lend(self, session: Session, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
+    def _lend(self, session: Session, spans: dict[int, Loan], cookie: int, loan: Loan) -> None:
         self._books.check_outstanding(self.outstanding)
-        session.lend(spans, cookie, buffer)
+        session.lend(spans, cookie, loan)
 
     def _drive(self, session: Session, method: Callable[..., Any], *arguments: Any) -> Any:
         """Calls the driver. Anything but a failure of the wire is the end of the session."""
@@ -354,10 +364,10 @@ class Channel:
     def _holds(self, session: Session, buffer: Buffer) -> bool:
         return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
 
-    def _fail(self, session: Session) -> None:
+    def _fail(self, session: Session, error: video.Error = video.Error.IO) -> None:
         """The session is over: the domain is told, and can only close it."""
         session.fail()
-        self._tell(session, video.SessionFailed(video.Error.IO))
+        self._tell(session, video.SessionFailed(error))
 
     def _end(self, session: Session, *, forget: bool = True) -> None:
         """Stops the driver, once; with `forget` the session's number is nobody's any more."""
@@ -372,7 +382,8 @@ class Channel:
         for what, number in session.counts().items():
             self._books.count(what, number)
         try:
-            session.over()
+            with bounded(session.seconds):
+                session.over()
         except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d does not close", session.number, self.number)
 

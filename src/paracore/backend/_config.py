@@ -34,9 +34,12 @@ __all__ = [
     "DomainSection",
     "Limits",
     "XenSection",
+    "check_device",
+    "check_rights",
     "config_load",
     "config_parse",
     "config_private",
+    "explained",
     "section_attached",
     "worker_identity",
     "worker_nice",
@@ -62,6 +65,8 @@ _SLOTS_MAX = 1024
 _BURST_MAX = 60.0
 _RATE_MIN = 0.001
 _RATE_MAX = 10**12
+_DEADLINE_MAX = 3600.0
+_IDLE_MAX = 86400.0
 _NICE_STEP = 1.25
 """sched(7): what one step of the nice value is in shares of processor time."""
 
@@ -140,6 +145,12 @@ class DeviceSection(_Section, frozen=True):
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
     slots: int = 0
     """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
+    autosuspend: float = 2.0
+    """Seconds without a session after which it is put to sleep, by the kernel where it has one of its own."""
+    clock_floor: float = 0.0
+    """With a clock of the kernel's (devfreq): the part of its highest frequency that it keeps while a session is open."""
+    job_deadline: float = 10.0
+    """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
     pixel_rate: int = 0
     """Samples a second that it can do. Sessions that declare a rate are let in up to that; 0: nobody knows, all are."""
 
@@ -208,7 +219,7 @@ def config_parse(text: str, name: str = "configuration") -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(name, f"is not TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(*_explained(error)) from error
+        raise ConfigError(*explained(error)) from error
     _check(config)
     return config
 
@@ -264,7 +275,7 @@ def worker_identity(user: str) -> tuple[int, int]:
         return number, number
 
 
-def _explained(error: msgspec.ValidationError) -> tuple[str, str]:
+def explained(error: msgspec.ValidationError) -> tuple[str, str]:
     """Turns msgspec's "... - at `$.domain[0].user`" into (option, remedy)."""
     what, _, where = str(error).partition(" - at `$")
     option = where.rstrip("`").lstrip(".") or "configuration"
@@ -279,7 +290,7 @@ def _check(config: Config) -> None:
     _check_names("device", [device.name for device in config.device])
     _check_names("domain", [domain.name for domain in config.domain])
     for device in config.device:
-        _check_device(device)
+        check_device(device)
     for domain in config.domain:
         _check_domain(domain, {device.name for device in config.device})
     _check_identities(config)
@@ -314,7 +325,8 @@ def _check_names(kind: str, names: list[str]) -> None:
             raise ConfigError(f"{kind}.name", f"{name!r} stands twice; give each {kind} its own name")
 
 
-def _check_device(device: DeviceSection) -> None:
+def check_device(device: DeviceSection) -> None:
+    """Refuses a device that cannot be so."""
     option = f"device.{device.name}"
     if device.policy not in POLICIES:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
@@ -322,6 +334,16 @@ def _check_device(device: DeviceSection) -> None:
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
+    if not 0 <= device.autosuspend <= _IDLE_MAX:
+        raise ConfigError(
+            f"{option}.autosuspend", f"{device.autosuspend} is out of range; give 0 to {_IDLE_MAX} seconds"
+        )
+    if not 0 <= device.clock_floor <= 1:
+        raise ConfigError(f"{option}.clock_floor", "must be 0 to 1, of the highest frequency")
+    if not 0 <= device.job_deadline <= _DEADLINE_MAX:
+        raise ConfigError(
+            f"{option}.job_deadline", f"{device.job_deadline} is out of range; give 0 to {_DEADLINE_MAX} seconds"
+        )
     _check_pixel_rate(option, device.pixel_rate)
 
 
@@ -330,6 +352,12 @@ def _check_domain(domain: DomainSection, devices: set[str]) -> None:
     if not domain.identities():
         raise ConfigError(f"{option}.user", "is missing; give `user` or `group`, a name or a number")
     _check_devices(domain, devices)
+    check_rights(domain)
+
+
+def check_rights(domain: DomainSection) -> None:
+    """Refuses weights and limits that are out of range."""
+    option = f"domain.{domain.name}"
     if not 0 < domain.weight <= _WEIGHT_MAX:
         raise ConfigError(f"{option}.weight", f"{domain.weight} is out of range; give 1 to {_WEIGHT_MAX}")
     if not 0 <= domain.priority <= _PRIORITY_MAX:

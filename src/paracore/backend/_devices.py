@@ -20,7 +20,9 @@ __all__ = ["describe", "load"]
 _MODULE = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-def load(name: str, driver: str, options: Mapping[str, Any], *, admits: bool = False) -> Device:
+def load(
+    name: str, driver: str, options: Mapping[str, Any], job_deadline: float = 0.0, *, admits: bool = False
+) -> Device:
     """Makes one device: ``paracore.drivers.<driver>.make(name, **options)``.
 
     Raises:
@@ -32,7 +34,7 @@ def load(name: str, driver: str, options: Mapping[str, Any], *, admits: bool = F
         made: Driver = module.make(name, **options)
     except TypeError as error:
         raise ConfigError(f"{option}.options", f"the driver {driver} does not take them: {error}") from error
-    return Device(name, driver, made, tuple(made.capabilities()), admits=admits)
+    return Device(name, driver, made, tuple(made.capabilities()), job_deadline, admits)
 
 
 def _module(driver: str, option: str) -> Any:
@@ -49,6 +51,7 @@ def describe(device: Device) -> dict[str, Any]:
     return {
         "name": device.name,
         "driver": device.driver_name,
+        "kernel_devices": list(device.driver.kernel_devices),
         "codecs": [
             {
                 "codec": can.codec.name.lower(),

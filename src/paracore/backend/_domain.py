@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
+from paracore.backend._config import worker_nice
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._quota import Quota
@@ -48,6 +49,15 @@ class DomainOwner(Protocol):
 
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
+
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        """A device hung in its worker, which has to be ended if it is stuck."""
+
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        """Its worker has sessions of a device, or none any more."""
+
+    def worker_blocked(self, domain: Domain) -> None:
+        """Its worker has ended in a driver that did not come back."""
 
     def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
         """One of its sessions wants so much of a device."""
@@ -143,6 +153,12 @@ class Domain:
             leaving, self.worker = self.worker, None
             leaving.dismiss()
 
+    def change(self, section: DomainSection) -> None:
+        """Other rights from now on; its worker, if there is one, gets its weight's part of the processors at once."""
+        self.section = section
+        if self.worker:
+            self.worker.renice(worker_nice(section.weight))
+
     def hear(self) -> None:
         """Hears what the worker has said by now."""
         if self.worker:
@@ -166,12 +182,21 @@ class Domain:
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
 
+    def device_hang(self, device: int, *, stuck: bool) -> None:
+        self._owner.device_hang(self, device, stuck=stuck)
+
     def reserve(self, request: worker.Reserve) -> worker.Failure | None:
         return self._owner.reserve(self, request)
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
+
+    def device_use(self, device: int, *, used: bool) -> None:
+        self._owner.device_use(self, device, used=used)
+
+    def worker_blocked(self) -> None:
+        self._owner.worker_blocked(self)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:

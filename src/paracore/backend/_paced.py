@@ -113,6 +113,7 @@ class PacedSession(VideoSession):
 
     def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle) -> None:
         self._driver = driver
+        self.stoppable = driver.stoppable
         self._throttle = throttle
         self._meter = _Meter(direction)
         self._in_order = direction is Direction.DECODE
@@ -135,6 +136,9 @@ class PacedSession(VideoSession):
             events += [event, *self._due()]
         self.copies = self._driver.copies
         return events
+
+    def busy_since(self) -> int | None:
+        return self._driver.busy_since()
 
     def format_get(self) -> video.PictureFormat:
         return self._driver.format_get()

@@ -34,7 +34,7 @@ _ALLOWED = {
     "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 timerfd_create timerfd_settime",
     "memory": "munmap madvise brk mremap",
     "threads of codecs": "futex set_robust_list rseq sched_yield sched_getaffinity gettid getpid exit exit_group",
-    "time": "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday",
+    "time": "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday setitimer",
     "signals to itself": "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall",
     "what a library asks in passing": "getrandom getrusage times uname getcpu membarrier get_mempolicy set_mempolicy",
 }

@@ -12,24 +12,32 @@ The driver is ours but the codec behind it eats a domain's octets: whatever it r
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from paracore.backend._buffer import Buffer  # noqa: TC001 - a field of a NamedTuple
 from paracore.classes import video
 from paracore.drivers import CallFailed
 from paracore.protocol import SESSION, Refusal, State, Step
 from paracore.protocol import Direction as Role
 
 if TYPE_CHECKING:
-    from paracore.backend._buffer import Buffer
     from paracore.drivers import VideoSession
 
-__all__ = ["Session"]
+__all__ = ["Loan", "Session"]
 
 _ROLES = {video.Direction.DECODE: Role.DECODE, video.Direction.ENCODE: Role.ENCODE}
 _STEPS = {
     event: Step(event.NAME)
     for event in (video.InputDone, video.OutputReady, video.SourceChange, video.Drained, video.SessionFailed)
 }
+_DRAINS = frozenset({State.FORMATLESS_DRAINING, State.DRAINING})
+
+
+class Loan(NamedTuple):
+    """A span that the driver has: octets of a buffer."""
+
+    buffer: Buffer
+    length: int
 
 
 class Session:
@@ -39,20 +47,26 @@ class Session:
         driver: the codec instance.
         descriptor: what is watched for completions; -1 once the session is over.
         token: by which the loop names it.
+        seconds: that its driver may be at one job; 0: as long as it likes.
+        deadline: the same in nanoseconds.
+        stuck: its driver hangs and would not come back from ``close``.
         reserved: samples a second of its device, as far as the supervisor has been asked.
         asking: the supervisor has not answered yet.
     """
 
-    def __init__(self, number: int, call: video.Open, driver: VideoSession) -> None:
+    def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
         self.number = number
         self.call = call
         self.driver = driver
         self.descriptor = driver.fileno()
         self.token = 0
+        self.seconds = job_deadline
+        self.deadline = round(job_deadline * 1e9)
+        self.stuck = False
         self.reserved = 0
         self.asking = False
-        self.inputs: dict[int, Buffer] = {}
-        self.outputs: dict[int, Buffer] = {}
+        self.inputs: dict[int, Loan] = {}
+        self.outputs: dict[int, Loan] = {}
         self.inputs_done = self.outputs_ready = 0
         self._rows = SESSION[_ROLES[call.direction]]
         self._state = State.FORMATLESS
@@ -63,6 +77,11 @@ class Session:
     def state(self) -> State:
         """Where it stands, see ``protocol``."""
         return self._state
+
+    @property
+    def works(self) -> bool:
+        """Whether its driver has something to do, be it that it waits for the domain meanwhile."""
+        return self.descriptor >= 0 and (bool(self.inputs) or self._state in _DRAINS)
 
     @property
     def outstanding(self) -> int:
@@ -91,22 +110,22 @@ class Session:
         self.reserved = rate
         self.check(Step.FORMAT_SET)
 
-    def lend(self, spans: dict[int, Buffer], cookie: int, buffer: Buffer) -> None:
+    def lend(self, spans: dict[int, Loan], cookie: int, loan: Loan) -> None:
         """A span goes to the driver."""
         if cookie in spans:
             raise CallFailed(video.Error.BUSY)
-        spans[cookie] = buffer
-        buffer.lent += 1
+        spans[cookie] = loan
+        loan.buffer.lent += 1
 
     def pay(self) -> None:
         """The domain has paid for one more source change, by a span for outputs or a flush."""
         self._paid_change = True
 
     @staticmethod
-    def unlend(spans: dict[int, Buffer], cookie: int) -> None:
+    def unlend(spans: dict[int, Loan], cookie: int) -> None:
         """A span is the domain's again, if it was not already."""
-        if buffer := spans.pop(cookie, None):
-            buffer.lent -= 1
+        if loan := spans.pop(cookie, None):
+            loan.buffer.lent -= 1
 
     def events(self) -> list[video.Event]:
         """What has happened and may be said, in order."""
@@ -129,9 +148,14 @@ class Session:
         return bool(self._held)
 
     def over(self) -> None:
-        """Stops the driver and takes back all spans, also when the driver raises: it is its last word."""
+        """Stops the driver and takes back all spans, also when the driver raises: it is its last word.
+
+        One that is stuck is left to itself, with its spans: it may still write into them, until this process is ended.
+        """
         self.descriptor = -1
         self._held.clear()
+        if self.stuck:
+            return
         try:
             self.driver.close()
         finally:
@@ -147,9 +171,11 @@ class Session:
         return self._paid_change or not isinstance(event, video.SourceChange)
 
     def _settle(self, event: video.Event) -> None:
-        """Takes the payment. A cookie that the driver does not have is a fault of the driver's."""
+        """Takes the payment. A cookie that the driver does not have is a fault of the driver's, as is too long a picture."""
         if isinstance(event, video.OutputReady):
-            self._give_back(self.outputs, event.cookie)
+            loan = self._give_back(self.outputs, event.cookie)
+            if event.bytes_used > loan.length and video.OutputFlag.CANCELLED not in event.flags:
+                raise ValueError(f"the driver says {event.bytes_used} octets are in {loan.length}")
             self.outputs_ready += 1
             self._paid_change = True
         elif isinstance(event, video.InputDone):
@@ -158,7 +184,9 @@ class Session:
         elif isinstance(event, video.SourceChange):
             self._paid_change = False
 
-    def _give_back(self, spans: dict[int, Buffer], cookie: int) -> None:
-        if cookie not in spans:
+    def _give_back(self, spans: dict[int, Loan], cookie: int) -> Loan:
+        loan = spans.get(cookie)
+        if loan is None:
             raise LookupError(f"the driver gives span {cookie} back, and does not have it")
         self.unlend(spans, cookie)
+        return loan

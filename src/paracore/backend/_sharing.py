@@ -92,6 +92,24 @@ class Sharing:
             place.device.arbiter.leave(place.claim)
             del place.device.places[place.claim]
 
+    def change_device(self, section: DeviceSection) -> None:
+        """It is shared out in another way from now on."""
+        device = self._devices[section.name]
+        for claim in device.arbiter.holders():
+            self._charge(device.places[claim].domain)
+        device.arbiter.change(section.policy, section.slots or _ALL, time.monotonic_ns())
+        self._settle(device)
+
+    def change_domain(self, domain: Domain) -> None:
+        """Its section says something else now."""
+        self._charge(domain)
+        for place in self._accounts[domain].places:
+            claim, new = place.claim, _claim(domain)
+            claim.weight, claim.priority = new.weight, new.priority
+            claim.limit = new.limit and _heir(new.limit, claim.limit)
+            place.device.arbiter.recall(claim)
+            self._settle(place.device)
+
     def rest(self, domain: Domain) -> None:
         """Its worker has left: with the next one it begins anew."""
         self._charge(domain)
@@ -197,3 +215,10 @@ def _claim(domain: Domain) -> Claim:
         limit = Allowance(limits.device_time, int(limits.device_burst * _SECOND), limits.device_burst * _SECOND)
         limit.then = time.monotonic_ns()
     return Claim(domain.name, domain.section.weight, domain.section.priority, limit=limit)
+
+
+def _heir(new: Allowance, old: Allowance | None) -> Allowance:
+    """It begins with what the old one had left: nobody is paid twice for a rest."""
+    if old:
+        new.level = min(new.burst, old.refresh(new.then))
+    return new

@@ -52,15 +52,26 @@ class Status:
             self._answer(json.dumps(self._text()).encode())
 
     def _text(self) -> dict[str, Any]:
-        supervisor, budgets = self._supervisor, self._supervisor.admission.budgets
+        supervisor = self._supervisor
         return {
             "pid": os.getpid(),
             "socket": supervisor.config.backend.socket,
-            "devices": [device | {"pixel_rate": budgets[device["name"]]} for device in supervisor.devices],
+            "devices": [device | self._device(device["name"]) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
             "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
+        }
+
+    def _device(self, name: str) -> dict[str, Any]:
+        """What of it changes."""
+        section = next(each for each in self._supervisor.config.device if each.name == name)
+        return {
+            "policy": section.policy,
+            "slots": section.slots,
+            "pixel_rate": section.pixel_rate,
+            "power": self._supervisor.power.state(name),
+            **self._supervisor.hangs.account(name),
         }
 
     def _domain(self, domain: Domain) -> dict[str, Any]:
@@ -70,6 +81,7 @@ class Status:
             "identities": domain.identities,
             "devices": domain.section.device_names(device.name for device in self._supervisor.config.device),
             "weight": domain.section.weight,
+            "priority": domain.section.priority,
             "time": self._supervisor.sharing.account(domain),
             "reserved": self._supervisor.admission.account(domain),
             "limits": {name: getattr(limits, name) for name in limits.__struct_fields__},

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor: sockets, policy and accounts. It parses no call of any device class.
 
-One thread, one event loop, and nothing here waits. It trusts neither domains nor workers; it trusts the
-configuration and the warm parent. Everything that a domain makes it hold is counted against that domain's
-limits, everything that a domain makes it do is bounded in rate.
+One thread, one event loop, and nothing here waits: what may, a write to sysfs, is another thread's. It trusts
+neither domains nor workers; it trusts the configuration and the warm parent. Everything that a domain makes it hold
+is counted against that domain's limits, everything that a domain makes it do is bounded in rate.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from paracore._errors import ConfigError, DeviceLost, Error, RemoteProtocolError, TransportBroken
 from paracore.backend._admission import Admission, Bounds
+from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
+from paracore.backend._hangs import Hangs
+from paracore.backend._power import Power
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
@@ -84,6 +89,8 @@ class Supervisor:
         self._identities: dict[str, Domain] = {}
         self._loop = asyncio.get_running_loop()
         self.sharing = Sharing(config.device, self._loop)
+        self.power = Power(config.device, self.domains, self._loop)
+        self.hangs = Hangs([device.name for device in config.device], self.domains)
         self.admission = Admission({device.name: device.pixel_rate for device in config.device})
         for section in config.domain:
             self._enter(section, section.identities())
@@ -140,6 +147,7 @@ class Supervisor:
         for listener in self._listeners:
             await listener.wait_closed()
         self._warm.close()
+        self.power.close()
         if self._fatal:
             raise self._fatal
 
@@ -213,6 +221,20 @@ class Supervisor:
     def violated(self, identity: str, text: str) -> None:
         self._violated(self._identities[identity], identity, text)
 
+    def account(self, identity: str) -> dict[str, int]:
+        domain = self._identities[identity]
+        times = self.sharing.account(domain).values()
+        return {
+            "device-ms": sum(time["used_ms"] for time in times),
+            "waited-ms": sum(time["waited_ms"] for time in times),
+            "turns": sum(time["turns"] for time in times),
+            "channels": domain.quota.channels,
+            "buffers": domain.quota.buffers,
+            "bytes": domain.quota.bytes,
+            "violations": domain.violations,
+            "workers-lost": domain.workers_lost,
+        }
+
     # --- what ports ask -----------------------------------------------------------------------------
 
     def admit(self, port: Port) -> str:
@@ -250,6 +272,19 @@ class Supervisor:
             wanted.gather()
         else:
             self._wanted.append(wanted)  # the warm parent is about to say what devices there are
+
+    def configure(self, port: Port, changes: bytes) -> None:
+        wanted = changes_parse(changes)
+        devices = changed_devices(wanted, self.config.device)
+        domains = changed_domains(wanted, [domain.section for domain in self.domains])
+        self.config = replace(self.config, device=tuple(devices.get(each.name, each) for each in self.config.device))
+        for section in devices.values():
+            self.sharing.change_device(section)
+        for domain in self.domains:
+            if rights := domains.get(domain.name):
+                domain.change(rights)
+                self.sharing.change_domain(domain)
+        _log.warning("%s changed settings: %s", port.peer.text, changes.decode())
 
     def _domain(self, port: Port) -> Domain:
         domain = self._connections[port].domain
@@ -306,12 +341,22 @@ class Supervisor:
         domain.worker_left_at = time.monotonic_ns()
         self.admission.leave(domain)
         self.sharing.rest(domain)
+        self.power.leave(domain)
 
     def device_want(self, domain: Domain, device: int) -> None:
         self.sharing.want(domain, device)
 
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
+
+    def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
+        self.hangs.hang(domain, device, stuck=stuck)
+
+    def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
+        self.power.use(domain, device, used=used)
+
+    def worker_blocked(self, domain: Domain) -> None:
+        self.hangs.blocked(domain)
 
     def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
         names = domain.section.device_names(self.admission.budgets)
@@ -347,12 +392,13 @@ class Supervisor:
         elif "spawned" in said:
             self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
         elif "ended" in said:
-            self._workers.pop(said["ended"]).exited()
+            self._workers.pop(said["ended"]).waited(said["status"])
         elif "failed" in said:
             self._give_up(ConfigError(*said["failed"]))
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
+        self.power.manage({device["name"]: device.pop("kernel_devices") for device in self.devices})
         self.sandbox = said
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)

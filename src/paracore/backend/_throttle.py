@@ -105,6 +105,11 @@ class Throttle:
         return bool(self._limits)
 
     @property
+    def anybody_waits(self) -> bool:
+        """Whether a unit may go by the mere passing of time."""
+        return bool(self._line)
+
+    @property
     def waited(self) -> int:
         """Nanoseconds so far during which units waited."""
         return self._waited + (self._clock() - self._waits_since if self._line else 0)

@@ -60,8 +60,13 @@ def _start(config: Config) -> dict[str, Any]:
 
 
 def _device(section: DeviceSection) -> dict[str, Any]:
-    admits = bool(section.pixel_rate)
-    return {"name": section.name, "driver": section.driver, "options": section.options, "admits": admits}
+    return {
+        "name": section.name,
+        "driver": section.driver,
+        "options": section.options,
+        "job_deadline": section.job_deadline,
+        "admits": bool(section.pixel_rate),
+    }
 
 
 class WarmParent:

@@ -12,19 +12,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, TransportError
 from paracore.backend._channel import Channel
+from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
@@ -59,6 +61,7 @@ class Worker:
         self._last_serial = 0
         self._running = True
         loop.watch(control.fileno(), _CONTROL)
+        self._jobs = JobWatch()
         self._gates = dict(enumerate(device.driver.share() for device in books.devices))
         self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
 
@@ -69,8 +72,11 @@ class Worker:
                 self.turn()
 
     def turn(self, timeout_ms: int = -1) -> None:
-        """Waits once and serves what there is."""
-        for kind, number, octets, reason in self._loop.wait(self._sooner(timeout_ms)):
+        """Waits once and serves what there is; a session that hangs ends the wait, as does one whose turn has come."""
+        entries = self._loop.wait(self._sooner(timeout_ms))
+        if entries:
+            self._jobs.stir()
+        for kind, number, octets, reason in entries:
             if kind == EntryKind.MESSAGE:
                 self._serve(number, octets)
             elif kind == EntryKind.VIOLATION:
@@ -82,6 +88,7 @@ class Worker:
             elif number in self._gate_tokens:
                 self._tell_gate(self._gate_tokens[number])
         self._let_go()
+        self._end_hung()
 
     def close(self) -> None:
         """Ends all channels."""
@@ -115,10 +122,12 @@ class Worker:
         self._loop.watch(session.descriptor, self._last_token)
         self._sessions[self._last_token] = (channel, session)
         session.token = self._last_token
+        self._tell_use(session.call.device, 1)
 
     def unwatch(self, session: Session) -> None:
         del self._sessions[session.token]
         self._loop.unwatch(session.descriptor)
+        self._tell_use(session.call.device, 0)
 
     # --- the domain -------------------------------------------------------------------------------
 
@@ -152,19 +161,34 @@ class Worker:
         self._loop.remove(number)
         channel.close()
 
-    # --- units that wait for credit ---------------------------------------------------------------
-
     def _sooner(self, timeout_ms: int) -> int:
-        """How long to sleep: until the first of them may go, if that is before."""
-        until = self._books.throttle.timeout_ms()
-        return until if timeout_ms < 0 or 0 <= until < timeout_ms else timeout_ms
+        """How long to wait: a unit may go, or a job be overdue, before that."""
+        ends = timeout_ms, self._books.throttle.timeout_ms(), self._jobs.timeout_ms(self._live(), time.monotonic_ns())
+        return min((end for end in ends if end >= 0), default=-1)
+
+    # --- units that wait for credit ---------------------------------------------------------------
 
     def _let_go(self) -> None:
         """Hands over those that may go now; of what a driver would not take nothing else tells."""
+        if self._books.throttle.anybody_waits:
+            self._jobs.stir()
         if news := self._books.throttle.turn():
             for token, (channel, session) in list(self._sessions.items()):
                 if session.driver in news and token in self._sessions:
                     self._pump(channel, session)
+
+    # --- jobs that hang -----------------------------------------------------------------------------
+
+    def _end_hung(self) -> None:
+        for session in self._jobs.overdue(self._live(), time.monotonic_ns()):
+            if session.token in self._sessions:  # its channel may have ended with the one before
+                channel, _ = self._sessions[session.token]
+                self._guard(channel.number, partial(channel.hang, session))
+                self._loop.flush()  # if it is stuck, this process has not long to live
+                self._tell_event(worker.DeviceHang(session.call.device, int(session.stuck)))
+
+    def _live(self) -> Iterator[Session]:
+        return (session for _, session in self._sessions.values())
 
     # --- the devices' time ------------------------------------------------------------------------
 
@@ -172,6 +196,11 @@ class Worker:
         self._last_token += 1
         self._loop.watch(gate.fileno(), self._last_token)
         return self._last_token
+
+    def _tell_use(self, device: int, used: int) -> None:
+        """Tells of the first session of a device, which has been opened, or of the last one, which has ended."""
+        if sum(session.call.device == device for session in self._live()) == used:
+            self._tell_event(worker.DeviceUse(device, used))
 
     def _tell_gate(self, device: int) -> None:
         if gate := self._gates[device]:
@@ -237,6 +266,15 @@ class Worker:
         if gate := self._gates[told.device]:
             gate.lease(told.lease, told.budget)
 
+    def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
+        driver = self._books.devices[worker.DeviceReset.unpack(payload).device].driver
+        _attempt(driver.reset)  # what still hangs meets its own deadline
+
+    def _device_rest(self, _: Header, payload: memoryview, __: Packet) -> None:
+        device = worker.DeviceRest.unpack(payload).device
+        if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
+            _attempt(self._books.devices[device].driver.rest)
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -259,5 +297,15 @@ class Worker:
         worker.Reserve.OPCODE: _reserved,
         worker.Report.OPCODE: _report,
         worker.DeviceLease.OPCODE: _device_lease,
+        worker.DeviceReset.OPCODE: _device_reset,
+        worker.DeviceRest.OPCODE: _device_rest,
     }
     """What the supervisor may say."""
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    """What a driver is asked to do for all its sessions; whatever it raises, they go on."""
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("a device")

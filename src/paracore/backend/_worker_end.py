@@ -15,9 +15,11 @@ import socket
 import time
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
+from paracore.backend._alarm import ALARMED
 from paracore.backend._report_reader import ReportReader
 from paracore.backend._worker_log import WorkerLog
 from paracore.classes import worker
@@ -63,6 +65,15 @@ class WorkerOwner(Protocol):
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         """It says that it does not use a device any more, and whether it wants it again."""
+
+    def device_hang(self, device: int, *, stuck: bool) -> None:
+        """It says that a device hung, and whether it has to be ended for it."""
+
+    def device_use(self, device: int, *, used: bool) -> None:
+        """It says that it has sessions of a device, or none any more."""
+
+    def worker_blocked(self) -> None:
+        """It was in a call of a driver that did not come back, and has ended of it."""
 
     def reserve(self, request: worker.Reserve) -> worker.Failure | None:
         """One of its sessions wants so much of a device; any numbers may come. None: it has it."""
@@ -135,6 +146,12 @@ class WorkerEnd:
         for channel in list(self._removals):
             self._released(channel)
 
+    def waited(self, status: int) -> None:
+        """The same from the warm parent, which knows how it ended."""
+        self.exited()
+        if status == ALARMED:
+            self._owner.worker_blocked()
+
     def orphaned(self) -> None:
         """The warm parent has gone: its workers are about to."""
         if self._pidfd < 0:
@@ -195,6 +212,27 @@ class WorkerEnd:
     def device_lease(self, device: int, lease: int, budget: int) -> None:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
+
+    def renice(self, nice: int) -> None:
+        """Another part of the processors, for each of its threads: setpriority(2) knows no processes on Linux.
+
+        A worker that is just being born keeps what it was ordered with, and a backend that is not root's can only
+        take away.
+        """
+        if self._pidfd < 0:
+            return
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._pidfd, 0)  # it lives: the number is still its own
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+
+    def device_reset(self, device: int) -> None:
+        """Tells it to reset a device."""
+        self._send_event(worker.DeviceReset(device))
+
+    def device_rest(self, device: int) -> None:
+        """Tells it that nobody uses a device."""
+        self._send_event(worker.DeviceRest(device))
 
     def processor_time(self) -> int:
         """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
@@ -325,6 +363,14 @@ class WorkerEnd:
         said = worker.DeviceRelease.unpack(payload)
         self._owner.device_release(said.device, said.lease, wants=bool(said.wants))
 
+    def _device_hang(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceHang.unpack(payload)
+        self._owner.device_hang(said.device, stuck=bool(said.stuck))
+
+    def _device_use(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceUse.unpack(payload)
+        self._owner.device_use(said.device, used=bool(said.used))
+
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
@@ -337,6 +383,8 @@ class WorkerEnd:
         (worker.Report.OPCODE, REPLY): _reported,
         (worker.DeviceWant.OPCODE, EVENT): _device_want,
         (worker.DeviceRelease.OPCODE, EVENT): _device_release,
+        (worker.DeviceHang.OPCODE, EVENT): _device_hang,
+        (worker.DeviceUse.OPCODE, EVENT): _device_use,
     }
     """What a worker may say."""
 

@@ -54,7 +54,7 @@ class Error(IntEnum):
     NOT_SUPPORTED = 95
     """Not an operation of this device (EOPNOTSUPP)."""
     TIMED_OUT = 110
-    """The deadline passed (ETIMEDOUT)."""
+    """The device did not finish a job by its deadline; the session is over (ETIMEDOUT)."""
     CANCELLED = 125
     """Cancelled by the caller, by a flush or by a close (ECANCELED)."""
 

@@ -15,7 +15,17 @@ from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from paracore.classes._common import BufferFlag, Error, Failure, Limit, Refusal
-from paracore.classes._payload import Kind, MessageType, malformed, name_octets, name_text, unsendable, zero
+from paracore.classes._payload import (
+    Kind,
+    MessageType,
+    malformed,
+    name_octets,
+    name_text,
+    padded,
+    tail,
+    unsendable,
+    zero,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,6 +37,8 @@ __all__ = [
     "BufferFlag",
     "ChannelOpen",
     "ChannelOpenReply",
+    "Configure",
+    "ConfigureReply",
     "Error",
     "Event",
     "Failure",
@@ -457,6 +469,84 @@ class Goodbye(_GoodbyeFields):
             raise malformed("link.goodbye", error) from None
 
 
+class _ConfigureFields(NamedTuple):
+    """Fields of ``Configure``."""
+
+    text: bytes
+    """JSON, UTF-8."""
+
+
+_CONFIGURE = Struct("<II")
+
+
+class Configure(_ConfigureFields):
+    """``link.configure``: Changes settings of devices and domains while both are used, for an administrator;
+    others get `permission`. The text is a JSON object, `{"device": {NAME: {SETTING: VALUE}}, "domain": {NAME:
+    {SETTING: VALUE}}}`, with settings of the configuration. All of it is done, or nothing and the reply says
+    why.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7007
+    NAME: ClassVar[str] = "configure"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _CONFIGURE.pack(len(self.text), 0) + padded(self.text, 4072)
+        except (StructError, ValueError) as error:
+            raise unsendable("link.configure", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            length, reserved0 = _CONFIGURE.unpack_from(payload)
+            zero(reserved0)
+            return cls(tail(payload, 8, length))
+        except (StructError, ValueError) as error:
+            raise malformed("link.configure", error) from None
+
+
+class _ConfigureReplyFields(NamedTuple):
+    """Fields of ``ConfigureReply``."""
+
+    text: bytes
+    """What is wrong, one line for a person, UTF-8."""
+
+
+_CONFIGURE_REPLY = Struct("<II")
+
+
+class ConfigureReply(_ConfigureReplyFields):
+    """Reply to ``link.configure``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7007
+    NAME: ClassVar[str] = "configure_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _CONFIGURE_REPLY.pack(len(self.text), 0) + padded(self.text, 4072)
+        except (StructError, ValueError) as error:
+            raise unsendable("link.configure_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            length, reserved0 = _CONFIGURE_REPLY.unpack_from(payload)
+            zero(reserved0)
+            return cls(tail(payload, 8, length))
+        except (StructError, ValueError) as error:
+            raise malformed("link.configure_reply", error) from None
+
+
 Event: TypeAlias = Goodbye
 """What is said unasked."""
 
@@ -467,5 +557,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7004: MessageType(0x7004, "revoke", Kind.CALL, False, Revoke, RevokeReply),
     0x7005: MessageType(0x7005, "status", Kind.CALL, False, Status, StatusReply),
     0x7006: MessageType(0x7006, "goodbye", Kind.EVENT, False, Goodbye, None),
+    0x7007: MessageType(0x7007, "configure", Kind.CALL, False, Configure, ConfigureReply),
 }
 """Every message of the class by opcode."""

@@ -28,8 +28,12 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "DeviceHang",
     "DeviceLease",
     "DeviceRelease",
+    "DeviceReset",
+    "DeviceRest",
+    "DeviceUse",
     "DeviceWant",
     "Error",
     "Event",
@@ -512,6 +516,164 @@ class DeviceRelease(_DeviceReleaseFields):
             raise malformed("worker.device_release", error) from None
 
 
+class _DeviceHangFields(NamedTuple):
+    """Fields of ``DeviceHang``."""
+
+    device: int
+    """Its index."""
+    stuck: int
+    """1: the job cannot be stopped but by the end of this worker; 0: it has been stopped."""
+
+
+_DEVICE_HANG = Struct("<II")
+
+
+class DeviceHang(_DeviceHangFields):
+    """``worker.device_hang``: From the worker: a driver was at one job for longer than the device's deadline,
+    and the session has failed with `timed_out`.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710B
+    NAME: ClassVar[str] = "device_hang"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_HANG.pack(self.device, self.stuck)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_hang", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, stuck = _DEVICE_HANG.unpack(payload)
+            return cls(device, stuck)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_hang", error) from None
+
+
+class _DeviceResetFields(NamedTuple):
+    """Fields of ``DeviceReset``."""
+
+    device: int
+    """Its index."""
+
+
+_DEVICE_RESET = Struct("<II")
+
+
+class DeviceReset(_DeviceResetFields):
+    """``worker.device_reset``: To the worker: the device hangs again and again; reset it, and carry its sessions
+    over.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710C
+    NAME: ClassVar[str] = "device_reset"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_RESET.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_reset", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_RESET.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_reset", error) from None
+
+
+class _DeviceUseFields(NamedTuple):
+    """Fields of ``DeviceUse``."""
+
+    device: int
+    """Its index."""
+    used: int
+    """1: a session is open; 0: none is."""
+
+
+_DEVICE_USE = Struct("<II")
+
+
+class DeviceUse(_DeviceUseFields):
+    """``worker.device_use``: From the worker: the first session of this device has been opened, or the last one
+    has ended.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710D
+    NAME: ClassVar[str] = "device_use"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_USE.pack(self.device, self.used)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_use", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, used = _DEVICE_USE.unpack(payload)
+            return cls(device, used)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_use", error) from None
+
+
+class _DeviceRestFields(NamedTuple):
+    """Fields of ``DeviceRest``."""
+
+    device: int
+    """Its index."""
+
+
+_DEVICE_REST = Struct("<II")
+
+
+class DeviceRest(_DeviceRestFields):
+    """``worker.device_rest``: To the worker: no domain has had a session of this device for a while; its driver
+    is to let go of what it keeps.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710E
+    NAME: ClassVar[str] = "device_rest"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_REST.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_rest", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_REST.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_rest", error) from None
+
+
 class _ReserveFields(NamedTuple):
     """Fields of ``Reserve``."""
 
@@ -533,7 +695,7 @@ class Reserve(_ReserveFields):
     """
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x7110
+    OPCODE: ClassVar[int] = 0x710F
     NAME: ClassVar[str] = "reserve"
     KIND: ClassVar[Kind] = Kind.CALL
     SIZE: ClassVar[int] = 16
@@ -566,7 +728,7 @@ class ReserveReply(_ReserveReplyFields):
     """Reply to ``worker.reserve``."""
 
     __slots__ = ()
-    OPCODE: ClassVar[int] = 0x7110
+    OPCODE: ClassVar[int] = 0x710F
     NAME: ClassVar[str] = "reserve_reply"
     KIND: ClassVar[Kind] = Kind.REPLY
     SIZE: ClassVar[int] = 0
@@ -589,7 +751,18 @@ class ReserveReply(_ReserveReplyFields):
 
 
 Event: TypeAlias = (
-    ChannelAdd | ChannelRemove | Unmap | Violation | ChannelRemoved | DeviceWant | DeviceLease | DeviceRelease
+    ChannelAdd
+    | ChannelRemove
+    | Unmap
+    | Violation
+    | ChannelRemoved
+    | DeviceWant
+    | DeviceLease
+    | DeviceRelease
+    | DeviceHang
+    | DeviceReset
+    | DeviceUse
+    | DeviceRest
 )
 """What is said unasked."""
 
@@ -604,6 +777,10 @@ MESSAGES: dict[int, MessageType] = {
     0x7108: MessageType(0x7108, "device_want", Kind.EVENT, False, DeviceWant, None),
     0x7109: MessageType(0x7109, "device_lease", Kind.EVENT, False, DeviceLease, None),
     0x710A: MessageType(0x710A, "device_release", Kind.EVENT, False, DeviceRelease, None),
-    0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
+    0x710B: MessageType(0x710B, "device_hang", Kind.EVENT, False, DeviceHang, None),
+    0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
+    0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
+    0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
+    0x710F: MessageType(0x710F, "reserve", Kind.CALL, False, Reserve, ReserveReply),
 }
 """Every message of the class by opcode."""

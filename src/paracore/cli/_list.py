@@ -86,11 +86,24 @@ def _lines(status: Mapping[str, Any], *, codecs: bool) -> Iterator[str]:
     if "socket" in status:
         yield f"backend at {status['socket']}, process {status['pid']}"
     for device in status["devices"]:
-        yield f"device {device['name']} ({device['driver']})"
+        yield _device_line(device)
         yield from _codec_lines(device["codecs"]) if codecs else _direction_lines(device["codecs"])
     for domain in status["domains"]:
         yield from _domain_lines(domain)
     yield from map(device_line, status.get("guests", ()))
+
+
+def _device_line(device: Mapping[str, Any]) -> str:
+    """A domain sees neither its power nor its hangs."""
+    line = f"device {device['name']} ({device['driver']})"
+    if "power" in device:
+        line += f", {_POWER.get(device['power'], device['power'])}"
+    hangs, resets = device.get("hangs", 0), device.get("resets", 0)
+    return line + (f", hung {hangs} times, reset {resets} times" if hangs else "")
+
+
+_POWER = {"unsupported": "power unmanaged"}
+"""What is no word by itself."""
 
 
 def _direction_lines(codecs: list[Mapping[str, Any]]) -> Iterator[str]:

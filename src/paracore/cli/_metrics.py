@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paracore._errors import ConfigError, TransportError
 from paracore.cli._options import add_file, positive
-from paracore.cli._usage import Usage, usages_of
+from paracore.cli._usage import DeviceUsage, Usage, devices_of, usages_of
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +57,11 @@ _KINDS = (
     _Kind("workers_lost", "workers_lost", "Workers that died under the domain.", counts=True),
 )
 
+_DEVICE_KINDS = (
+    _Kind("hangs", "hangs", "Jobs that were not done by their deadline.", counts=True),
+    _Kind("resets", "resets", "Resets of the device after a second hang.", counts=True),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
@@ -93,14 +98,32 @@ def _registry(address: str) -> CollectorRegistry:
     class Account(Collector):
         def collect(self) -> Iterator[Metric]:
             try:
-                usages = usages_of(backend_status(address))
+                status = backend_status(address)
             except TransportError:
-                usages = None
-            yield from metrics_of(usages)
+                yield from metrics_of(None)
+            else:
+                yield from metrics_of(usages_of(status))
+                yield from device_metrics_of(devices_of(status))
 
     registry = CollectorRegistry()
     registry.register(Account())
     return registry
+
+
+def device_metrics_of(devices: list[DeviceUsage]) -> Iterator[Metric]:
+    """Those that are labelled with the devices; of a power that nobody knows there is none."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - an extra
+
+    for kind in _DEVICE_KINDS:
+        counter = CounterMetricFamily(f"paracore_device_{kind.name}", kind.text, labels=["device"])
+        for device in devices:
+            counter.add_metric([device.device], getattr(device, kind.field))
+        yield counter
+    awake = GaugeMetricFamily("paracore_device_awake", "Whether it is powered.", labels=["device"])
+    for device in devices:
+        if device.power != "unsupported":
+            awake.add_metric([device.device], device.power in {"on", "active"})
+    yield awake
 
 
 def metrics_of(usages: list[Usage] | None) -> Iterator[Metric]:

@@ -27,6 +27,7 @@ __all__ = [
     "positive",
     "rate",
     "seconds",
+    "share",
 ]
 
 #: What an encoder can be asked for; which of them a device has, ``paracore list`` says.
@@ -113,6 +114,13 @@ def _mode(text: str) -> int:
     return number
 
 
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
@@ -133,6 +141,7 @@ count_of_octets = _typed("a size such as 4096, 512M or 2G", _octets)
 bits_per_second = _typed("a bit rate such as 4000000, 800k or 4M", _bits)
 _preset = _typed(f"a number from 0 to 9 or one of {', '.join(PRESETS)}", _preset_value)
 mode = _typed("a mode such as 660", _mode)
+share = _typed("a number such as 0.25", _share)
 seconds = _typed("a number of seconds above 0", _seconds)
 rate = _typed("a rate such as 25 or 30000/1001", _rate)
 

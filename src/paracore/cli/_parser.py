@@ -29,6 +29,8 @@ COMMANDS = (
     "paracore.cli._list",
     "paracore.cli._top",
     "paracore.cli._metrics",
+    "paracore.cli._device",
+    "paracore.cli._domain",
     "paracore.cli._serve",
     "paracore.cli._attach",
     "paracore.cli._detach",

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paracore.cli._options import add_file, count, seconds
-from paracore.cli._usage import Rates, Usage, rates_of, usages_of
+from paracore.cli._usage import DeviceUsage, Rates, Usage, devices_of, rates_of, usages_of
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +42,18 @@ class Row(NamedTuple):
 
     usage: Usage
     rates: Rates
+
+
+class Look(NamedTuple):
+    """What there is at one moment.
+
+    Attributes:
+        passed: seconds since the look before.
+    """
+
+    passed: float
+    rows: list[Row]
+    devices: list[DeviceUsage]
 
 
 class Column(NamedTuple):
@@ -103,25 +115,27 @@ def run(arguments: argparse.Namespace) -> None:
     """Looks until told to end."""
     order = Order(next(number for number, column in enumerate(COLUMNS) if column.name == arguments.sort))
     if arguments.json:
-        for passed, rows in _looks(arguments, _sleep):
-            print(json.dumps({"seconds": round(passed, 3), "domains": [_as_json(row) for row in rows]}), flush=True)
+        for look in _looks(arguments, _sleep):
+            print(json.dumps(_as_json(look)), flush=True)
     elif sys.stdout.isatty() and sys.stdin.isatty():
         _live(arguments, order)
     else:
         _paged(arguments, order)
 
 
-def _looks(arguments: argparse.Namespace, wait: Callable[[float], bool]) -> Iterator[tuple[float, list[Row]]]:
-    """Seconds and rows of each look. ``wait`` gets the seconds until the next and returns whether to go on."""
+def _looks(arguments: argparse.Namespace, wait: Callable[[float], bool]) -> Iterator[Look]:
+    """One after the other. ``wait`` gets the seconds until the next and returns whether to go on."""
     from paracore.frontend import backend_status, default_address  # noqa: PLC0415 - needs the native library
 
     address = arguments.address or default_address()
     before: dict[str, Usage] = {}
     at, looked = 0.0, 0
     while not arguments.updates or looked <= arguments.updates:
-        usages, now = usages_of(backend_status(address)), time.monotonic()
+        status, now = backend_status(address), time.monotonic()
+        usages = usages_of(status)
         if looked:
-            yield now - at, [Row(usage, rates_of(before.get(usage.domain), usage, now - at)) for usage in usages]
+            rows = [Row(usage, rates_of(before.get(usage.domain), usage, now - at)) for usage in usages]
+            yield Look(now - at, rows, devices_of(status))
         before, at = {usage.domain: usage for usage in usages}, now
         # the first rates come soon, as somebody waits for them
         if looked == arguments.updates > 0 or not wait(
@@ -136,8 +150,12 @@ def _sleep(pause: float) -> bool:
     return True
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    return asdict(row.usage) | {"rates": asdict(row.rates)}
+def _as_json(look: Look) -> dict[str, Any]:
+    return {
+        "seconds": round(look.passed, 3),
+        "domains": [asdict(row.usage) | {"rates": asdict(row.rates)} for row in look.rows],
+        "devices": [asdict(device) for device in look.devices],
+    }
 
 
 class Order:
@@ -168,21 +186,21 @@ def _paged(arguments: argparse.Namespace, order: Order) -> None:
     from rich.console import Console  # noqa: PLC0415 - for this and the next alone
 
     console = Console(width=_PAGE)
-    for _, rows in _looks(arguments, _sleep):
-        console.print(_table(order, rows))
+    for look in _looks(arguments, _sleep):
+        console.print(_table(order, look))
 
 
 def _live(arguments: argparse.Namespace, order: Order) -> None:
     """On the whole screen, until a key ends it."""
     from rich.live import Live  # noqa: PLC0415 - for terminals only
 
-    rows: list[Row] = []
+    look = Look(0.0, [], [])
     with _keys(), Live(screen=True, auto_refresh=False) as live:
 
         def show() -> None:
-            live.update(_table(order, rows), refresh=True)
+            live.update(_table(order, look), refresh=True)
 
-        for _, rows in _looks(arguments, lambda pause: _heed(order, pause, show)):  # noqa: B007 - `show` reads it
+        for look in _looks(arguments, lambda pause: _heed(order, pause, show)):  # noqa: B007 - `show` reads it
             show()
 
 
@@ -211,13 +229,20 @@ def _keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _table(order: Order, rows: Sequence[Row]) -> Table:
+def _device_text(device: DeviceUsage) -> str:
+    return f"{device.device}: {device.power}" + (f", {device.hangs} hangs, {device.resets} resets" * bool(device.hangs))
+
+
+def _table(order: Order, look: Look) -> Table:
     from rich.table import Table  # noqa: PLC0415 - loaded with what shows it
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    devices = "; ".join(map(_device_text, look.devices))
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", caption=devices, caption_justify="left", caption_style=""
+    )
     for number, column in enumerate(COLUMNS):
         mark = "*" if number == order.column else ""
         table.add_column(column.title + mark, justify="left" if column.name == "domain" else "right", no_wrap=True)
-    for row in order.sort(rows):
+    for row in order.sort(look.rows):
         table.add_row(*(column.text(row) for column in COLUMNS))
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Rates", "Usage", "rates_of", "usages_of"]
+__all__ = ["DeviceUsage", "Rates", "Usage", "devices_of", "rates_of", "usages_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,23 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class DeviceUsage:
+    """Of one device.
+
+    Attributes:
+        device: its name.
+        power: ``on`` or ``off``; of a device of the kernel's ``active``, ``suspended`` or ``unsupported``.
+        hangs: jobs that were not done by their deadline.
+        resets: how often it was reset for that.
+    """
+
+    device: str
+    power: str
+    hangs: int
+    resets: int
+
+
+@dataclass(frozen=True)
 class Rates:
     """Of one domain between two accounts: device time in parts of a processor, the others per second."""
 
@@ -63,6 +80,11 @@ class Rates:
 def usages_of(status: Mapping[str, Any]) -> list[Usage]:
     """One for each domain, in the backend's order."""
     return [_usage(domain) for domain in status["domains"]]
+
+
+def devices_of(status: Mapping[str, Any]) -> list[DeviceUsage]:
+    """One for each device, in the backend's order."""
+    return [DeviceUsage(each["name"], each["power"], each["hangs"], each["resets"]) for each in status["devices"]]
 
 
 def _usage(domain: Mapping[str, Any]) -> Usage:

@@ -5,7 +5,8 @@ A driver sees calls, never octets of a ring: the worker has checked each span ag
 and hands over an address. The memory behind a span belongs to a hostile domain, which may rewrite it
 at any time; a driver copies what it parses. Everything runs on the worker's one thread; nothing here
 blocks except ``flush`` and ``close``. What happens later is told by completions: the driver makes
-``fileno()`` readable and the worker calls ``completions()``.
+``fileno()`` readable and the worker calls ``completions()``. What never happens is found out by a deadline: the
+worker asks ``busy_since()`` now and then, and closes a session that has been at one job for too long.
 
 To write one, copy ``drivers/null`` and run ``paracore.testing.check_driver`` on it.
 """
@@ -77,6 +78,9 @@ class VideoSession(ABC):
     copies: int = 0
     """Pictures whose pixels the driver had to copy, because the codec would not work in the span itself."""
 
+    stoppable: bool = True
+    """Whether ``close`` ends a job that hangs. Where it cannot, the worker is ended in its place."""
+
     @abstractmethod
     def fileno(self) -> int:
         """A descriptor that polls readable while completions wait."""
@@ -84,6 +88,15 @@ class VideoSession(ABC):
     @abstractmethod
     def completions(self) -> Sequence[video.Event]:
         """Takes what has happened, in order, as the class's events, and makes ``fileno()`` quiet."""
+
+    def busy_since(self) -> int | None:
+        """Since when it has been at one job, in nanoseconds of the monotonic clock, with what it waited left out.
+
+        A job is an input worked off, or what a drain still has to give. None: it is at none, waits for the domain (to
+        queue a span) or for its turn at the device, and will not go on before the worker has heard of something. A
+        driver that does all at once, in the caller's thread, need not say so itself.
+        """
+        return None
 
     @abstractmethod
     def format_get(self) -> video.PictureFormat: ...
@@ -161,6 +174,9 @@ class Driver(ABC):
     nodes: Sequence[str] = ()
     """Device files, one of which each session opens. Nothing else can be opened from inside the sandbox."""
 
+    kernel_devices: Sequence[str] = ()
+    """Folders in sysfs of the devices behind it, whose power the supervisor manages by what the kernel offers there."""
+
     requests: Sequence[int] = ()
     """The ``ioctl`` requests that sessions make of them: the sandbox lets no others pass."""
 
@@ -179,6 +195,15 @@ class Driver(ABC):
         Called once in each worker, before any session is opened.
         """
         return None
+
+    def reset(self) -> None:  # noqa: B027 - a device whose sessions know nothing of each other has nothing to reset
+        """Sets the device right again, as far as this worker has it: its sessions hang again and again.
+
+        Sessions go on from where they are; a driver that has to stop their work begins it anew.
+        """
+
+    def rest(self) -> None:  # noqa: B027 - a device that keeps nothing without a session has nothing to let go of
+        """Lets go of what it keeps for sessions to come: nobody has had one for a while."""
 
     @abstractmethod
     def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> VideoSession: ...

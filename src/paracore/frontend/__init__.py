@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paracore.frontend._packet import EncodedPacket, Packet
     from paracore.frontend._picture import Color, Format, Picture, WritablePicture
     from paracore.frontend._settings import EncoderSettings
-    from paracore.frontend._status import backend_status
+    from paracore.frontend._status import backend_status, configure_backend
 
 __all__ = [
     "Capability",
@@ -39,6 +39,7 @@ __all__ = [
     "Statistics",
     "WritablePicture",
     "backend_status",
+    "configure_backend",
     "default_address",
     "open",
     "serve_frontend",
@@ -60,6 +61,7 @@ _HOMES = {
     "Statistics": "_channel",
     "WritablePicture": "_picture",
     "backend_status": "_status",
+    "configure_backend": "_status",
     "default_address": "_channel",
     "open": "_domain",
     "serve_frontend": "_daemon._serve",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from paracore.frontend._history import Unit
+
 __all__ = ["Arena", "Lease", "Memory", "Region", "Span", "spans_of"]
 
 
@@ -92,9 +94,13 @@ class Lease:
 
 
 class Region:
-    """A piece of an arena that holds one input."""
+    """A piece of an arena that holds one input.
 
-    __slots__ = ("free", "length", "memory", "offset", "serial")
+    Attributes:
+        unit: what the input is in the history of the stream, if one is kept.
+    """
+
+    __slots__ = ("free", "length", "memory", "offset", "serial", "unit")
 
     def __init__(self, memory: Memory, offset: int, length: int) -> None:
         self.memory = memory
@@ -102,6 +108,7 @@ class Region:
         self.length = length
         self.free = False
         self.serial = 0
+        self.unit: Unit | None = None
 
     def fill(self, data: Buffer) -> None:
         """Copies an input into it."""

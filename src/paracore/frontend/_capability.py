@@ -11,7 +11,7 @@ from paracore.classes import core, video
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
 
-__all__ = ["Capability", "DeviceFacts", "query_capabilities", "query_devices", "query_limits", "require"]
+__all__ = ["Capability", "DeviceFacts", "describe", "query_capabilities", "query_devices", "query_limits", "require"]
 
 
 #: Devices, and what one of them can do: a backend that describes more would do so without end.
@@ -66,13 +66,27 @@ class DeviceFacts(NamedTuple):
 
 
 def query_devices(channel: Channel) -> dict[str, DeviceFacts]:
-    """Asks the backend for all devices of the domain."""
-    devices: dict[str, DeviceFacts] = {}
-    while (reply := _query_device(channel, len(devices))) is not None:
-        if reply.name in devices or len(devices) == _DEVICES_MAX:
-            raise RemoteProtocolError(f"a device after {len(devices)} others that is named {reply.name!r}")
-        devices[reply.name] = DeviceFacts(len(devices), reply.name, reply.driver, reply.capability_count)
-    return devices
+    """All devices of the domain, for which the backend is asked once in a channel's life."""
+    if channel.devices is None:
+        devices: dict[str, DeviceFacts] = {}
+        while (reply := _query_device(channel, len(devices))) is not None:
+            if reply.name in devices or len(devices) == _DEVICES_MAX:
+                raise RemoteProtocolError(f"a device after {len(devices)} others that is named {reply.name!r}")
+            devices[reply.name] = DeviceFacts(len(devices), reply.name, reply.driver, reply.capability_count)
+        channel.devices = devices
+    return channel.devices
+
+
+def describe(channel: Channel, name: str) -> DeviceFacts:
+    """A device, which another channel may number otherwise.
+
+    Raises:
+        MediaError: it is there no more.
+    """
+    devices = query_devices(channel)
+    if name not in devices:
+        raise MediaError(f"there is no device {name} any more; there are {', '.join(devices) or 'none'}")
+    return devices[name]
 
 
 def _query_device(channel: Channel, number: int) -> core.DeviceQueryReply | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from paracore._errors import QuotaExceeded, RemoteProtocolError, TransportClosed
 from paracore._native._frontend import ffi, lib
-from paracore.classes import core, video
+from paracore.classes import core, link, video
 from paracore.frontend._buffers import Memory
 from paracore.frontend._faults import call_fault, open_fault
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from paracore.classes._payload import Payload
+    from paracore.frontend._capability import DeviceFacts
     from paracore.frontend._session import Post
 
 __all__ = ["INBOX_MAX", "Channel", "Inbox", "Line", "Statistics", "default_address"]
@@ -35,7 +36,9 @@ __all__ = ["INBOX_MAX", "Channel", "Inbox", "Line", "Statistics", "default_addre
 #: Events of one session that wait for its thread: opcode and payload.
 Inbox: TypeAlias = "deque[tuple[int, bytes]]"
 
-_EINTR, _EBUSY, _ENOSPC = -errno.EINTR, -errno.EBUSY, -errno.ENOSPC
+_EINTR, _EBUSY, _ENOSPC, _EPIPE = -errno.EINTR, -errno.EBUSY, -errno.ENOSPC, -errno.EPIPE
+#: Ends of a channel that nobody wanted, or that a start of the backend will follow.
+_LOSSES = frozenset({link.Refusal.NONE, link.Refusal.WORKER_LOST, link.Refusal.SHUTDOWN})
 _HEADER_SIZE = 16
 #: Events of one session that nobody has taken yet: far beyond what the spans of one can have paid for.
 INBOX_MAX = 1 << 16
@@ -82,6 +85,11 @@ class Channel:
         spin: seconds that a waiting call spins before it sleeps.
         timeout: seconds that opening may take.
 
+    Attributes:
+        domain: the name by which the backend knows this process's domain.
+        devices: what the backend has said of them, None before it is asked.
+        lost: the backend's end of it has gone, as it may without anybody's fault or wish.
+
     Raises:
         TransportError: nothing listens there, or it does not answer.
         PermissionRefused: the policy knows no domain for this process.
@@ -90,6 +98,8 @@ class Channel:
     def __init__(
         self, address: str | os.PathLike[str] | None = None, *, spin: float = 0.0, timeout: float = 10.0
     ) -> None:
+        self.lost = False
+        self.devices: dict[str, DeviceFacts] | None = None
         options: Any = ffi.new("struct paracore_options *")
         options.size = ffi.sizeof("struct paracore_options")
         options.spin_ns = _nanoseconds(spin)
@@ -338,7 +348,9 @@ class Channel:
             told = video.Failure(video.Error.IO, video.Limit.NONE, 0)
         else:
             told = video.Failure.unpack(ffi.buffer(failure))
-        return call_fault(status, what, told, lib.paracore_goodbye(self.handle))
+        reason = lib.paracore_goodbye(self.handle)
+        self.lost = self.lost or (status == _EPIPE and reason in _LOSSES)
+        return call_fault(status, what, told, reason)
 
 
 class Line:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from paracore._errors import StateError
 from paracore.frontend._decoding import Decoding
+from paracore.frontend._faults import FATAL
 from paracore.frontend._picture import Format
 from paracore.frontend._running import Running, deadline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from paracore.frontend._buffers import Region
     from paracore.frontend._packet import Packet
     from paracore.frontend._picture import Picture
 
@@ -31,7 +33,8 @@ class Decoder(Running[Decoding]):
 
         Raises:
             QuotaExceeded: so many pictures are held that a limit of the domain stops the device.
-            DeviceLost: the worker died.
+            DeviceTimeout: the device hung at a unit; another decoder may be opened at once.
+            DeviceLost: the worker died, and the stream could not be taken up again with another.
         """
         state = self._state
         pictures = state.pictures
@@ -68,17 +71,40 @@ class Decoder(Running[Decoding]):
         """Takes a packet, to be given to the device by ``_serve``; False while there is no room for it."""
         state = self._state
         state.check()
-        length = memoryview(packet.data).nbytes
-        region = state.reserve(length)
+        try:
+            if state.behind:
+                self._catch_up()
+                if state.behind:
+                    return False
+            region = self._room(memoryview(packet.data).nbytes)
+        except FATAL as fault:
+            self._go_on(fault)
+            return False
         if region is None:
-            request = state.arena_request(length)
-            if request is None:
-                return False
-            self._grant(request)
-            return self._accept(packet)
+            return False
         region.fill(packet.data)
         state.submit(region, packet)
         return True
+
+    def _room(self, length: int) -> Region | None:
+        """Room for an access unit in the arena, which is granted if there is none large enough."""
+        state = self._state
+        while (region := state.reserve(length)) is None:
+            request = state.arena_request(length)
+            if request is None:
+                return None
+            self._grant(request)
+            state.check()
+        return region
+
+    def _catch_up(self) -> None:
+        state = self._state
+        while (octets := state.octets_due()) is not None:
+            region = self._room(len(octets))
+            if region is None:
+                return
+            region.fill(octets)
+            state.submit_again(region)
 
     def receive(self, timeout: float | None = None) -> Picture | None:
         """The next picture in the order of showing.
@@ -101,7 +127,7 @@ class Decoder(Running[Decoding]):
     @property
     def format(self) -> Format | None:
         """What the stream looks like at its head; None before the decoder has met its first format."""
-        return Format.of_wire(self._state.form) if self._state.form else None
+        return Format.of_wire(self._state.seen) if self._state.seen else None
 
     @property
     def refused(self) -> int:

@@ -8,6 +8,9 @@ Pictures are decoded into spans. A source change brings a new *series* of spans:
 come back with their last pictures, or cancelled, and are then let go. A series begins with what the
 device needs and some for the user to hold; when the user holds more than that, it grows, until
 a limit of the domain says no: then the wait ends with that limit's name instead of lasting for ever.
+
+With a history of the stream (``_history``) the decoder can go on with another device when its own is lost: the state is
+what it was at its beginning, but for the pictures and what the user has been told, and all that is due is given again.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from paracore._errors import QuotaExceeded, RemoteProtocolError
+from paracore._errors import QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
 from paracore.frontend._buffers import Arena, Lease, Memory, Region, Span, aligned, spans_of
 from paracore.frontend._geometry import check_format
@@ -24,6 +27,7 @@ from paracore.frontend._session import MemoryRequest, Session
 from paracore.protocol import Direction
 
 if TYPE_CHECKING:
+    from paracore.frontend._history import History, Unit
     from paracore.frontend._packet import Packet
 
 __all__ = ["Decoding"]
@@ -44,22 +48,30 @@ GENERATIONS = 4
 
 _NO_FLAGS = video.InputFlag(0)
 _UNUSED = int(video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY)
+_KEY = int(video.OutputFlag.KEY)
 _NEW_SPANS = video.ChangeFlag.BUFFERS | video.ChangeFlag.COUNT
 
 
 class Decoding(Session):
     """State of one decoder.
 
+    Args:
+        outstanding_limit: inputs and spans that may be with the device.
+        history: of the stream, for a decoder that shall go on after a loss.
+
     Attributes:
         pictures: decoded and not yet taken.
-        form: the format at the head of the stream, None before the first.
+        form: the format at the head of the stream, None before the device has met the first.
+        seen: the same, also while another device has yet to meet it.
         refused: access units that the codec could make nothing of.
     """
 
-    def __init__(self, outstanding_limit: int = 1 << 32) -> None:
+    def __init__(self, outstanding_limit: int = 1 << 32, history: History | None = None) -> None:
         super().__init__(Direction.DECODE)
+        self._history = history
         self.pictures: deque[Picture] = deque()
         self.form: video.PictureFormat | None = None
+        self.seen: video.PictureFormat | None = None
         self.refused = 0
         self._forms: dict[int, video.PictureFormat] = {}
         self._arena: Arena | None = None
@@ -113,15 +125,87 @@ class Decoding(Session):
 
     def submit(self, region: Region, packet: Packet) -> None:
         """Queues the access unit that has been copied into the region."""
+        if self._history is not None:
+            self._submit_unit(region, self._history.append(packet))
+            return
         if packet.discard and packet.timestamp is not None:
             self._hidden.add(packet.timestamp)
         span = video.Span(region.memory.identity, region.length, region.offset)
         self._submit(region, span, _NO_FLAGS, wire_ticks(packet.timestamp), packet.duration)
 
+    def _submit_unit(self, region: Region, unit: Unit) -> None:
+        region.unit = unit
+        span = video.Span(region.memory.identity, region.length, region.offset)
+        self._submit(region, span, _NO_FLAGS, unit.number, unit.duration)
+
     def _input_returned(self, holder: Region, error: int) -> None:
         if self._arena and holder.memory is self._arena.memory:
             self._arena.release(holder)
-        self.refused += error == video.Error.INVALID
+        if error == video.Error.INVALID and not (holder.unit and holder.unit.refused):
+            self.refused += 1
+            if holder.unit:
+                holder.unit.refused = True
+
+    # --- loss -------------------------------------------------------------------------------
+
+    @property
+    def _recoverable(self) -> bool:
+        return self._history is not None and self._history.usable
+
+    @property
+    def behind(self) -> bool:
+        """The device has yet to be given again what its predecessor had."""
+        return self._history is not None and self._history.behind
+
+    def reopened(self, form: video.PictureFormat | None) -> None:
+        """There is another device: it wants memory of its own, and the stream from the last access point on."""
+        assert self._history is not None
+        super().reopened(form)
+        self._history.lose()
+        self._forms.clear()
+        self.form = self._arena = None
+        self._mark, self._enough = self._depth, SPANS_MAX
+        self._series += 1  # what the user still looks at belongs to none that is lent
+        self._series_count = self._wanted = 0
+
+    def octets_due(self) -> bytes | memoryview | None:
+        """What is due to the device, of the units that its predecessor had; None when there is no more of them."""
+        history = self._history
+        if history is None:
+            return None
+        if history.drain_due:
+            history.given()
+            super().drain()
+        return history.octets_due() if history.due() is not None else None
+
+    def submit_again(self, region: Region) -> None:
+        """Queues what was due and has been copied into the region."""
+        history = self._history
+        assert history is not None
+        unit = history.due()
+        assert unit is not None
+        history.given()
+        self._submit_unit(region, unit)
+
+    def drain(self) -> None:
+        """No more input for now; said once all that is due to the device has been given.
+
+        Raises:
+            StateError: a drain is under way.
+        """
+        history = self._history
+        if history is None or not history.behind:
+            super().drain()
+        elif history.draining:
+            raise StateError("draining", "ready for drain")
+        self.drained = False
+        if history is not None:
+            history.drain()
+
+    def _on_drained(self, event: video.Drained) -> None:
+        super()._on_drained(event)
+        if self._history is not None:
+            self._history.drained()
 
     # --- spans ------------------------------------------------------------------------------
 
@@ -199,7 +283,7 @@ class Decoding(Session):
 
     def _on_source_change(self, event: video.SourceChange) -> None:
         check_format(event.format)
-        self._forms[event.generation] = self.form = event.format
+        self._forms[event.generation] = self.form = self.seen = event.format
         self._enough = event.format.buffers_min + 2
         while len(self._forms) > GENERATIONS:
             del self._forms[next(iter(self._forms))]
@@ -217,17 +301,35 @@ class Decoding(Session):
         form = self._forms.get(event.generation)
         if form is None or form.size > span.length:
             raise RemoteProtocolError(f"a picture of generation {event.generation}, which has no such span")
-        if event.timestamp in self._hidden:
+        if self._history is not None:
+            self._deliver(span, form, event, self._history)
+        elif event.timestamp in self._hidden:
             self._hidden.discard(event.timestamp)
             self.returns.append(span)
+        else:
+            self.pictures.append(Picture(Lease(span, self.returns), form, event))
+
+    def _deliver(self, span: Span, form: video.PictureFormat, event: video.OutputReady, history: History) -> None:
+        """A picture that says which unit it is of."""
+        unit = history.picture(event.timestamp, key=bool(int(event.flags) & _KEY))
+        if unit is None:
+            self.returns.append(span)
             return
-        self.pictures.append(Picture(Lease(span, self.returns), form, event))
+        picture = Picture(Lease(span, self.returns), form, event)
+        picture.timestamp = unit.timestamp
+        self._fruitless = 0
+        self.pictures.append(picture)
 
     def dispose(self) -> None:
         """Lets go of all memory; the session is over."""
         self.pictures.clear()
-        self._arena = None
+        self._arena = self._history = None
         super().dispose()
+
+    def forget(self) -> None:
+        """Nothing of what the user has given is wanted any more, by whichever device."""
+        if self._history is not None:
+            self._history.clear()
 
     def flushed(self) -> None:
         """The device has forgotten its input; pictures from before the flush are not wanted either."""

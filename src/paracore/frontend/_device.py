@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Unpack
 
-from paracore.frontend._capability import query_capabilities
+from paracore.frontend._capability import describe, query_capabilities
 from paracore.frontend._decoder import Decoder
 from paracore.frontend._encoder import Encoder
-from paracore.frontend._opening import open_decoding, open_encoding
+from paracore.frontend._opening import DecoderOrder, EncoderOrder, Origin, open_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.classes import core
     from paracore.frontend._capability import Capability, DeviceFacts
-    from paracore.frontend._channel import Channel
+    from paracore.frontend._channels import Channels
     from paracore.frontend._settings import EncoderSettings
 
 __all__ = ["Device"]
@@ -26,7 +26,7 @@ class Device:
     """One coprocessor.
 
     Args:
-        channel: to it.
+        channels: to it.
         facts: what the backend says of it.
         limits: of the domain.
         opened: is told each session.
@@ -38,13 +38,12 @@ class Device:
 
     def __init__(
         self,
-        channel: Channel,
+        channels: Channels,
         facts: DeviceFacts,
         limits: core.LimitsQueryReply,
         opened: Callable[[Decoder | Encoder], None],
     ) -> None:
-        self._channel = channel
-        self._facts = facts
+        self._channels = channels
         self._limits = limits
         self._opened = opened
         self.name: str = facts.name
@@ -53,7 +52,7 @@ class Device:
     @cached_property
     def capabilities(self) -> tuple[Capability, ...]:
         """What it can do."""
-        return query_capabilities(self._channel, self._facts)
+        return self._channels.ask(lambda channel: query_capabilities(channel, describe(channel, self.name)))
 
     def decoder(self, codec: str, *, threads: int | None = None, low_delay: bool = False) -> Decoder:
         """Opens a decoder.
@@ -67,9 +66,10 @@ class Device:
             MediaError: the device cannot decode that.
             QuotaExceeded: the domain has as many sessions as it may.
         """
-        channel = self._channel
-        session, state = open_decoding(channel, self._facts, self._limits, codec, threads=threads, low_delay=low_delay)
-        decoder = Decoder(channel, session, state)
+        channels, order = self._channels, DecoderOrder(self.name, codec, threads, low_delay)
+        channel, opened = channels.ask(partial(open_on, order))
+        state = order.state(opened, self._limits, recovers=channels.recovers)
+        decoder = Decoder(Origin(channels, order), channel, opened.session, state)
         self._opened(decoder)
         return decoder
 
@@ -85,8 +85,10 @@ class Device:
             QuotaExceeded: the domain has as many sessions as it may.
             ValueError: a setting has no such value.
         """
-        session, state = open_encoding(self._channel, self._facts, codec, settings)
-        encoder = Encoder(self._channel, session, state)
+        channels, order = self._channels, EncoderOrder(self.name, codec, settings)
+        channel, opened = channels.ask(partial(open_on, order))
+        state = order.state(opened, recovers=channels.recovers)
+        encoder = Encoder(Origin(channels, order), channel, opened.session, state)
         self._opened(encoder)
         return encoder
 

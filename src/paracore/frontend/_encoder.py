@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from paracore.frontend._packet import EncodedPacket
 
-__all__ = ["Drawn", "Encoder", "copy_planes"]
+__all__ = ["Drawn", "Encoder", "copy_planes", "give_again"]
 
 Drawn: TypeAlias = "WritablePicture | Picture | Sequence[Plane]"
 
@@ -72,16 +72,24 @@ class Encoder(Running[Encoding]):
 
     def _try_send(self, picture: Drawn) -> bool:
         self._check_open()
-        self._state.check()
-        if not isinstance(picture, WritablePicture):
-            target = self._state.picture()
+        state = self._state
+        state.check()
+        if state.behind:
+            self._catch_up()
+            if state.behind:
+                return False
+        if not isinstance(picture, WritablePicture) or state.is_stale(picture):
+            target = state.picture()
             if target is None:
                 return False
             copy_planes(picture, target)
             picture = target
-        self._state.submit(picture)
+        state.submit(picture)
         self._serve()
         return True
+
+    def _catch_up(self) -> None:
+        give_again(self._state)
 
     def receive(self, timeout: float | None = None) -> EncodedPacket | None:
         """The next access unit in decoding order.
@@ -98,23 +106,38 @@ class Encoder(Running[Encoding]):
                 return None
         return state.packets.popleft()
 
+    @property
+    def lost(self) -> int:
+        """Pictures of which there is no access unit because the device that had taken them was lost."""
+        return self._state.lost
+
     def set_bitrate(self, bits_per_second: int) -> int:
         """Changes the bit rate, also in mid-stream; returns what the device made of it."""
         return self.control("bitrate", bits_per_second)
 
 
-def copy_planes(source: Picture | Sequence[Plane], target: WritablePicture) -> None:
-    """Copies samples, and what a decoded picture says about its time.
+def give_again(state: Encoding) -> None:
+    """Copies what is due to a device into pages of its own, as far as there are some."""
+    while (sent := state.due()) is not None and (target := state.picture()) is not None:
+        copy_planes(sent.planes, target)
+        state.submit_again(target)
+
+
+def copy_planes(source: Drawn, target: WritablePicture) -> None:
+    """Copies samples, and what a picture says about its time.
 
     Raises:
         ValueError: they do not fit.
-        StateError: the source has been released.
+        StateError: the source has been released, or sent.
     """
-    if isinstance(source, Picture):
+    planes = source.planes if isinstance(source, Picture | WritablePicture) else tuple(source)
+    if isinstance(source, Picture | WritablePicture):
         target.timestamp, target.duration = source.timestamp, source.duration
-    planes = source.planes if isinstance(source, Picture) else tuple(source)
     found, wanted = [plane.shape for plane in planes], [plane.shape for plane in target.planes]
     if found != wanted or any(plane.dtype != other.dtype for plane, other in zip(planes, target.planes, strict=True)):
         raise ValueError(f"planes of {found} where the encoder takes {target.pixel_format} planes of {wanted}")
     for plane, other in zip(planes, target.planes, strict=True):
         other[...] = plane
+    if isinstance(source, WritablePicture):
+        target.key = source.key
+        source.take()

@@ -6,6 +6,12 @@ Theory of operation
 Pictures are filled by the user in spans that the backend may only read (unless the device works in no others),
 and come back when the codec is done with them. Each access unit is written into a span of its own, copied out of it
 (kilobytes) and the span is lent again at once.
+
+When the device is lost another one goes on: pictures that the codec was not done with, and that are later than all
+access units given out, are in pages of this process still and are given again, the first as a key frame. What the codec had
+taken into its look-ahead is not: it is counted and told with the next access unit. Each access unit is known for its
+picture's by the timestamp, so those of an encoder that shall go on have to differ; they are the caller's on the wire, too, since
+codecs plan with them.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from paracore._errors import RemoteProtocolError
+from paracore._errors import RemoteProtocolError, StateError
 from paracore.classes import video
 from paracore.frontend._buffers import Lease, Memory, Span, aligned, spans_of
 from paracore.frontend._geometry import check_format
@@ -25,7 +31,9 @@ from paracore.protocol import Direction, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Encoding"]
+    from paracore.frontend._picture import Plane
+
+__all__ = ["Encoding", "Sent"]
 
 #: Pictures beyond the device's need: one being filled, one on its way.
 HEADROOM = 2
@@ -33,6 +41,9 @@ HEADROOM = 2
 OUTPUT_COUNT = 8
 #: Beyond the picture's own size, for headers: a codec that cannot compress stores.
 OUTPUT_EXTRA = 64 << 10
+#: Pictures of which no access unit has come yet that are remembered. No codec looks so far ahead: the oldest are of one that
+#: leaves pictures out.
+AWAITED_MAX = 1024
 #: An access unit is never larger than so many times its picture: what a backend may make this process allocate.
 _OUTPUT_MOST = 4
 
@@ -44,13 +55,22 @@ class Encoding(Session):
         form: the format as the device wants it.
         copy: copies octets out of this process's memory, told address and length.
         writable: the device reads pictures in place only where it may write.
+        recovers: another device shall go on when this one is lost.
 
     Attributes:
         packets: encoded and not yet taken.
         form: the layout of the pictures.
+        lost: pictures that went with a device.
     """
 
-    def __init__(self, form: video.PictureFormat, copy: Callable[[int, int], bytes], *, writable: bool = False) -> None:
+    def __init__(
+        self,
+        form: video.PictureFormat,
+        copy: Callable[[int, int], bytes],
+        *,
+        writable: bool = False,
+        recovers: bool = False,
+    ) -> None:
         super().__init__(Direction.ENCODE)
         check_format(form)
         self._step(Step.FORMAT_SET_REPLY)
@@ -65,6 +85,95 @@ class Encoding(Session):
         self._output_size = form.size + OUTPUT_EXTRA
         self._output_cookie = 0
         self._next_timestamp = 0
+        self._recovers = recovers
+        self.lost = 0
+        self._series = 0
+        self._awaited: dict[int, Sent] = {}
+        self._due: deque[Sent] = deque()
+        self._submitted = 0
+        self._drain_at: int | None = None
+        self._drain_due = False
+        self._newest: int | None = None
+        self._force_key = False
+        self._break: int | None = None  # pictures lost at a discontinuity that is still to be told
+
+    # --- loss -------------------------------------------------------------------------------
+
+    @property
+    def _recoverable(self) -> bool:
+        return self._recovers
+
+    @property
+    def behind(self) -> bool:
+        """The device has yet to be given again what its predecessor had."""
+        return bool(self._due) or self._drain_due
+
+    def reopened(self, form: video.PictureFormat | None) -> None:
+        """There is another device: it wants memory of its own, and the pictures that are still here."""
+        assert form is not None
+        check_format(form)
+        super().reopened(form)
+        awaited = self._awaited.values()
+        self._due = deque(sent for sent in awaited if sent.lease and not self._overtaken(sent))
+        gone = len(awaited) - len(self._due)
+        self._awaited = {sent.timestamp: sent for sent in self._due}
+        self.lost += gone
+        self._break = gone + (self._break or 0)
+        self._drain_due = self._drain_at is not None
+        self._force_key = True
+        self._begin(form)
+
+    def _overtaken(self, sent: Sent) -> bool:
+        """An access unit of a later picture has been given out: this one could only come behind it."""
+        return self._newest is not None and sent.timestamp <= self._newest
+
+    def _begin(self, form: video.PictureFormat) -> None:
+        self.form = form
+        self._series += 1
+        self._returned_outputs.clear()
+        self._picture_count = 0
+        self._wanted = max(form.buffers_min, 1) + HEADROOM
+        self._outputs_wanted = OUTPUT_COUNT
+        self._output_size = max(self._output_size, form.size + OUTPUT_EXTRA)
+
+    def due(self) -> Sent | None:
+        """The picture that is to be given again next, once the drain before it is."""
+        first = self._due[0] if self._due else None
+        if self._drain_due and (first is None or first.number >= (self._drain_at or 0)):
+            self._drain_due = False
+            super().drain()
+        return first
+
+    def submit_again(self, picture: WritablePicture) -> None:
+        """Queues what was due and has been copied into that picture."""
+        sent = self._due.popleft()
+        sent.lease, sent.form = picture.take(), self.form
+        self._queue(sent)
+
+    def is_stale(self, picture: WritablePicture) -> bool:
+        """Its pages are those of a device that is lost."""
+        return picture.series != self._series
+
+    def drain(self) -> None:
+        """No more pictures for now; said once all that is due to the device has been given.
+
+        Raises:
+            StateError: a drain is under way.
+        """
+        if not self.behind:
+            super().drain()
+        elif self._drain_due:
+            raise StateError("draining", "ready for drain")
+        else:
+            self._drain_due = True
+        self.drained = False
+        self._drain_at = self._submitted
+
+    def _on_drained(self, event: video.Drained) -> None:
+        super()._on_drained(event)
+        end, self._drain_at = self._drain_at or 0, None
+        self._awaited = {timestamp: sent for timestamp, sent in self._awaited.items() if sent.number >= end}
+        self._newest = None  # what comes next may be of another time
 
     # --- pictures ---------------------------------------------------------------------------
 
@@ -81,12 +190,24 @@ class Encoding(Session):
         lease = picture.take()
         timestamp = self._next_timestamp if picture.timestamp is None else picture.timestamp
         self._next_timestamp = timestamp + (picture.duration or 1)
-        span = video.Span(lease.span.memory.identity, lease.span.length, lease.span.offset)
-        flags = video.InputFlag.KEY if picture.key else video.InputFlag(0)
-        self._submit(_Sent(lease), span, flags, wire_ticks(timestamp), picture.duration)
+        sent = Sent(lease, self.form, self._submitted, timestamp, picture.duration, key=picture.key)
+        self._submitted += 1
+        if self._recovers:
+            self._awaited[timestamp] = sent
+            if len(self._awaited) > AWAITED_MAX:
+                del self._awaited[next(iter(self._awaited))]
+        self._queue(sent)
 
-    def _input_returned(self, holder: _Sent, error: int) -> None:
-        del holder.lease  # it goes back as soon as the user looks at it no more
+    def _queue(self, sent: Sent) -> None:
+        assert sent.lease
+        place = sent.lease.span
+        span = video.Span(place.memory.identity, place.length, place.offset)
+        flags = video.InputFlag.KEY if sent.key or self._force_key else video.InputFlag(0)
+        self._force_key = False
+        self._submit(sent, span, flags, wire_ticks(sent.timestamp), sent.duration)
+
+    def _input_returned(self, holder: Sent, error: int) -> None:
+        holder.lease = None  # it goes back as soon as the user looks at it no more
         if error not in (0, video.Error.CANCELLED):
             self._fault = RemoteProtocolError(f"the encoder could make nothing of a picture (error {error})")
 
@@ -115,7 +236,7 @@ class Encoding(Session):
         self._outputs_wanted = 0
 
     def _accept_pictures(self, memory: Memory) -> None:
-        self.returns.extend(spans_of(memory, self._wanted, self.form.size, self._picture_count, 0))
+        self.returns.extend(spans_of(memory, self._wanted, self.form.size, self._picture_count, self._series))
         self._picture_count += self._wanted
         self._wanted = 0
 
@@ -149,15 +270,25 @@ class Encoding(Session):
             return
         if event.bytes_used > span.length:
             raise RemoteProtocolError(f"{event.bytes_used} octets in a span of {span.length}")
-        self.packets.append(
-            EncodedPacket(
-                self._copy(span.address, event.bytes_used),
-                ticks(event.timestamp),
-                ticks(event.decode_timestamp),
-                event.duration,
-                bool(event.flags & video.OutputFlag.KEY),
-            )
+        packet = EncodedPacket(
+            self._copy(span.address, event.bytes_used),
+            ticks(event.timestamp),
+            ticks(event.decode_timestamp),
+            event.duration,
+            bool(event.flags & video.OutputFlag.KEY),
         )
+        self.packets.append(self._received(packet) if self._recovers else packet)
+
+    def _received(self, packet: EncodedPacket) -> EncodedPacket:
+        """Notes which picture needs not to be given again, and tells of a discontinuity."""
+        self._fruitless = 0
+        if packet.timestamp is not None:
+            self._awaited.pop(packet.timestamp, None)
+            self._newest = packet.timestamp if self._newest is None else max(self._newest, packet.timestamp)
+        if self._break is None:
+            return packet
+        lost, self._break = self._break, None
+        return packet._replace(discontinuity=True, lost=lost)
 
     def _replace(self, span: Span, needed: int) -> None:
         """A span was too small for an access unit: others come in its place."""
@@ -177,7 +308,16 @@ class Encoding(Session):
     def dispose(self) -> None:
         """Lets go of all memory; the session is over."""
         self._returned_outputs.clear()
+        self.forget()
         super().dispose()
+
+    def forget(self) -> None:
+        """Nothing of what the user has given is wanted any more, by whichever device."""
+        self._awaited.clear()
+        self._due.clear()
+        self._drain_at = None
+        self._drain_due = False
+        self._newest = None  # what comes next may be of another time
 
     def flushed(self) -> None:
         """The device has forgotten its pictures; what it made before is not wanted either."""
@@ -185,11 +325,30 @@ class Encoding(Session):
         self.packets.clear()
 
 
-class _Sent:
-    """A picture with the device."""
+class Sent:
+    """A picture that was given to the device.
 
-    __slots__ = ("lease", "serial")
+    Attributes:
+        lease: its pages, until the codec is done with them.
+        form: their layout.
+        number: its place among those submitted.
+    """
 
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+    __slots__ = ("duration", "form", "key", "lease", "number", "serial", "timestamp")
+
+    def __init__(
+        self, lease: Lease, form: video.PictureFormat, number: int, timestamp: int, duration: int, *, key: bool
+    ) -> None:
+        self.lease: Lease | None = lease
+        self.form = form
+        self.number = number
+        self.timestamp = timestamp
+        self.duration = duration
+        self.key = key
         self.serial = 0
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """Views of its samples."""
+        assert self.lease
+        return WritablePicture(self.lease, self.form).planes

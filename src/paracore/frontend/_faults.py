@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from paracore._errors import (
     DeviceLost,
+    DeviceTimeout,
     DriverError,
     Error,
     LocalProtocolError,
@@ -27,7 +28,10 @@ from paracore.classes import link, video
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["call_fault", "departure", "open_fault", "wire_fault"]
+__all__ = ["FATAL", "call_fault", "departure", "open_fault", "wire_fault"]
+
+#: After these a session cannot go on as it is.
+FATAL = (TransportError, DeviceLost, RemoteProtocolError)
 
 _API = "paracore"
 
@@ -44,7 +48,9 @@ _BY_ERROR: dict[video.Error, Callable[[str], Exception]] = {
     video.Error.NO_SPACE: lambda _: QuotaExceeded("outstanding"),
     video.Error.PROTOCOL: lambda what: LocalProtocolError(f"{what}: the backend took it for a breach of the protocol"),
     video.Error.NOT_SUPPORTED: lambda what: DriverError(_API, errno.EOPNOTSUPP, f"{what}: the device cannot do that"),
-    video.Error.TIMED_OUT: lambda what: TimeoutError(f"{what}: the deadline passed"),
+    video.Error.TIMED_OUT: lambda what: DeviceTimeout(
+        _API, errno.ETIMEDOUT, f"{what}: the device hung at a job, the session is over"
+    ),
     video.Error.CANCELLED: lambda what: TransportClosed(f"{what}: cancelled"),
 }
 

@@ -34,3 +34,7 @@ class EncodedPacket(NamedTuple):
     decode_timestamp: int | None
     duration: int
     key: bool
+    #: The first after another device took over: a key one, and what was before it is not referred to.
+    discontinuity: bool = False
+    #: With ``discontinuity``: pictures sent before this one of which there will be no access unit.
+    lost: int = 0

@@ -242,6 +242,17 @@ class WritablePicture:
             self._planes = _views(self._lease, geometry, read_only=False)
         return self._planes
 
+    @property
+    def series(self) -> int:
+        """For the encoder: which of its devices can read the pages.
+
+        Raises:
+            StateError: it has been sent.
+        """
+        if self._lease is None:
+            raise StateError("sent", "not yet sent")
+        return self._lease.span.series
+
     def take(self) -> Lease:
         """For the encoder: the pages, once.
 

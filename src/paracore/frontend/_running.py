@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits for a session, synchronously: the thin skin of I/O around its state."""
+"""What waits for a session, synchronously: the thin skin of I/O around its state.
+
+Wherever the channel's loss is met, the session is opened again on the next channel (``_channels``) and what is due to its
+device is given again at the next wait; or else it ends with the fault that the loss was.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,20 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from paracore._errors import DeviceLost, RemoteProtocolError, StateError, TransportError
+from paracore._errors import StateError
 from paracore.classes import video
+from paracore.frontend._faults import FATAL
 from paracore.frontend._settings import control_number
 
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
+    from paracore.frontend._opening import Origin
     from paracore.frontend._session import MemoryRequest, Session
 
-__all__ = ["FATAL", "STARVATION_SECONDS", "Running", "deadline_of"]
+__all__ = ["STARVATION_SECONDS", "Running", "deadline_of"]
 
 #: How long a device that lacks spans may still be silent before that counts as a standstill.
 STARVATION_SECONDS = 1.0
-
-#: After these a session cannot go on.
-FATAL = (TransportError, DeviceLost, RemoteProtocolError)
 
 S = TypeVar("S", bound="Session")
 
@@ -33,17 +36,54 @@ def deadline_of(timeout: float | None) -> float | None:
 
 
 class Running(Generic[S]):
-    """A session that is open. One thread at a time; other sessions of the channel may have others."""
+    """A session that is open. One thread at a time; other sessions of the channel may have others.
 
-    def __init__(self, channel: Channel, session: int, state: S) -> None:
+    Args:
+        origin: of the session.
+        channel: on which it is open.
+        session: its number there.
+        state: of it.
+    """
+
+    def __init__(self, origin: Origin, channel: Channel, session: int, state: S) -> None:
+        self._origin = origin
         self._channel = channel
         self._line = channel.line(session)
         self._state = state
         self._closed = False
 
+    # --- loss -------------------------------------------------------------------------------
+
+    @property
+    def recoveries(self) -> int:
+        """How often the device was lost and this session went on with another."""
+        return self._state.recoveries
+
+    def _go_on(self, fault: Exception) -> None:
+        """Opens the session again on the channel that follows a lost one.
+
+        Raises:
+            Exception: the fault, when that is not what it says, or there is no going on.
+        """
+        state = self._state
+        try:
+            channel, opened = self._origin.open_again(self._channel, state, fault)
+        except Exception:
+            state.end(fault)
+            raise
+        self._channel, self._line = channel, channel.line(opened.session)
+        state.reopened(opened.form)
+
     # --- I/O --------------------------------------------------------------------------------
 
-    def _serve(self, *, waiting: bool = False) -> bool:
+    def _serve(self) -> None:
+        """Gives the device what is due to it."""
+        try:
+            self._give()
+        except FATAL as fault:
+            self._go_on(fault)
+
+    def _give(self, *, waiting: bool = False) -> bool:
         """Gives the device what is due to it.
 
         Args:
@@ -54,6 +94,8 @@ class Running(Generic[S]):
         """
         state, channel = self._state, self._channel
         granted = False
+        if state.behind:
+            self._catch_up()
         while (request := state.memory_request(waiting=waiting)) is not None:
             self._grant(request)
             granted = True
@@ -70,11 +112,18 @@ class Running(Generic[S]):
     def _grant(self, request: MemoryRequest) -> None:
         request.answer(partial(self._channel.grant, request.length, read_only=request.read_only))
 
+    def _catch_up(self) -> None:
+        """Gives the device what its lost predecessor had, as far as there is room for it now."""
+        raise NotImplementedError
+
     def _look(self) -> None:
         """Gives the device what is due to it and takes what has arrived, without waiting."""
-        self._serve(waiting=True)
-        self._line.wait(0.0)
-        self._take()
+        try:
+            self._give(waiting=True)
+            self._line.wait(0.0)
+            self._take()
+        except FATAL as fault:
+            self._go_on(fault)
 
     def _take(self) -> None:
         inbox, receive = self._line.inbox, self._state.receive
@@ -90,17 +139,17 @@ class Running(Generic[S]):
         self._check_open()
         state = self._state
         try:
-            if self._serve(waiting=True):
+            if self._give(waiting=True):
                 return True
             if state.starvation is not None:
                 return self._wait_starving(deadline)
             news = self._line.wait(deadline)
             self._take()
             if state.changed:  # the device waits for new spans
-                self._serve()
+                self._give()
         except FATAL as fault:
-            state.end(fault)
-            raise
+            self._go_on(fault)
+            return True
         return news
 
     def _wait_starving(self, deadline: float | None) -> bool:
@@ -114,7 +163,13 @@ class Running(Generic[S]):
 
     def _call(self, request: Any, reply: Any, what: str) -> Any:
         self._check_open()
-        return self._channel.call(request, reply, what, self._line.session)
+        while True:
+            try:
+                return self._channel.call(request, reply, what, self._line.session)
+            except FATAL as fault:
+                if not self._channel.lost:
+                    raise
+                self._go_on(fault)
 
     # --- what both directions offer ---------------------------------------------------------
 
@@ -135,10 +190,14 @@ class Running(Generic[S]):
 
     def flush(self) -> None:
         """Forgets all that is under way: to go on elsewhere in the stream."""
-        self._serve()
-        self._call(video.Flush(), video.FlushReply, "flush")
-        self._look()
-        self._state.flushed()
+        state, flushed = self._state, -1
+        while flushed != state.recoveries:  # a device that is lost meanwhile has a successor to be flushed
+            self._serve()
+            self._call(video.Flush(), video.FlushReply, "flush")
+            state.forget()
+            flushed = state.recoveries
+            self._look()
+        state.flushed()
 
     def control(self, name: str, value: int | None = None) -> int:
         """Reads a control, or sets it.
@@ -158,6 +217,7 @@ class Running(Generic[S]):
             got = self._call(video.ControlGet(number), video.ControlGetReply, f"reading {name}")
         else:
             got = self._call(video.ControlSet(number, value), video.ControlSetReply, f"setting {name} to {value}")
+            self._origin.controls[name] = value
         return int(got.value)
 
     # --- end --------------------------------------------------------------------------------

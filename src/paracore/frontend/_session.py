@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from paracore.frontend._buffers import Memory, Span
     from paracore.protocol import Direction
 
-__all__ = ["MemoryRequest", "Post", "Session", "Ticket"]
+__all__ = ["FRUITLESS_MAX", "MemoryRequest", "Post", "Session", "Ticket"]
+
+#: Recoveries in a row that brought nothing: what kills each worker that it is given to is not given to ever more.
+FRUITLESS_MAX = 3
 
 
 class Ticket:
@@ -73,6 +76,7 @@ class Session:
         returns: spans that come back from the user; finalizers append here.
         drained: a drain is complete and nothing has been sent since.
         starvation: why no more memory can be had, while the device lacks some.
+        recoveries: how often the device was lost and the session went on with another.
     """
 
     def __init__(self, direction: Direction) -> None:
@@ -88,6 +92,44 @@ class Session:
         self._fault: Exception | None = None
         self._over: Exception | None = None
         self.starvation: QuotaExceeded | None = None
+        self.recoveries = 0
+        self._fruitless = 0
+
+    # --- loss -------------------------------------------------------------------------------
+
+    def lose(self) -> bool:
+        """The device is lost; whether there is hope with another one."""
+        if self._over is not None or self._fruitless == FRUITLESS_MAX or not self._recoverable:
+            return False
+        self._fruitless += 1
+        return True
+
+    @property
+    def _recoverable(self) -> bool:
+        """What another device would have to be given is still here."""
+        return False
+
+    @property
+    def behind(self) -> bool:
+        """The device has yet to be given again what its predecessor had."""
+        return False
+
+    def reopened(self, form: video.PictureFormat | None) -> None:
+        """There is another device, with a session that knows nothing yet.
+
+        Args:
+            form: an encoder's format, as that one wants it.
+        """
+        self.recoveries += 1
+        self._state = State.FORMATLESS
+        if form is not None:
+            self._step(Step.FORMAT_SET_REPLY)
+        self._lent.clear()
+        self._inputs.clear()
+        self._posts.clear()
+        self.returns = deque()  # what the user still has is not to come back here
+        self._drain = Ticket()
+        self._fault = self.starvation = None
 
     # --- what goes out ----------------------------------------------------------------------
 
@@ -148,6 +190,9 @@ class Session:
         self._posts.clear()
         self.returns.clear()
         self._over = self._over or StateError("closed", "open")
+
+    def forget(self) -> None:
+        """Nothing of what the user has given is wanted any more, by whichever device."""
 
     def flushed(self) -> None:
         """The device has forgotten what it had."""

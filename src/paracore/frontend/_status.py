@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The backend's own account of itself, for an administrator: one question on its socket, no channel."""
+"""What an administrator asks of a backend, and changes: one question on its socket, no channel."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from paracore._errors import RemoteProtocolError
+from paracore._errors import ConfigError, RemoteProtocolError
 from paracore.classes import core, link
 from paracore.frontend._faults import departure, open_fault, wire_fault
 from paracore.protocol import FAILURE, MESSAGE_MAX, PROTOCOL_VERSION, REQUEST, message, split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from paracore.classes._payload import Payload
 
-__all__ = ["backend_status"]
+__all__ = ["backend_status", "configure_backend"]
 
 #: Octets of the account: more is not read, whatever the backend says.
 _STATUS_MAX = 16 << 20
@@ -33,18 +36,47 @@ def backend_status(address: str | os.PathLike[str], *, timeout: float = 10.0) ->
         PermissionRefused: the caller is neither root nor the backend's own user.
         TransportError: nobody listens there.
     """
+    with _connected(address, timeout) as wire:
+        payload, descriptors = _ask(wire, link.Status(), "asking for the backend's status")
+        return _read(descriptors, link.StatusReply.unpack(payload).length)
+
+
+def configure_backend(
+    address: str | os.PathLike[str], changes: Mapping[str, Mapping[str, Mapping[str, Any]]], *, timeout: float = 10.0
+) -> None:
+    """Changes settings of a running backend: all of them, or none.
+
+    Args:
+        address: its Unix socket.
+        changes: ``{"device": {name: {setting: value}}, "domain": {name: {setting: value}}}``. Of a device ``policy`` and
+            ``slots``, of a domain ``weight``, ``priority``, ``device_time`` and ``device_burst``, see the configuration.
+        timeout: seconds for each answer.
+
+    Raises:
+        ConfigError: which of them cannot be so, and why.
+        PermissionRefused: the caller is neither root nor the backend's own user.
+        TransportError: nobody listens there.
+    """
+    with _connected(address, timeout) as wire:
+        payload, _ = _ask(wire, link.Configure(json.dumps(changes).encode()), "changing the backend's settings")
+        if complaint := link.ConfigureReply.unpack(payload).text.decode(errors="replace"):
+            option, _, hint = complaint.partition(": ")
+            raise ConfigError(option, hint)
+
+
+@contextmanager
+def _connected(address: str | os.PathLike[str], timeout: float) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as wire:
         wire.settimeout(timeout)
         try:
             wire.connect(os.fspath(address))
         except OSError as error:
             raise open_fault(-(error.errno or 0), os.fspath(address), 0) from error
-        _ask(wire, link.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION))
-        payload, descriptors = _ask(wire, link.Status())
-        return _read(descriptors, link.StatusReply.unpack(payload).length)
+        _ask(wire, link.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION), "saying hello to the backend")
+        yield wire
 
 
-def _ask(wire: socket.socket, request: Payload) -> tuple[memoryview, list[int]]:
+def _ask(wire: socket.socket, request: Payload, what: str) -> tuple[memoryview, list[int]]:
     """Makes one call of the link class."""
     try:
         wire.sendall(message(request.OPCODE, REQUEST, 0, 1, request.pack()))
@@ -60,7 +92,7 @@ def _ask(wire: socket.socket, request: Payload) -> tuple[memoryview, list[int]]:
         raise RemoteProtocolError(f"an answer {header.opcode:#06x} to the question {request.OPCODE:#06x}")
     if header.flags == FAILURE:
         failure = core.Failure.unpack(payload)
-        raise wire_fault(failure.error, "asking for the backend's status", failure.limit, failure.allowed)
+        raise wire_fault(failure.error, what, failure.limit, failure.allowed)
     return payload, descriptors
 
 

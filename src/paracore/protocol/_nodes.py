@@ -124,6 +124,11 @@ _BACKEND: Final = (
     Node("max-pixel-rate", _T, _RATE, "0", "Samples a second that sessions may declare. 0: no limit."),
     Node("versions", _B, Numbers(0xFFFF, 16), None, "The protocol versions that it speaks."),
     Node("error", _B, Text(_WORDS, "printable ASCII, up to 200 octets"), "", "Why it is closed, for people."),
+    Node(
+        "stats/*", _B, Number(0, (1 << 63) - 1), "0",
+        "What the domain has used and holds, for tools: `device-ms`, `waited-ms` and `turns` of devices' time, `channels`, "
+        "`buffers`, `bytes`, `violations`, `workers-lost`. Written every five seconds, if it has changed.",
+    ),
     Node("feature-*", _B, Number(0, 1), "0", "What it can do beside that. An unknown one is ignored; there are none yet."),
 )  # fmt: skip
 

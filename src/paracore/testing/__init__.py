@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shipped checks: what a driver, a transport and a hypervisor must do, for whoever writes another one."""
+"""Shipped checks: what a driver, a transport and a hypervisor must do, for whoever writes another one; and a device on a virtual clock."""
 
 from __future__ import annotations
 
+from paracore.testing._device_time import Span, VirtualDevice, VirtualDomain
 from paracore.testing._driver import DRIVER_CHECKS, DriverMedia, check_driver
 from paracore.testing._hostile import ATTACKS, HostileDomain, attack
 from paracore.testing._hypervisor import FakeHypervisor, FakeXen
@@ -31,8 +32,11 @@ __all__ = [
     "Memory",
     "Picture",
     "Player",
+    "Span",
     "StoreQuotas",
     "Unit",
+    "VirtualDevice",
+    "VirtualDomain",
     "attack",
     "check_driver",
     "check_hypervisor",

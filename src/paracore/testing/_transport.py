@@ -99,6 +99,8 @@ class BackendStub:
     def status(self, port: Port, answer: Callable[[bytes], None]) -> None:  # noqa: ARG002
         answer(b"{}")
 
+    def configure(self, port: Port, changes: bytes) -> None: ...
+
     # --- its thread -------------------------------------------------------------------------------
 
     def _serve(self) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paracore._errors import (
+    ConfigError,
     EventChannelError,
     GrantError,
     PermissionRefused,
@@ -46,6 +47,8 @@ __all__ = ["LinkPort"]
 
 _BURST = 4
 """Calls of one connection that are served at a stretch, so that a flood does not keep others waiting."""
+_COMPLAINT_MAX = 4000
+"""Octets of what is wrong with changed settings; they may name what the administrator wrote."""
 
 
 class LinkPort(Port):
@@ -189,11 +192,23 @@ class LinkPort(Port):
             view[:] = text
         return descriptor
 
+    def _configure(self, request: link.Configure, header: Header) -> None:
+        if not self.peer.administrator:
+            raise PermissionRefused("settings are the administrator's")
+        try:
+            self._host.configure(self, request.text)
+        except ConfigError as error:
+            complaint = str(error).encode()[:_COMPLAINT_MAX]
+        else:
+            complaint = b""
+        self._reply(header, link.ConfigureReply(complaint).pack())
+
     HANDLERS: ClassVar[dict[int, Callable[[LinkPort, Any, Header], None]]] = {
         link.Hello.OPCODE: _hello,
         link.ChannelOpen.OPCODE: _channel_open,
         link.Grant.OPCODE: _grant,
         link.Revoke.OPCODE: _revoke,
         link.Status.OPCODE: _status,
+        link.Configure.OPCODE: _configure,
     }
     """What is served, when ``LinkRules`` let it."""

@@ -30,11 +30,13 @@ TABLE: Final[dict[LinkState, dict[int, LinkState]]] = {
     LinkState.GREETED: {
         link.ChannelOpen.OPCODE: LinkState.OPEN,
         link.Status.OPCODE: LinkState.GREETED,
+        link.Configure.OPCODE: LinkState.GREETED,
     },
     LinkState.OPEN: {
         link.Grant.OPCODE: LinkState.OPEN,
         link.Revoke.OPCODE: LinkState.OPEN,
         link.Status.OPCODE: LinkState.OPEN,
+        link.Configure.OPCODE: LinkState.OPEN,
     },
     LinkState.ENDING: {},
 }

@@ -285,6 +285,13 @@ class Host(Protocol):
     def status(self, port: Port, answer: Callable[[bytes], None]) -> None:
         """Calls `answer` once, now or later, with a JSON text."""
 
+    def configure(self, port: Port, changes: bytes) -> None:
+        """Changes settings while they are used, all of them or none.
+
+        Raises:
+            ConfigError: which of them cannot be so, and the remedy.
+        """
+
 
 class Membership(Protocol):
     """What a ``Listener`` asks whose domains come and go."""
@@ -301,6 +308,9 @@ class Membership(Protocol):
 
     def violated(self, identity: str, text: str) -> None:
         """The domain broke the protocol before any connection."""
+
+    def account(self, identity: str) -> dict[str, int]:
+        """What it has used so far and holds now, by the names of the `stats` nodes (docs/protocol/xenbus.md)."""
 
 
 class Listener(ABC):

@@ -76,6 +76,18 @@ def test_limits_are_those_of_the_toolstack(machine):
         assert caught.value.failure.error is link.Error.NO_SPACE
 
 
+def test_what_a_guest_uses_is_in_xenstore(machine):
+    guest = machine.guest(3)
+    stats = f"{backend_path(0, 3)}/stats"
+    with guest.connect() as channel:
+        stream = Stream(channel)
+        stream.play(10)
+        wait_until(lambda: machine.read(f"{stats}/channels") == "1", "the channel is not told")
+        assert int(machine.read(f"{stats}/bytes")) > 0
+        assert machine.read(f"{stats}/workers-lost") == "0"
+    wait_until(lambda: machine.read(f"{stats}/bytes") == "0", "that it holds nothing is not told")
+
+
 def test_an_unknown_device_is_told_to_the_toolstack(machine):
     machine.introduce(3)
     machine.attach(3, devices=("vpu9",))

@@ -32,13 +32,13 @@ def hashes(address, path):
     return out.getvalue().splitlines()
 
 
-def opened(address):
+def opened(address, **settings):
     """A domain, as soon as there is one."""
     found = []
 
     def try_it():
         try:
-            found.append(paracore.open(address))
+            found.append(paracore.open(address, **settings))
         except paracore.Error:
             return False
         return True
@@ -88,13 +88,21 @@ def test_a_daemon_that_stops_and_starts(guest):
 
 
 def test_a_lost_worker(machine, guest):
-    with opened(guest.address) as domain:
+    with opened(guest.address, on_loss="fail") as domain:
         wait_until(lambda: all(machine.workers()), "the worker has no number")
         os.kill(*machine.workers(), signal.SIGKILL)
         with pytest.raises(paracore.DeviceLost, match="open a new channel"):
             domain.devices["vpu0"].decoder("h264")
     with opened(guest.address) as domain:
         assert "vpu0" in domain.devices
+
+
+def test_a_lost_worker_is_followed_by_another(machine, guest):
+    with opened(guest.address) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
+        wait_until(lambda: all(machine.workers()), "the worker has no number")
+        os.kill(*machine.workers(), signal.SIGKILL)
+        decoder.flush()
+        assert decoder.recoveries == 1
 
 
 @pytest.mark.parametrize("end", [Machine.detach, Machine.take_away])

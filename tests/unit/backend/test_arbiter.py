@@ -1,112 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who gets the device when: each policy on a virtual clock, with domains that want much, little, or at times."""
 
-import heapq
-import itertools
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paracore.backend._allowance import Allowance
-from paracore.backend._arbiter import UNLIMITED, Arbiter
+from paracore.backend._arbiter import UNLIMITED
 from paracore.backend._policies import POLICIES, Claim
+from paracore.testing import VirtualDevice, VirtualDomain
 
 MS = 1_000_000
 SECOND = 1000 * MS
 
 
-@dataclass(eq=False)
-class Domain:
-    """A domain that does units of work: of `cost` each, as many as it can, or one each `every`."""
-
-    claim: Claim
-    cost: int
-    every: int = 0
-    begins: int = 0
-    ends: int = 1 << 62
-    left: int = 0
-    running: bool = False
-    backlog: int = 0
-    asked: list[int] = field(default_factory=list)
-    latencies: list[int] = field(default_factory=list)
-
-
-class World:
-    """An arbiter with its domains; nothing in it takes time but units."""
-
-    def __init__(self, policy, slots, domains):
-        self.arbiter = Arbiter(policy, slots)
-        self.domains = {domain.claim.name: domain for domain in domains}
-        self.now = 0
-        self.spans = []
-        self._events = []
-        self._order = itertools.count()
-        for domain in domains:
-            self.arbiter.enter(domain.claim)
-            self.at(domain.begins, self._work, domain)
-
-    def at(self, time, step, *arguments):
-        heapq.heappush(self._events, (time, next(self._order), step, arguments))
-
-    def run(self, until):
-        while self._events and self._events[0][0] <= until:
-            self.now, _, step, arguments = heapq.heappop(self._events)
-            step(*arguments)
-            self._settle()
-        self.now = until
-        return self
-
-    def used(self):
-        return {name: domain.claim.used for name, domain in self.domains.items()}
-
-    def _settle(self):
-        for claim, budget, _ in self.arbiter.turn(self.now):
-            domain = self.domains[claim.name]
-            domain.left = budget
-            self._go_on(domain)
-        assert len(self.arbiter.holders()) <= self.arbiter.slots
-        wake = self.arbiter.wake_at(self.now)
-        if wake is not None:
-            assert wake > self.now
-            self.at(wake, lambda: None)
-
-    def _work(self, domain):
-        if self.now >= domain.ends:
-            return
-        domain.backlog += 1
-        domain.asked.append(self.now)
-        if domain.every:
-            self.at(self.now + domain.every, self._work, domain)
-        self.arbiter.want(domain.claim, self.now)
-
-    def _go_on(self, domain):
-        if domain.running:
-            return
-        if domain.left <= 0 or not domain.backlog:
-            self.arbiter.give_back(domain.claim, self.now)
-            if domain.backlog:
-                self.arbiter.want(domain.claim, self.now)
-            return
-        domain.running = True
-        self.at(self.now + domain.cost, self._done, domain, self.now)
-
-    def _done(self, domain, began):
-        domain.running = False
-        self.spans.append((domain.claim.name, began, self.now))
-        domain.left -= domain.cost
-        self.arbiter.charge(domain.claim, domain.cost, self.now)
-        domain.latencies.append(self.now - domain.asked.pop(0))
-        domain.backlog -= 1
-        if not domain.every and self.now < domain.ends:
-            domain.backlog += 1
-            domain.asked.append(self.now)
-        self._go_on(domain)
-
-
 def greedy(*weights, cost=3 * MS, **more):
-    return [Domain(Claim(f"d{n}", weight=weight), cost, **more) for n, weight in enumerate(weights)]
+    return [VirtualDomain(Claim(f"d{n}", weight=weight), cost, **more) for n, weight in enumerate(weights)]
 
 
 def jain(values):
@@ -120,7 +29,7 @@ every_policy = pytest.mark.parametrize("policy", POLICIES)
 
 @pytest.mark.parametrize("policy", [name for name, policy in POLICIES.items() if not policy.rations])
 def test_alone_a_domain_is_told_once(policy):
-    world = World(policy, 1, greedy(100))
+    world = VirtualDevice(policy, 1, greedy(100))
     assert [lease.budget for lease in world.arbiter.turn(0)] == []
     world.run(10 * SECOND)
     assert world.domains["d0"].claim.turns == 1
@@ -146,19 +55,19 @@ domains = st.lists(
 @given(domains=domains, slots=st.integers(1, 4), change=st.sampled_from(sorted(POLICIES)))
 def test_nothing_rests_while_somebody_waits_and_all_get_something(policy, domains, slots, change):
     made = [
-        Domain(Claim(f"d{n}", weight, priority), cost, every, begins)
+        VirtualDomain(Claim(f"d{n}", weight, priority), cost, every, begins)
         for n, (weight, priority, cost, every, begins) in enumerate(domains)
     ]
-    world = World(policy, slots, made)
+    world = VirtualDevice(policy, slots, made)
     world.run(SECOND)
-    world.arbiter.change(change, world.now)
+    world.arbiter.change(change, slots, world.now)
     world.run(2 * SECOND)
     holders = world.arbiter.holders()
     if not world.arbiter.policy.rations:
         waiting = [claim for claim in world.arbiter.policy.claims.values() if claim.waits_since is not None]
         assert len(holders) == slots or not waiting
     assert sum(claim.used for claim in world.arbiter.policy.claims.values()) <= slots * 2 * SECOND
-    world.arbiter.change("fair", world.now)
+    world.arbiter.change("fair", slots, world.now)
     before = world.used()
     world.run(world.now + 6 * SECOND)
     for name, domain in world.domains.items():
@@ -167,10 +76,39 @@ def test_nothing_rests_while_somebody_waits_and_all_get_something(policy, domain
 
 
 @every_policy
+@pytest.mark.parametrize(("before", "after"), [(1 << 30, 2), (4, 1), (1, 3)])
+def test_other_slots_are_kept_from_the_next_unit_on(policy, before, after):
+    uneven = [
+        VirtualDomain(Claim(f"d{n}"), 3 * MS + n * MS // 7) for n in range(4)
+    ]  # or all would always end at one instant
+    world = VirtualDevice(policy, before, uneven).run(SECOND)
+    world.arbiter.change(policy, after, world.now)
+    used = world.used()
+    world.run(world.now + 10 * MS)
+    assert len(world.arbiter.holders()) <= after
+    world.run(world.now + 4 * SECOND)
+    rise = [now - then for now, then in zip(world.used().values(), used.values(), strict=True)]
+    assert sum(rise) == pytest.approx(after * 4 * SECOND, rel=0.03)
+    assert jain(rise) > 0.98
+
+
+@every_policy
+def test_another_weight_counts_from_the_next_unit_on(policy):
+    world = VirtualDevice(policy, 1, greedy(100, 100)).run(SECOND)
+    light, heavy = (domain.claim for domain in world.domains.values())
+    heavy.weight = 300
+    world.arbiter.recall(heavy)
+    used = world.used()
+    world.run(world.now + 12 * SECOND)
+    ratio = (heavy.used - used["d1"]) / (light.used - used["d0"])
+    assert ratio == pytest.approx(1 if policy == "priority" else 3, rel=0.03)
+
+
+@every_policy
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_a_limit_of_device_time_holds(policy, rate):
-    limited = Domain(Claim("limited", limit=Allowance(rate, 50 * MS)), 7 * MS)
-    World(policy, 2, [limited, *greedy(100, 100)]).run(20 * SECOND)
+    limited = VirtualDomain(Claim("limited", limit=Allowance(rate, 50 * MS)), 7 * MS)
+    VirtualDevice(policy, 2, [limited, *greedy(100, 100)]).run(20 * SECOND)
     assert limited.claim.used <= rate * 20 * SECOND * 1.02 + 50 * MS
     if policy != "fixed-share":
         assert limited.claim.used >= rate * 20 * SECOND * 0.98
@@ -178,11 +116,9 @@ def test_a_limit_of_device_time_holds(policy, rate):
 
 @every_policy
 def test_a_domain_that_goes_leaves_nothing(policy):
-    world = World(policy, 1, greedy(100, 100, 100)).run(SECOND)
+    world = VirtualDevice(policy, 1, greedy(100, 100, 100)).run(SECOND)
     for name in ("d0", "d1"):
-        domain = world.domains[name]
-        domain.ends, domain.left, domain.backlog = 0, 0, 0
-        world.arbiter.leave(domain.claim)
+        world.leave(world.domains[name])
     world.run(2 * SECOND)
     assert set(world.arbiter.policy.claims) == {"d2"}
     assert not world.arbiter.wake_at(world.now)
@@ -201,8 +137,8 @@ def test_shares_are_by_weight_whatever_units_cost(parts, slots):
     """Within 2 % of the weights after a while: each is a turn and a unit off at most."""
     total = sum(weight for weight, _ in parts)
     feasible = [weight for weight, _ in parts if weight * slots <= 0.8 * total]
-    made = [Domain(Claim(f"d{n}", weight), cost * MS // 10) for n, (weight, cost) in enumerate(parts)]
-    used = World("fair", slots, made).run(20 * SECOND).used()
+    made = [VirtualDomain(Claim(f"d{n}", weight), cost * MS // 10) for n, (weight, cost) in enumerate(parts)]
+    used = VirtualDevice("fair", slots, made).run(20 * SECOND).used()
     if len(feasible) < len(parts):
         return  # who is due a whole slot, or more, would never have to wait for its turn
     for n, (weight, _) in enumerate(parts):
@@ -213,14 +149,14 @@ def test_shares_are_by_weight_whatever_units_cost(parts, slots):
 @pytest.mark.parametrize("slots", [1, 2])
 def test_eight_greedy_domains(slots):
     weights = (100, 100, 200, 400, 100, 100, 200, 400)
-    used = World("fair", slots, greedy(*weights)).run(20 * SECOND).used()
+    used = VirtualDevice("fair", slots, greedy(*weights)).run(20 * SECOND).used()
     assert jain([used[f"d{n}"] / weight for n, weight in enumerate(weights)]) > 0.999
 
 
 def test_who_had_it_alone_owes_nothing():
     early, late = greedy(100, 100)
     late.begins = 5 * SECOND
-    world = World("fair", 1, [early, late]).run(5 * SECOND)
+    world = VirtualDevice("fair", 1, [early, late]).run(5 * SECOND)
     alone = early.claim.used
     world.run(15 * SECOND)
     assert abs((early.claim.used - alone) - late.claim.used) < 50 * MS
@@ -228,11 +164,11 @@ def test_who_had_it_alone_owes_nothing():
 
 def test_who_rests_cannot_save_up():
     steady, other = greedy(100, 100)
-    at_times = Domain(Claim("at times"), 2 * MS, every=100 * MS, ends=10 * SECOND)
-    world = World("fair", 1, [steady, other, at_times]).run(10 * SECOND)
+    at_times = VirtualDomain(Claim("at times"), 2 * MS, every=100 * MS, ends=10 * SECOND)
+    world = VirtualDevice("fair", 1, [steady, other, at_times]).run(10 * SECOND)
     at_times.every, at_times.ends, at_times.begins = 0, 1 << 62, 0
     before = world.used()
-    world.at(10 * SECOND, world._work, at_times)
+    world.at(10 * SECOND, lambda: world.ask(at_times))
     world.run(13 * SECOND)
     gained = {name: used - before[name] for name, used in world.used().items()}
     assert max(gained.values()) - min(gained.values()) < 90 * MS
@@ -242,17 +178,17 @@ def test_who_rests_cannot_save_up():
 
 
 def test_the_highest_priority_is_served_first_and_others_do_not_starve():
-    low, high = Domain(Claim("low"), 5 * MS), Domain(Claim("high", priority=3), 5 * MS)
-    World("priority", 1, [low, high]).run(10 * SECOND)
+    low, high = VirtualDomain(Claim("low"), 5 * MS), VirtualDomain(Claim("high", priority=3), 5 * MS)
+    VirtualDevice("priority", 1, [low, high]).run(10 * SECOND)
     assert high.claim.used > 0.9 * 10 * SECOND
     assert low.claim.used > 0
     assert max(low.latencies) < 1.5 * SECOND
 
 
 def test_a_higher_priority_ends_a_lower_ones_turn():
-    low = Domain(Claim("low"), 2 * MS)
-    high = Domain(Claim("high", priority=1), 2 * MS, every=100 * MS, begins=50 * MS)
-    World("priority", 1, [low, high]).run(5 * SECOND)
+    low = VirtualDomain(Claim("low"), 2 * MS)
+    high = VirtualDomain(Claim("high", priority=1), 2 * MS, every=100 * MS, begins=50 * MS)
+    VirtualDevice("priority", 1, [low, high]).run(5 * SECOND)
     assert max(high.latencies) <= 4 * MS
 
 
@@ -262,7 +198,7 @@ def test_a_higher_priority_ends_a_lower_ones_turn():
 def test_nobody_gets_more_than_its_part_though_others_rest():
     busy, resting = greedy(100, 300)
     resting.begins = 10 * SECOND
-    world = World("fixed-share", 1, [busy, resting]).run(10 * SECOND)
+    world = VirtualDevice("fixed-share", 1, [busy, resting]).run(10 * SECOND)
     assert 0.24 * 10 * SECOND < busy.claim.used < 0.255 * 10 * SECOND
     world.run(20 * SECOND)
     assert 0.24 * 20 * SECOND < busy.claim.used < 0.255 * 20 * SECOND
@@ -274,15 +210,15 @@ def test_nobody_gets_more_than_its_part_though_others_rest():
 
 def test_a_film_among_greedy_domains_is_in_time():
     """30 pictures a second of 4 ms: its part of 1/8 is 4.17 ms each."""
-    film = Domain(Claim("film", period=SECOND // 30), 4 * MS, every=SECOND // 30)
-    world = World("deadline", 1, [film, *greedy(*(7 * [100]))]).run(20 * SECOND)
+    film = VirtualDomain(Claim("film", period=SECOND // 30), 4 * MS, every=SECOND // 30)
+    world = VirtualDevice("deadline", 1, [film, *greedy(*(7 * [100]))]).run(20 * SECOND)
     assert max(film.latencies[10:]) <= SECOND // 30 + 4 * MS
     greedy_ones = [used for name, used in world.used().items() if name != "film"]
     assert jain(greedy_ones) > 0.999
 
 
 def test_who_declares_too_high_a_rate_gets_its_part_all_the_same():
-    liar = Domain(Claim("liar", period=MS), 4 * MS)
-    world = World("deadline", 1, [liar, *greedy(100, 100, 100)]).run(20 * SECOND)
+    liar = VirtualDomain(Claim("liar", period=MS), 4 * MS)
+    world = VirtualDevice("deadline", 1, [liar, *greedy(100, 100, 100)]).run(20 * SECOND)
     assert liar.claim.used < 0.27 * 20 * SECOND
     assert min(world.used().values()) > 0.23 * 20 * SECOND

@@ -7,7 +7,7 @@ import pytest
 
 from paracore import RemoteProtocolError
 from paracore.backend._arbiter import UNLIMITED
-from paracore.backend._config import DeviceSection, DomainSection
+from paracore.backend._config import DeviceSection, DomainSection, Limits
 from paracore.backend._sharing import Sharing
 
 
@@ -89,6 +89,27 @@ def test_it_goes_to_the_next_and_old_words_are_void(world):
     sharing.release(keeper, 0, 1, wants=False)
     assert other.worker.leases == [(0, 1, UNLIMITED)]
     assert loop.later == []
+
+
+def test_who_gets_a_limit_while_it_has_the_device_comes_again_for_it(world):
+    _, sharing, keeper, other = world
+    sharing.release(keeper, 0, 1, wants=False)
+    limits = Limits(device_time=0.5, device_burst=0.001)
+    other.section = DomainSection(name="other", user=1, weight=300, limits=limits)
+    sharing.change_domain(other)
+    assert other.worker.leases == [(0, 1, UNLIMITED), (0, 1, 0)]
+    sharing.release(other, 0, 1, wants=True)
+    assert other.worker.leases[2][:2] == (0, 2)
+    assert other.worker.leases[2][2] <= 1_000_000
+
+
+def test_another_policy_calls_everybody_back(world):
+    _, sharing, keeper, other = world
+    sharing.change_device(DeviceSection(name="vpu0", driver="null", slots=0))
+    assert keeper.worker.leases[2:] == [(0, 1, 0)]
+    assert other.worker.leases == [(0, 1, UNLIMITED)]
+    sharing.release(keeper, 0, 1, wants=True)
+    assert keeper.worker.leases[3:] == [(0, 2, UNLIMITED)]
 
 
 def test_a_device_that_there_is_not(world):

@@ -89,8 +89,9 @@ class Place:
     def attach(self, number):
         """A page of the domain's, all zero: a unit that is none, of which the device says so at once."""
         self.say(number, core.BufferAttach(9, core.BufferFlag(0), 4096))
+        asked = next(header for header, _ in iter(self.hear, None) if header.opcode == worker.Map.OPCODE)
         granted = self.pages.allocate(4096)
-        self.tell(worker.MapReply(), (granted,), flags=REPLY, serial=self.hear()[0].serial)
+        self.tell(worker.MapReply(), (granted,), flags=REPLY, serial=asked.serial)
         os.close(granted)
         return core.BufferAttachReply.unpack(self.answer(number)[1]).buffer
 
@@ -402,3 +403,37 @@ def test_the_report_says_how_long_units_waited(slow):
     os.close(write)
     assert json.loads(os.read(read, 65536))["counts"]["throttled_ms"] == 50
     os.close(read)
+
+
+# --- devices ------------------------------------------------------------------------------------------------
+
+
+def test_a_device_that_cannot_be_reset(place, monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(NullDriver, "reset", fail)
+    place.tell(worker.DeviceReset(0))
+    place.add(1)
+    place.say(1, core.LimitsQuery())
+    assert place.answer(1)
+
+
+def test_the_use_of_a_device_is_told_and_nothing_in_use_is_let_go_of(place, monkeypatch):
+    rests = []
+    monkeypatch.setattr(NullDriver, "rest", lambda driver: rests.append(driver.name))
+    place.add(1)
+    opening = video.Open(0, video.Codec.H264, video.Direction.DECODE, video.OpenFlag(0))
+    place.say(1, opening)
+    assert worker.DeviceUse.unpack(place.hear()[1]) == (0, 1)
+    first = video.OpenReply.unpack(place.answer(1)[1]).session
+    place.say(1, opening)
+    second = video.OpenReply.unpack(place.answer(1)[1]).session
+    place.tell(worker.DeviceRest(0))
+    place.say(1, video.Close(), of=first)
+    assert place.hear() is None, "the other one is open"
+    assert rests == []
+    place.say(1, video.Close(), of=second)
+    assert worker.DeviceUse.unpack(place.hear()[1]) == (0, 0)
+    place.tell(worker.DeviceRest(0))
+    assert rests == ["vpu0"]

@@ -53,6 +53,12 @@ class PlannedOwner:
     def device_release(self, device, lease, *, wants):
         self.heard.append((device, lease, wants))
 
+    def device_hang(self, device, *, stuck):
+        self.heard.append((device, stuck))
+
+    def device_use(self, device, *, used):
+        self.heard.append((device, "used" if used else "unused"))
+
     def worker_ended(self, end, why):
         self.ended.append(why)
 
@@ -145,6 +151,31 @@ def test_a_device_that_there_is_not():
         await both.wait(lambda: both.owner.ended)
         assert both.owner.heard == ["want", (0, 7, True)]
         assert "there is no device 1" in both.owner.ended[0]
+
+    run(step)
+
+
+def test_a_device_that_hangs():
+    async def step(both):
+        both.say(worker.DeviceHang, worker.DeviceHang(0, 1).pack())
+        await both.wait(lambda: both.owner.heard)
+        assert both.owner.heard == [(0, True)]
+        both.end.device_reset(3)
+        header, payload = split((await both.hear()).message)
+        assert (header.opcode, worker.DeviceReset.unpack(payload).device) == (worker.DeviceReset.OPCODE, 3)
+
+    run(step)
+
+
+def test_a_device_that_is_used():
+    async def step(both):
+        both.say(worker.DeviceUse, worker.DeviceUse(2, 1).pack())
+        both.say(worker.DeviceUse, worker.DeviceUse(2, 0).pack())
+        await both.wait(lambda: len(both.owner.heard) == 2)
+        assert both.owner.heard == [(2, "used"), (2, "unused")]
+        both.end.device_rest(3)
+        header, payload = split((await both.hear()).message)
+        assert (header.opcode, worker.DeviceRest.unpack(payload).device) == (worker.DeviceRest.OPCODE, 3)
 
     run(step)
 

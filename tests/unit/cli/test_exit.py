@@ -13,6 +13,7 @@ RAISABLE = {
     paracore.LimitExceeded: ("message_max", 9999),
     paracore.DriverError: ("libav", -5, "EIO"),
     paracore.DeviceLost: ("libav", -5, "EIO"),
+    paracore.DeviceTimeout: ("libav", 110, "ETIMEDOUT"),
     paracore.OutOfDeviceMemory: ("libav", -12, "ENOMEM"),
     paracore.QuotaExceeded: ("bytes", 5),
     paracore.ConfigError: ("backend.socket", "is wrong"),

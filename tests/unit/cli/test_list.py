@@ -70,6 +70,16 @@ def test_for_a_person():
     ]
 
 
+def test_power_and_hangs_of_a_device():
+    device = {**STATUS["devices"][0], "power": "suspended", "hangs": 0, "resets": 0}
+    status = {"devices": [device, {**device, "power": "unsupported", "hangs": 3, "resets": 1}], "domains": []}
+    lines = [line for line in _lines(status, codecs=False) if line.startswith("device")]
+    assert lines == [
+        "device vpu0 (libav), suspended",
+        "device vpu0 (libav), power unmanaged, hung 3 times, reset 1 times",
+    ]
+
+
 def test_with_codecs():
     lines = list(_lines(STATUS, codecs=True))
     assert lines[2:5] == ["  decode h264, up to 4096x2304", "    formats   yuv420p", "    controls  "]

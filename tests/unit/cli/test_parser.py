@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 
+from paracore.backend._policies import POLICIES
 from paracore.cli import main
 from paracore.cli._completion import SHELLS
 from paracore.cli._exit import ExitCode
@@ -52,6 +53,23 @@ def test_planes_are_single_or_multi(command):
     with pytest.raises(SystemExit) as caught:
         parse(command, "--planes", "two")
     assert caught.value.code == ExitCode.USAGE
+
+
+def test_settings_of_a_running_backend():
+    told = parse("device", "set", "vpu0", "--policy", "priority", "--slots", "0")
+    assert (told.name, told.policy, told.slots) == ("vpu0", "priority", 0)
+    told = parse("domain", "set", "web", "--device-time", "0", "--weight", "7")
+    assert (told.name, told.device_time, told.weight, told.priority) == ("web", 0.0, 7, None)
+    for policy in POLICIES:
+        parse("device", "set", "vpu0", "--policy", policy)
+    for wrong in (
+        ["device", "set", "vpu0", "--policy", "x"],
+        ["domain", "set"],
+        ["domain", "set", "w", "--weight", "0"],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            parse(*wrong)
+        assert caught.value.code == ExitCode.USAGE
 
 
 def test_no_command_is_a_wrong_command_line():

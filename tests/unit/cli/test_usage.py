@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from paracore.cli._top import COLUMNS, Order, Row, _octets
-from paracore.cli._usage import Rates, Usage, rates_of, usages_of
+from paracore.cli._top import COLUMNS, Order, Row, _device_text, _octets
+from paracore.cli._usage import DeviceUsage, Rates, Usage, devices_of, rates_of, usages_of
 
 STATUS = {
+    "devices": [
+        {"name": "vpu0", "power": "on", "hangs": 2, "resets": 1},
+        {"name": "vpu1", "power": "unsupported", "hangs": 0, "resets": 0},
+    ],
     "domains": [
         {
             "name": "alpha",
@@ -46,7 +50,7 @@ STATUS = {
             "time": {"vpu0": {"used_ms": 10, "waited_ms": 0, "turns": 1}},
             "worker": {"pid": 9, "report": None},
         },
-    ]
+    ],
 }
 NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 
@@ -57,6 +61,14 @@ def test_usages():
     assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 0.25, 0.75, 3, 4, 5, 1, 2)
     assert beta == NOTHING
     assert (gamma.worker, gamma.device_seconds, gamma.pictures) == (9, 0.01, 0)
+
+
+def test_devices():
+    assert devices_of(STATUS) == [DeviceUsage("vpu0", "on", 2, 1), DeviceUsage("vpu1", "unsupported", 0, 0)]
+    assert [_device_text(device) for device in devices_of(STATUS)] == [
+        "vpu0: on, 2 hangs, 1 resets",
+        "vpu1: unsupported",
+    ]
 
 
 def usage(**changed):

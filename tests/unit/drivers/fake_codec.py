@@ -103,7 +103,7 @@ class File:
         os.eventfd_write(self.descriptor, 1)
 
     def step(self) -> bool:
-        if not self.output.streaming or self.stopped or self.changed:
+        if not self.output.streaming or self.stopped or self.changed or self.device.hangs:
             return False
         if not self.output.queued:
             return self.draining and self.end()
@@ -384,6 +384,7 @@ class FakeCodec:
         reorders=False,
         marks_pictures=False,
     ):
+        self.hangs = False  # takes all it gets, and makes nothing of it
         self.planar = planar
         self.pages = pages
         self.refuses_pages = refuses_pages

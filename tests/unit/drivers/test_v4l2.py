@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -294,3 +295,62 @@ def test_a_session_may_end_while_its_first_picture_waits():
         player.wait_drained()
         assert len(player.packets) == 1
         player.queue(Memory(format_.size), 2)
+
+
+# --- hanging ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavour", ["in-place", "copied"])
+def test_a_codec_that_hangs_is_busy_since_then(flavour):
+    codec = FakeCodec(**FLAVOURS[flavour])
+    with opened(codec) as session:
+        assert session.stoppable
+        player = Player(session)
+        player.play([unit(number) for number in range(6)])
+        assert session.busy_since() is None
+        codec.hangs, before = True, time.monotonic_ns()
+        player.send(unit(6))
+        assert session.busy_since() is None, "it may be that it waits for the next unit"
+        player.send(unit(7))
+        since = session.busy_since()
+        assert before < since < time.monotonic_ns()
+        player.send(unit(8))
+        player.take()
+        assert session.busy_since() == since, "what the domain does is no progress"
+        session.flush()
+        player.take()
+        assert session.busy_since() is None
+
+
+def test_a_drain_has_to_come_to_its_end():
+    codec = FakeCodec()
+    with opened(codec) as session:
+        player = Player(session)
+        player.play([unit(0)])
+        codec.hangs = True
+        player.send(unit(1))
+        session.drain()
+        assert session.busy_since()
+
+
+def test_a_codec_without_room_for_its_pictures_waits():
+    codec = FakeCodec()
+    with opened(codec) as session:
+        player = Player(session, hold=True)
+        player.send(*[unit(number) for number in range(8)])
+        player.wait(lambda: len(player.held) == player.formats[1].buffers_min)
+        assert session.busy_since() is None
+
+
+def test_an_encoder_that_looks_ahead_may_keep_pictures():
+    codec = FakeCodec(reorders=True)
+    with opened(codec, Direction.ENCODE) as session:
+        format_ = session.format_set(wanted())
+        player = Player(session)
+        player.lend_new(4, 4096)
+        codec.hangs = True
+        for number in range(3):
+            player.queue(Memory(format_.size, read_only=True), number)
+        assert session.busy_since() is None
+        player.queue(Memory(format_.size, read_only=True), 3)
+        assert session.busy_since()

@@ -13,7 +13,11 @@ NOTHING = video.Failure(video.Error.IO, video.Limit.NONE, 0)
 @pytest.mark.parametrize("error", video.Error)
 def test_each_error_of_the_wire_is_an_exception(error):
     fault = wire_fault(error, "trying")
-    assert isinstance(fault, paracore.Error | TimeoutError)
+    assert isinstance(fault, paracore.Error)
+
+
+def test_a_hang_is_named():
+    assert isinstance(wire_fault(video.Error.TIMED_OUT, "the session"), paracore.DeviceTimeout)
 
 
 @pytest.mark.parametrize("limit", [each for each in video.Limit if each])

@@ -5,12 +5,13 @@ import json
 import os
 import socket
 import threading
+from contextlib import nullcontext
 
 import pytest
 
-from paracore import MessageError, PermissionRefused, RemoteProtocolError, TransportError
+from paracore import ConfigError, MessageError, PermissionRefused, RemoteProtocolError, TransportError
 from paracore.classes import core, link
-from paracore.frontend import backend_status
+from paracore.frontend import backend_status, configure_backend
 from paracore.protocol import EVENT, FAILURE, MESSAGE_MAX, REPLY, message
 
 HELLO = message(link.Hello.OPCODE, REPLY, 0, 1, link.HelloReply(1, "me").pack())
@@ -28,7 +29,7 @@ def account(octets, length=None):
 def ask(tmp_path):
     """Asks a backend which gives these answers, one for each question."""
 
-    def asked(*answers):
+    def asked(*answers, question=backend_status):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener.bind(str(tmp_path / "sock"))
         listener.listen()
@@ -43,7 +44,7 @@ def ask(tmp_path):
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            return backend_status(tmp_path / "sock", timeout=5)
+            return question(tmp_path / "sock", timeout=5)
         finally:
             thread.join(10)
             listener.close()
@@ -94,6 +95,24 @@ def test_an_account_that_cannot_be(ask, octets, length):
 def test_a_backend_that_goes(ask):
     with pytest.raises(TransportError):
         ask()
+
+
+def change(address, timeout):
+    configure_backend(address, {"domain": {"web": {"weight": 7}}}, timeout=timeout)
+
+
+@pytest.mark.parametrize("complaint", ["", "domain.web: there is none"])
+def test_changes(ask, complaint):
+    reply = link.ConfigureReply(complaint.encode()).pack()
+    answers = (HELLO, []), (message(link.Configure.OPCODE, REPLY, 0, 1, reply), [])
+    with pytest.raises(ConfigError, match=r"domain\.web: there is none") if complaint else nullcontext():
+        ask(*answers, question=change)
+
+
+def test_changes_that_one_may_not_make(ask):
+    failure = core.Failure(core.Error.PERMISSION, core.Limit.NONE, 0).pack()
+    with pytest.raises(PermissionRefused):
+        ask((HELLO, []), (message(link.Configure.OPCODE, FAILURE, 0, 1, failure), []), question=change)
 
 
 def test_nobody_listens(tmp_path):

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from paracore import GrantError, MessageError, QuotaExceeded, RemoteProtocolError
+from paracore import ConfigError, GrantError, MessageError, QuotaExceeded, RemoteProtocolError
 from paracore.classes import link
 from paracore.protocol import (
     EVENT,
@@ -36,6 +36,7 @@ class PlannedHost:
         self.channels = []
         self.refusal = None
         self.answers = []
+        self.changes = []
         self.heard = lambda: None
 
     def _may(self):
@@ -63,6 +64,10 @@ class PlannedHost:
 
     def status(self, port, answer):
         self.answers.append(answer)
+
+    def configure(self, port, changes):
+        self.changes.append(changes)
+        self._may()
 
 
 class Link:
@@ -241,6 +246,24 @@ def test_the_status_is_for_the_administrator():
     pair = Link(administrator=False)
     pair.call(HELLO)
     assert pair.refused(link.Status()).error is link.Error.PERMISSION
+
+
+def test_settings_are_the_administrators():
+    pair = Link(administrator=False)
+    pair.call(HELLO)
+    assert pair.refused(link.Configure(b"{}")).error is link.Error.PERMISSION
+    assert pair.host.changes == []
+
+
+def test_settings(pair):
+    pair.call(HELLO)
+    flags, payload, _ = pair.call(link.Configure(b"{}"))
+    assert (flags, link.ConfigureReply.unpack(payload).text) == (REPLY, b"")
+    pair.host.refusal = ConfigError("domain.a", "\u20ac" * 4000)
+    flags, payload, _ = pair.call(link.Configure(b"[]"))
+    assert flags == REPLY
+    assert link.ConfigureReply.unpack(payload).text.startswith(b"domain.a: ")
+    assert pair.host.changes == [b"{}", b"[]"]
 
 
 def test_goodbye_is_the_last_word(pair):

@@ -91,6 +91,7 @@ enum paracore_opcode {
     PARACORE_OP_LINK_REVOKE = 0x7004,
     PARACORE_OP_LINK_STATUS = 0x7005,
     PARACORE_OP_LINK_GOODBYE = 0x7006,
+    PARACORE_OP_LINK_CONFIGURE = 0x7007,
     PARACORE_OP_WORKER_CHANNEL_ADD = 0x7101,
     PARACORE_OP_WORKER_CHANNEL_REMOVE = 0x7102,
     PARACORE_OP_WORKER_MAP = 0x7103,
@@ -101,7 +102,11 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_WANT = 0x7108,
     PARACORE_OP_WORKER_DEVICE_LEASE = 0x7109,
     PARACORE_OP_WORKER_DEVICE_RELEASE = 0x710a,
-    PARACORE_OP_WORKER_RESERVE = 0x7110,
+    PARACORE_OP_WORKER_DEVICE_HANG = 0x710b,
+    PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
+    PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
+    PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
+    PARACORE_OP_WORKER_RESERVE = 0x710f,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -137,7 +142,7 @@ enum paracore_error {
     PARACORE_ERROR_PROTOCOL = 71,
     /* Not an operation of this device (EOPNOTSUPP). */
     PARACORE_ERROR_NOT_SUPPORTED = 95,
-    /* The deadline passed (ETIMEDOUT). */
+    /* The device did not finish a job by its deadline; the session is over (ETIMEDOUT). */
     PARACORE_ERROR_TIMED_OUT = 110,
     /* Cancelled by the caller, by a flush or by a close (ECANCELED). */
     PARACORE_ERROR_CANCELLED = 125,
@@ -881,6 +886,29 @@ struct paracore_link_goodbye {
 };
 
 /*
+ * link.configure, a call: Changes settings of devices and domains while both are used, for an
+ * administrator; others get `permission`. The text is a JSON object, `{"device": {NAME: {SETTING:
+ * VALUE}}, "domain": {NAME: {SETTING: VALUE}}}`, with settings of the configuration. All of it is
+ * done, or nothing and the reply says why.
+ */
+struct paracore_link_configure {
+    /* Octets of `text` used. */
+    uint32_t length;
+    uint32_t reserved0;
+    /* JSON, UTF-8. */
+    uint8_t text[];
+};
+
+/* Reply to link.configure. */
+struct paracore_link_configure_reply {
+    /* Octets of `text` used; 0 when it is done. */
+    uint32_t length;
+    uint32_t reserved0;
+    /* What is wrong, one line for a person, UTF-8. */
+    uint8_t text[];
+};
+
+/*
  * worker.channel_add, a event: To the worker, with three descriptors: shared pages, doorbell to
  * wait on, doorbell to write.
  */
@@ -991,6 +1019,48 @@ struct paracore_worker_device_release {
     uint32_t lease;
     /* 1: there is work for another lease. */
     uint32_t wants;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.device_hang, a event: From the worker: a driver was at one job for longer than the
+ * device's deadline, and the session has failed with `timed_out`.
+ */
+struct paracore_worker_device_hang {
+    /* Its index. */
+    uint32_t device;
+    /* 1: the job cannot be stopped but by the end of this worker; 0: it has been stopped. */
+    uint32_t stuck;
+};
+
+/*
+ * worker.device_reset, a event: To the worker: the device hangs again and again; reset it, and
+ * carry its sessions over.
+ */
+struct paracore_worker_device_reset {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.device_use, a event: From the worker: the first session of this device has been opened, or
+ * the last one has ended.
+ */
+struct paracore_worker_device_use {
+    /* Its index. */
+    uint32_t device;
+    /* 1: a session is open; 0: none is. */
+    uint32_t used;
+};
+
+/*
+ * worker.device_rest, a event: To the worker: no domain has had a session of this device for a
+ * while; its driver is to let go of what it keeps.
+ */
+struct paracore_worker_device_rest {
+    /* Its index. */
+    uint32_t device;
     uint32_t reserved0;
 };
 
@@ -1280,6 +1350,14 @@ PARACORE_PROVE(offsetof(struct paracore_link_status_reply, length) == 0);
 PARACORE_PROVE(sizeof(struct paracore_link_goodbye) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, reason) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_goodbye, limit) == 4);
+PARACORE_PROVE(sizeof(struct paracore_link_configure) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, length) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_configure, text) == 8);
+PARACORE_PROVE(sizeof(struct paracore_link_configure_reply) == 8);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, length) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, text) == 8);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, ring_order) == 4);
@@ -1318,6 +1396,18 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_release, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, lease) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, wants) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_release, reserved0) == 12);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_hang) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_hang, stuck) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_reset) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_reset, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_use) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_use, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_use, used) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_rest) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);

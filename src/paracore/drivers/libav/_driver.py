@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 from paracore._native._libav import ffi, lib
 from paracore.classes import video
 from paracore.drivers import CallFailed, Driver
@@ -11,6 +13,9 @@ from paracore.drivers.libav._session import Session
 from paracore.protocol import DIMENSION_MAX
 
 __all__ = ["LibavDriver"]
+
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Of glibc, others keep nothing. Found here, as a worker may load nothing any more."""
 
 
 class LibavDriver(Driver):
@@ -43,6 +48,11 @@ class LibavDriver(Driver):
         if codec not in self._codecs:
             raise CallFailed(video.Error.NOT_SUPPORTED)
         return Session(codec, direction, flags, self._threads, self._threads_max, gate=self._gate)
+
+    def rest(self) -> None:
+        """What codecs have given back is the C library's for the next ones: the kernel gets it."""
+        if _TRIM:
+            _TRIM(0)
 
     def share(self) -> LibavGate:
         """All sessions pass it before each unit."""

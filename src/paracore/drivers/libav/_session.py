@@ -30,6 +30,9 @@ def check(result: int) -> None:
 class Session(VideoSession):
     """See the module. ``close`` frees the codec; so does forgetting the session."""
 
+    stoppable = False
+    """Its thread is in the codec, and nothing in this process can take it out of there."""
+
     def __init__(
         self,
         codec: video.Codec,
@@ -72,6 +75,9 @@ class Session(VideoSession):
     def _event_of(self, completion: Any) -> video.Event:
         self.copies += completion.copied
         return EVENTS[completion.kind](completion)
+
+    def busy_since(self) -> int | None:
+        return lib.paracore_codec_busy_since(self._codec) or None
 
     def format_get(self) -> video.PictureFormat:
         format_ = ffi.new("struct paracore_picture_format *")

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 from paracore.classes import video
 from paracore.drivers import Driver
+from paracore.drivers.null._faults import LIES, Faults, FaultySession
 from paracore.drivers.null._session import Session
 from paracore.protocol import DIMENSION_MAX
 
@@ -15,10 +18,22 @@ PIXEL_FORMATS = 1 << video.PixelFormat.GRAY
 
 
 class NullDriver(Driver):
-    """See the package."""
+    """See the package.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the device.
+        faults: what goes wrong, see ``Faults``.
+
+    Raises:
+        TypeError: there is no such fault.
+    """
+
+    def __init__(self, name: str, **faults: int | str | bool) -> None:
         self.name = name
+        self._faults = Faults(**faults)  # type: ignore[arg-type]  # the configuration's own words
+        if self._faults.lie not in LIES:
+            raise TypeError(f"lie: there is no {self._faults.lie!r}, only {' '.join(LIES)}")
+        self._faulty: WeakSet[FaultySession] = WeakSet()
 
     def capabilities(self) -> list[video.CapabilityQueryReply]:
         """Everything, and no controls."""
@@ -27,4 +42,14 @@ class NullDriver(Driver):
 
     def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> Session:
         """A session, whatever the codec."""
-        return Session(direction)
+        if self._faults == Faults():
+            return Session(direction)
+        session = FaultySession(direction, self._faults)
+        self._faulty.add(session)
+        return session
+
+    def reset(self) -> None:
+        """Nothing hangs any more; units that hung are done."""
+        self._faults = self._faults._replace(hang_at=0)
+        for session in self._faulty:
+            session.recover()

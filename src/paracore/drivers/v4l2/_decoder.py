@@ -152,6 +152,7 @@ class Decoder(Session):
         old, self._layout = self._layout.format if self._layout else None, layout
         self._generation += 1
         self._visible = (new.crop_left, new.crop_top, new.width, new.height)
+        self._needs = new.buffers_min
         changes = ChangeFlag.COLOR if old and _shape(old) == _shape(new) else ChangeFlag.BUFFERS
         if old and new.buffers_min > old.buffers_min:
             changes |= ChangeFlag.COUNT

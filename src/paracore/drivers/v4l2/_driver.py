@@ -29,6 +29,8 @@ __all__ = ["NODES", "V4l2Driver", "examine"]
 
 NODES = "/dev/video*"
 """Where nodes are looked for."""
+SYSFS = "/sys/class/video4linux"
+"""Where the kernel tells of them."""
 LIKELY = (1920, 1088)
 """What units are made ready for: a node reckons the size of their buffers from it."""
 SMALL = (640, 480)
@@ -70,6 +72,7 @@ class V4l2Driver(Driver):
             raise ConfigError(f"device.{name}.options.path", _remedy(path, faults))
         self._ways = {(way.can.codec, way.can.direction): way for way in reversed(found)}
         self.nodes = tuple(sorted({way.path for way in self._ways.values()}))
+        self.kernel_devices = tuple(f"{SYSFS}/{os.path.basename(node)}/device" for node in self.nodes)  # noqa: PTH119
 
     def capabilities(self) -> list[CapabilityQueryReply]:
         """What the nodes said when the device was made."""

@@ -192,7 +192,9 @@ class Encoder(Session):
     def _open(self, first: Input) -> Source:
         """Both sides are made, and run."""
         node = self._node
-        self._reorders = node.control(ControlId.MPEG_VIDEO_B_FRAMES, 0) > 0
+        ahead = node.control(ControlId.MPEG_VIDEO_B_FRAMES, 0)
+        self._reorders = ahead > 0
+        self._keeps = 1 + ahead
         self._sink = Copied(node, node.capture, UNITS)
         for lent in self._spans:
             self._sink.lend(lent)

@@ -13,6 +13,10 @@ reached, the codec is told to stop, and what was queued behind it waits until th
 The kernel copies a time from an input to what comes of it. What it gets is a *tag*, a number that is
 never used again, which says here what input it was. So a time of the domain's may be any number.
 
+A codec hangs when it has to go on and nothing comes back: neither an input nor an output. It has to when it has more
+inputs than it may keep to see what follows them, or is to stop, and has room for as many outputs as it needs.
+The kernel's stop of both sides ends that.
+
 A request that fails beyond what the interface foresees ends the session: with ``no_device`` when the
 device has been unplugged, with ``io`` else.
 """
@@ -21,6 +25,7 @@ from __future__ import annotations
 
 import errno
 import select
+import time
 from abc import abstractmethod
 from collections import OrderedDict, deque
 from contextlib import contextmanager, suppress
@@ -73,6 +78,11 @@ class Session(Notices, VideoSession):
         self._tags: OrderedDict[int, Input] = OrderedDict()
         self._last_tag = 0
         self._copied = 0
+        self._keeps = 1
+        """Inputs that the codec may have for as long as it likes: a unit ends where the next one begins."""
+        self._needs = 1
+        """Room for outputs without which it need not go on."""
+        self._busy_since: int | None = None
         self._epoll = select.epoll()
         self._epoll.register(self._event, select.EPOLLIN)
         self._epoll.register(node.fileno(), select.EPOLLIN | select.EPOLLOUT | select.EPOLLPRI | select.EPOLLET)
@@ -94,13 +104,19 @@ class Session(Notices, VideoSession):
                 self._turn()
             except OSError as error:
                 self._broken(error)
-        return super().completions()
+        told = super().completions()
+        self._note(moved=bool(told))
+        return told
+
+    def busy_since(self) -> int | None:
+        return self._busy_since
 
     def queue_input(self, span: Span, cookie: int, flags: video.InputFlag, timestamp: int, duration: int) -> None:
         with self._kernel():
             self._check_input(span)
             self._pending.append(Input(span, cookie, flags, timestamp, duration))
             self._feed()
+            self._note(moved=False)
 
     def queue_output(self, span: Span, cookie: int) -> None:
         with self._kernel():
@@ -109,6 +125,7 @@ class Session(Notices, VideoSession):
             self._outputs.add(span)
             self._lend(Lent(span, cookie))
             self._take_outputs()
+            self._note(moved=False)
 
     def holds(self, span: Span) -> bool:
         return any(side.holds(span) for side in (self._source, self._sink) if side)
@@ -119,6 +136,7 @@ class Session(Notices, VideoSession):
                 raise CallFailed(Error.BUSY)
             self._pending.append(None)
             self._feed()
+            self._note(moved=False)
 
     def flush(self) -> None:
         with self._kernel():
@@ -222,6 +240,20 @@ class Session(Notices, VideoSession):
         self._stopping = False
         self.tell(video.Drained())
         self._feed()
+
+    # --- hanging ------------------------------------------------------------------------------------------
+
+    def _note(self, *, moved: bool) -> None:
+        """Something has come back, or only something has been queued."""
+        if not self._must_go_on():
+            self._busy_since = None
+        elif moved or self._busy_since is None:
+            self._busy_since = time.monotonic_ns()
+
+    def _must_go_on(self) -> bool:
+        source, sink = self._source, self._sink
+        has_work = source is not None and (source.count > self._keeps or self._stopping)
+        return has_work and (sink is None or sink.room >= self._needs)
 
     # --- telling ------------------------------------------------------------------------------------------
 

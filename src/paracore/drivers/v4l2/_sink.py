@@ -61,6 +61,11 @@ class Sink(ABC):
     def take(self, *, alone: bool) -> Output | None:
         """The next output, if there is one, and a span for it; `alone`: a mark may come without."""
 
+    @property
+    @abstractmethod
+    def room(self) -> int:
+        """Outputs that the codec can make before the domain has to do something."""
+
     def again(self, lent: Lent) -> None:
         """A span that came back with nothing goes to the codec again, before all others."""
         self._waiting.appendleft(lent)
@@ -94,6 +99,10 @@ class Direct(Sink):
     def used(self) -> bool:
         """Whether the kernel has ever taken pages."""
         return self._slots.used
+
+    @property
+    def room(self) -> int:
+        return len(self._lent)
 
     def lend(self, lent: Lent) -> None:
         self._waiting.append(lent)
@@ -143,6 +152,10 @@ class Copied(Sink):
     def start(self) -> None:
         self._buffers.offer()
         super().start()
+
+    @property
+    def room(self) -> int:
+        return 0 if self._ready else len(self._buffers.areas) - len(self._buffers.free)
 
     def lend(self, lent: Lent) -> None:
         self._waiting.append(lent)

@@ -57,6 +57,11 @@ class Source(ABC):
         return bool(self._inputs)
 
     @property
+    def count(self) -> int:
+        """How many."""
+        return len(self._inputs)
+
+    @property
     @abstractmethod
     def free(self) -> bool:
         """Whether there is room for one more."""

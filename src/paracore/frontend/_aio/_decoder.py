@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from paracore.frontend._aio._running import AsyncRunning, each
 from paracore.frontend._decoding import Decoding
+from paracore.frontend._faults import FATAL
 from paracore.frontend._picture import Format
 from paracore.frontend._running import deadline_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
+    from paracore.frontend._buffers import Region
     from paracore.frontend._packet import Packet
     from paracore.frontend._picture import Picture
 
@@ -47,20 +49,45 @@ class AsyncDecoder(AsyncRunning[Decoding]):
 
     async def _try_send(self, packet: Packet) -> bool:
         self._check_open()
-        state = self._state
+        state, channel = self._state, self._channel
         state.check()
-        length = memoryview(packet.data).nbytes
-        async with self._serving:
-            while (region := state.reserve(length)) is None:
-                request = state.arena_request(length)
-                if request is None:
-                    return False
-                await self._grant(request)
-                state.check()
+        try:
+            async with self._serving:
+                if state.behind:
+                    await self._catch_up()
+                region = None if state.behind else await self._room(memoryview(packet.data).nbytes)
+        except FATAL as fault:
+            await self._go_on(channel, fault)
+            return False
+        if region is None:
+            return False
         region.fill(packet.data)
         state.submit(region, packet)
         await self._serve()
         return True
+
+    async def _room(self, length: int) -> Region | None:
+        """Room for an access unit in the arena, which is granted if there is none large enough."""
+        state = self._state
+        while (region := state.reserve(length)) is None:
+            request = state.arena_request(length)
+            if request is None:
+                return None
+            await self._grant(request)
+            state.check()
+        return region
+
+    async def _catch_up(self) -> None:
+        state = self._state
+        while (octets := state.octets_due()) is not None:
+            if region := state.reserve(len(octets)):
+                region.fill(octets)
+                state.submit_again(region)
+            elif request := state.arena_request(len(octets)):
+                await self._grant(request)  # another task may have flushed meanwhile
+                state.check()
+            else:
+                return
 
     async def receive(self, timeout: float | None = None) -> Picture | None:  # noqa: ASYNC109 - as the synchronous one
         """The next picture in the order of showing; None when the time is over, or ``drained``."""
@@ -78,7 +105,7 @@ class AsyncDecoder(AsyncRunning[Decoding]):
     @property
     def format(self) -> Format | None:
         """What the stream looks like at its head; None before the decoder has met its first format."""
-        return Format.of_wire(self._state.form) if self._state.form else None
+        return Format.of_wire(self._state.seen) if self._state.seen else None
 
     @property
     def refused(self) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paracore.frontend._aio._running import AsyncRunning, each
-from paracore.frontend._encoder import copy_planes
+from paracore.frontend._encoder import copy_planes, give_again
 from paracore.frontend._encoding import Encoding
 from paracore.frontend._picture import WritablePicture
 from paracore.frontend._running import deadline_of
@@ -42,14 +42,32 @@ class AsyncEncoder(AsyncRunning[Encoding]):
 
     async def send(self, picture: Drawn) -> None:
         """Gives the device one picture; one that is not of ``picture()`` is copied first."""
+        while not await self._try_send(picture):
+            await self._wait(None)
+
+    async def _try_send(self, picture: Drawn) -> bool:
         self._check_open()
-        self._state.check()
-        if not isinstance(picture, WritablePicture):
-            target = await self.picture()
+        state = self._state
+        state.check()
+        if state.behind:
+            return False
+        if not isinstance(picture, WritablePicture) or state.is_stale(picture):
+            target = state.picture()
+            if target is None:
+                return False
             copy_planes(picture, target)
             picture = target
-        self._state.submit(picture)
+        state.submit(picture)
         await self._serve()
+        return True
+
+    async def _catch_up(self) -> None:
+        give_again(self._state)
+
+    @property
+    def lost(self) -> int:
+        """Pictures of which there is no access unit because the device that had taken them was lost."""
+        return self._state.lost
 
     async def receive(self, timeout: float | None = None) -> EncodedPacket | None:  # noqa: ASYNC109 - as above
         """The next access unit in decoding order; None when the time is over, or ``drained``."""

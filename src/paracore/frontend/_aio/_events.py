@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from paracore._errors import StateError
-from paracore.frontend._running import FATAL
+from paracore.frontend._faults import FATAL
 
 if TYPE_CHECKING:
     from paracore.frontend._channel import Channel
+    from paracore.frontend._channels import Channels
 
-__all__ = ["Events", "Taking"]
+__all__ = ["Events", "Succession", "Taking"]
 
 
 class Taking(Protocol):
@@ -27,10 +28,15 @@ class Taking(Protocol):
 
 
 class Events:
-    """A channel's events in the running event loop."""
+    """A channel's events in the running event loop.
+
+    Attributes:
+        channel: whose they are.
+        sessions: those on it.
+    """
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+        self.channel = channel
         self._loop = asyncio.get_running_loop()
         self._waiters: set[asyncio.Future[None]] = set()
         self._fault: Exception | None = None
@@ -40,20 +46,18 @@ class Events:
 
     def take(self) -> None:
         """Takes what has arrived, hands it to the sessions, and wakes whoever waits for news."""
+        if self._fault is not None:
+            return
         try:
-            self._channel.pump(0.0)
-            if not self._channel.arm():
-                self._loop.call_soon(self._take_on)  # there is more already: others have their turn first
+            self.channel.pump(0.0)
+            if not self.channel.arm():
+                self._loop.call_soon(self.take)  # there is more already: others have their turn first
         except FATAL as fault:
             self._fault = fault
             self._loop.remove_reader(self._descriptor)
         for session in self.sessions:
             session.take()
         self._wake()
-
-    def _take_on(self) -> None:
-        if self._fault is None:
-            self.take()
 
     async def wait(self, deadline: float | None) -> bool:
         """Waits for news; False when the deadline passed first."""
@@ -76,7 +80,33 @@ class Events:
                 waiter.set_result(None)
 
     def stop(self) -> None:
-        """Listens no more."""
+        """Listens no more. Idempotent."""
+        if self._fault is None:
+            self._loop.remove_reader(self._descriptor)
         self._fault = self._fault or StateError("closed", "open")
-        self._loop.remove_reader(self._descriptor)
         self._wake()
+
+
+class Succession:
+    """The channels of a domain, one after another, and the events of the last.
+
+    Attributes:
+        channels: the same without an event loop.
+        events: of the last of them.
+    """
+
+    def __init__(self, channels: Channels) -> None:
+        self.channels = channels
+        self.events = Events(channels.current)
+
+    def present(self) -> Events:
+        """The events of the present channel."""
+        channel = self.channels.current
+        if channel is not self.events.channel:
+            self.events.take()  # which tells those who wait there that it is lost
+            self.events = Events(channel)
+        return self.events
+
+    def stop(self) -> None:
+        """Listens no more."""
+        self.events.stop()

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits for a session, asynchronously: the thin skin of I/O around its state."""
+"""What waits for a session, asynchronously: the thin skin of I/O around its state.
+
+The channel's loss is met as in the synchronous twin. Several tasks may meet it: one task of its own opens the session again,
+and all wait for that, so that a cancellation of theirs leaves nothing half done.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from paracore._errors import StateError
 from paracore.classes import video
 from paracore.frontend._aio._ends import Closing
-from paracore.frontend._running import FATAL, STARVATION_SECONDS
+from paracore.frontend._faults import FATAL
+from paracore.frontend._running import STARVATION_SECONDS
 from paracore.frontend._settings import control_number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
-    from paracore.frontend._aio._events import Events
+    from paracore.frontend._aio._events import Succession
     from paracore.frontend._channel import Channel
+    from paracore.frontend._opening import Origin
     from paracore.frontend._session import MemoryRequest, Session
 
 __all__ = ["AsyncRunning", "each"]
@@ -30,14 +36,51 @@ S = TypeVar("S", bound="Session")
 class AsyncRunning(Closing, Generic[S]):
     """A session that is open, in an event loop."""
 
-    def __init__(self, channel: Channel, events: Events, session: int, state: S) -> None:
+    def __init__(self, origin: Origin, succession: Succession, channel: Channel, session: int, state: S) -> None:
+        self._origin = origin
+        self._succession = succession
         self._channel = channel
-        self._events = events
+        self._events = succession.present()
         self._line = channel.line(session)
         self._state = state
         self._closed = False
         self._serving = asyncio.Lock()
-        events.sessions.add(self)
+        self._recovery: asyncio.Task[None] | None = None
+        self._events.sessions.add(self)
+
+    # --- loss -------------------------------------------------------------------------------
+
+    @property
+    def recoveries(self) -> int:
+        """How often the device was lost and this session went on with another."""
+        return self._state.recoveries
+
+    async def _go_on(self, channel: Channel, fault: Exception) -> None:
+        """Opens the session again on the channel that follows a lost one, unless that has been done.
+
+        Raises:
+            Exception: the fault, when that is not what it says, or there is no going on.
+        """
+        if channel is self._channel:
+            if self._recovery is None:
+                self._recovery = asyncio.create_task(self._recover(fault))
+            await asyncio.shield(self._recovery)
+        self._state.check()
+
+    async def _recover(self, fault: Exception) -> None:
+        """The same as a task: what it comes to is the state's."""
+        async with self._serving:
+            try:
+                opening = partial(self._origin.open_again, self._channel, self._state, fault)
+                channel, opened = await asyncio.to_thread(opening)
+            except Exception as end:  # noqa: BLE001 - everybody who waits is told
+                self._state.end(end)
+            else:
+                self._channel, self._line = channel, channel.line(opened.session)
+                self._events = self._succession.present()
+                self._events.sessions.add(self)
+                self._state.reopened(opened.form)
+        self._recovery = None
 
     # --- I/O --------------------------------------------------------------------------------
 
@@ -51,10 +94,22 @@ class AsyncRunning(Closing, Generic[S]):
             state.end(fault)
 
     async def _serve(self, *, waiting: bool = False) -> bool:
+        """Gives the device what is due to it; true when there is news already for who waits."""
+        channel = self._channel
+        try:
+            return await self._give(waiting=waiting)
+        except FATAL as fault:
+            await self._go_on(channel, fault)
+            return True
+
+    async def _give(self, *, waiting: bool) -> bool:
         """Gives the device what is due to it; true when memory was asked for, which is news to who waits."""
-        state, channel = self._state, self._channel
+        state = self._state
         granted = False
         async with self._serving:  # one task at a time asks for memory
+            channel = self._channel
+            if state.behind:
+                await self._catch_up()
             while (request := state.memory_request(waiting=waiting)) is not None:
                 await self._grant(request)
                 granted = True
@@ -66,6 +121,10 @@ class AsyncRunning(Closing, Generic[S]):
             self._line.publish()
         state.check()
         return granted
+
+    async def _catch_up(self) -> None:
+        """Gives the device what its lost predecessor had, as far as there is room for it now."""
+        raise NotImplementedError
 
     async def _grant(self, request: MemoryRequest) -> None:
         granted = asyncio.to_thread(self._channel.grant, request.length, read_only=request.read_only)
@@ -80,17 +139,19 @@ class AsyncRunning(Closing, Generic[S]):
             QuotaExceeded: the device stands still because a limit of the domain keeps memory from it.
         """
         self._check_open()
+        channel = self._channel
         try:
             if await self._serve(waiting=True):
                 return
             await self._wait_for_news(deadline)
             await self._serve()
         except FATAL as fault:
-            self._state.end(fault)
-            raise
+            await self._go_on(channel, fault)
 
     async def _wait_for_news(self, deadline: float | None) -> None:
         standstill = None if self._state.starvation is None else time.monotonic() + STARVATION_SECONDS
+        if self._channel.lost:
+            self._line.publish()  # raises what it was lost by: that was told before this session listened
         limits = [limit for limit in (deadline, standstill) if limit is not None]
         if await self._events.wait(min(limits, default=None)):
             return
@@ -100,7 +161,14 @@ class AsyncRunning(Closing, Generic[S]):
 
     async def _call(self, request: Any, reply: Any, what: str) -> Any:
         self._check_open()
-        return await asyncio.to_thread(self._channel.call, request, reply, what, self._line.session)
+        while True:
+            channel = self._channel
+            try:
+                return await asyncio.to_thread(channel.call, request, reply, what, self._line.session)
+            except FATAL as fault:
+                if not channel.lost:
+                    raise
+                await self._go_on(channel, fault)
 
     # --- what both directions offer ---------------------------------------------------------
 
@@ -121,10 +189,14 @@ class AsyncRunning(Closing, Generic[S]):
 
     async def flush(self) -> None:
         """Forgets all that is under way: to go on elsewhere in the stream."""
-        await self._serve()
-        await self._call(video.Flush(), video.FlushReply, "flush")
-        self._events.take()
-        self._state.flushed()
+        state, flushed = self._state, -1
+        while flushed != state.recoveries:  # a device that is lost meanwhile has a successor to be flushed
+            await self._serve()
+            await self._call(video.Flush(), video.FlushReply, "flush")
+            state.forget()
+            flushed = state.recoveries
+            self._events.take()
+        state.flushed()
 
     async def control(self, name: str, value: int | None = None) -> int:
         """Reads a control, or sets it; see ``paracore.Decoder.control``."""
@@ -134,6 +206,7 @@ class AsyncRunning(Closing, Generic[S]):
         else:
             request = video.ControlSet(number, value)
             got = await self._call(request, video.ControlSetReply, f"setting {name} to {value}")
+            self._origin.controls[name] = value
         return int(got.value)
 
     async def aclose(self) -> None:
@@ -142,6 +215,8 @@ class AsyncRunning(Closing, Generic[S]):
             return
         self._closed = True
         self._state.end(StateError("closed", "open"))
+        if self._recovery is not None:
+            await asyncio.wait({self._recovery})
         if not self._channel.closed:
             await asyncio.to_thread(self._channel.close_session, self._line.session)
             self._state.dispose()

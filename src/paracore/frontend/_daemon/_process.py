@@ -169,12 +169,16 @@ class Process:
     async def _status(self, _: link.Status) -> _Reply:
         raise PermissionRefused("the status is for the driver domain's administrator")
 
+    async def _configure(self, _: link.Configure) -> _Reply:
+        raise PermissionRefused("settings are the driver domain's administrator's")
+
     HANDLERS: ClassVar[dict[int, Callable[[Process, Any], Awaitable[_Reply]]]] = {
         link.Hello.OPCODE: _hello,
         link.ChannelOpen.OPCODE: _channel_open,
         link.Grant.OPCODE: _grant,
         link.Revoke.OPCODE: _revoke,
         link.Status.OPCODE: _status,
+        link.Configure.OPCODE: _configure,
     }
     """What is served, when ``LinkRules`` let it."""
 

@@ -111,6 +111,7 @@ class Guest:
         self._exchange: Exchange | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._said = ""
+        self._account: dict[str, str] = {}
         self._begun = self._stopping = self._dead = False
         self._leaves = 0
 
@@ -130,6 +131,28 @@ class Guest:
             self._news.close()
             self._detach(forced=True)
             self._hang_up()
+
+    async def tell_account(self) -> None:
+        """Writes the `stats` nodes if they have changed.
+
+        Raises:
+            TransportError: xenstore has gone.
+        """
+        if not self._attached:
+            return
+        said = {f"stats/{name}": str(value) for name, value in self.host.account(self.identity).items()}
+        if said == self._account:
+            return
+        try:
+            async with self._store.transaction() as nodes:
+                if await nodes.read(f"{self._path}/state") is None:
+                    return  # it has just been taken away, and is not to come back by this
+                await nodes.write_all(self._path, said)
+        except Conflict:
+            return  # the next time will do
+        except XenStoreError as error:
+            self._log.write(logging.WARNING, "%s: %s", self.identity, error)
+        self._account = said
 
     def stop(self) -> None:
         """Leaves by the table; said once more, at once."""

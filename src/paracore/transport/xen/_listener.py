@@ -39,6 +39,8 @@ _FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 """To all but dom0."""
 _AGAIN: Final = 1.0
 """Seconds until xenstore is tried again, or a device whose guest has failed here."""
+_ACCOUNTS: Final = 5.0
+"""Seconds between two looks at what each guest has used."""
 _FAREWELL: Final = 1.0
 """Seconds that guests have to follow when the backend leaves."""
 
@@ -126,6 +128,7 @@ class XenListener(Listener):
         if own is None or not own.isdecimal():
             raise RemoteProtocolError("xenstore does not say which domain this is")
         self._news = News(store)
+        accounts = self._loop.create_task(self._tell_accounts())
         try:
             await self._watch(self._news)
             while True:
@@ -133,7 +136,15 @@ class XenListener(Listener):
                 await self._look(store, int(own))
                 await self._news.wait()
         finally:
+            accounts.cancel()
             self._news.close()
+
+    async def _tell_accounts(self) -> None:
+        with suppress(TransportError):  # xenstore has gone, which others notice as well
+            while True:
+                await asyncio.sleep(_ACCOUNTS)
+                for guest, _ in list(self._guests.values()):
+                    await guest.tell_account()
 
     @staticmethod
     async def _watch(news: News) -> None:

@@ -269,6 +269,7 @@ def test_a_process_that_breaks_the_protocol(octets):
 async def test_the_status_is_not_the_guests(guest):
     program = await guest.greeted()
     assert (await program.refused(link.Status())).error == link.Error.PERMISSION
+    assert (await program.refused(link.Configure(b"{}"))).error == link.Error.PERMISSION
     program.close()
 
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long a session has been at one job: a unit, or what a drain still has to give. What it waits for the domain, or
+ * for its turn at the device, does not count; each picture or packet that comes of it begins a new one, as a drain
+ * gives many. A codec that hangs is found by that (codec.h); nothing here can stop it.
+ *
+ * A thread of the codec's that waits makes the whole session wait, though others may still work: a codec that hangs
+ * is then found when the domain has given what is waited for.
+ */
+#include "clock.h"
+#include "session.h"
+
+void paracore_job_begin(struct paracore_codec *codec)
+{
+    codec->job.since = paracore_now();
+}
+
+void paracore_job_end(struct paracore_codec *codec)
+{
+    codec->job.since = 0;
+}
+
+void paracore_job_advance(struct paracore_codec *codec)
+{
+    if (codec->job.since)
+        codec->job.since = paracore_now();
+}
+
+void paracore_job_pause(struct paracore_codec *codec)
+{
+    if (!codec->job.waiting++)
+        codec->job.paused = paracore_now();
+}
+
+void paracore_job_resume(struct paracore_codec *codec)
+{
+    if (!--codec->job.waiting && codec->job.since)
+        codec->job.since += paracore_now() - codec->job.paused;
+}
+
+/* Between two units there is one in a moment: nobody else would tell the worker of it. */
+static bool is_due(const struct paracore_codec *codec)
+{
+    return !TAILQ_EMPTY(&codec->inputs) && codec->pass.wish != GATE_WAITS;
+}
+
+uint64_t paracore_codec_busy_since(struct paracore_codec *codec)
+{
+    uint64_t since = 0;
+    pthread_mutex_lock(&codec->lock);
+    if (!codec->job.waiting && !codec->over)
+        since = codec->job.since ? codec->job.since : is_due(codec) ? paracore_now() : 0;
+    pthread_mutex_unlock(&codec->lock);
+    return since;
+}
