@@ -174,7 +174,7 @@ def test_parameter_sets_cost_nothing_and_keep_their_place(make):
 def test_nothing_of_a_drivers_session_is_left_to_its_default():
     """What a session of the driver says of itself has to be heard through this one, also what it learns to say later."""
     public = {name for name in vars(VideoSession) if not name.startswith("_")}
-    assert public - vars(PacedSession).keys() == {"copies"}, "which is set with each completion"
+    assert public - vars(PacedSession).keys() == {"copies", "stoppable"}, "which it takes over as they are"
 
 
 def test_outputs_and_questions_do_not_wait(make):
