@@ -5,8 +5,11 @@ Rows of the failure table in ARCHITECTURE.md.
 """
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -19,6 +22,7 @@ import pytest
 import paracore
 import paracore.aio
 from paracore import Packet
+from paracore.cli import ExitCode
 from paracore.frontend import _channels
 from paracore.media import FrameHash, demux
 from tests import clips
@@ -445,3 +449,29 @@ def test_who_wants_to_know_in_an_event_loop(backend):
 
     with pytest.raises(paracore.DeviceLost, match="worker died"):
         asyncio.run(use())
+
+
+# --- the command line -----------------------------------------------------------------------------------
+
+
+def decoding(backend, *words):
+    """The program, and its output after its worker was killed in the middle."""
+    command = [sys.executable, "-m", "paracore", "decode", "--address", backend.address, "--json", *words]
+    command += [film("closed.mkv"), "-o", "-", "--raw"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as program:
+        octets = program.stdout.read(176 * 144)
+        kill(backend)
+        rest, said = program.communicate(timeout=30)
+    return program.returncode, octets + rest, said.decode()
+
+
+def test_the_command_line_goes_on(backend):
+    code, octets, said = decoding(backend)
+    assert (code, json.loads(said)["recoveries"], json.loads(said)["pictures"]) == (0, 1, 100)
+    assert len(octets) == 100 * 176 * 144 * 3 // 2
+
+
+def test_the_command_line_stops_if_it_shall(backend):
+    code, _, said = decoding(backend, "--on-loss", "fail")
+    assert code == ExitCode.BACKEND
+    assert "worker died" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import paracore
 from paracore.cli._exit import UsageError
@@ -27,9 +27,10 @@ def nobody_there(error: paracore.TransportError) -> bool:
 @contextmanager
 def connect(arguments: argparse.Namespace, *, private_if_none: bool = True) -> Iterator[paracore.Domain]:
     """A channel to the backend that was named, that runs, or that is started for this command alone."""
+    on_loss: Any = getattr(arguments, "on_loss", "recover")  # of commands with sessions
     if not arguments.private:
         try:
-            domain = paracore.open(arguments.address)
+            domain = paracore.open(arguments.address, on_loss=on_loss)
         except paracore.TransportError as error:
             named = arguments.address or os.environ.get("PARACORE_SOCKET")
             if named or not private_if_none or not nobody_there(error):
@@ -40,7 +41,7 @@ def connect(arguments: argparse.Namespace, *, private_if_none: bool = True) -> I
             return
     from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
 
-    with PrivateBackend() as backend, paracore.open(backend.address) as domain:
+    with PrivateBackend() as backend, paracore.open(backend.address, on_loss=on_loss) as domain:
         yield domain
 
 

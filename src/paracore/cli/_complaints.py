@@ -9,9 +9,10 @@ from paracore.cli._exit import ExitCode, complain
 
 if TYPE_CHECKING:
     import paracore
+    from paracore.cli._progress import Tally
     from paracore.media import Stream
 
-__all__ = ["input_verdict"]
+__all__ = ["input_verdict", "output_verdict"]
 
 
 def input_verdict(name: str, stream: Stream, decoder: paracore.Decoder, *, pictures: int, damaged: int) -> ExitCode:
@@ -29,3 +30,11 @@ def input_verdict(name: str, stream: Stream, decoder: paracore.Decoder, *, pictu
         return ExitCode.OK
     complain(f"{name}: {', '.join(faults)}; {pictures} pictures were decoded")
     return ExitCode.DAMAGED if pictures else ExitCode.INPUT
+
+
+def output_verdict(name: str, tally: Tally) -> ExitCode:
+    """Says in one line what is missing from an output, if anything is."""
+    if not tally.lost:
+        return ExitCode.OK
+    complain(f"{name}: {tally.lost} pictures are missing: they were lost with the worker that was encoding them")
+    return ExitCode.BACKEND

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         tally = Tally()
         _decode(arguments, stream, decoder, sink, tally)
         verdict = input_verdict(arguments.input, stream, decoder, pictures=tally.pictures, damaged=tally.damaged)
+        tally.recoveries = decoder.recoveries
         tally.facts |= {"codec": stream.codec, "device": device.name}
     if not arguments.framehash:  # which is its own summary
         tally.print(arguments)

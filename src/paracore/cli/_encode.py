@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from paracore.cli._backend import choose_device, connect
-from paracore.cli._exit import ExitCode, UsageError
+from paracore.cli._complaints import output_verdict
+from paracore.cli._exit import UsageError
 from paracore.cli._options import add_encoder_options, add_file, add_session_options, picture_size, positive, rate
 from paracore.cli._progress import Tally, progress
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import paracore
+    from paracore.cli._exit import ExitCode
     from paracore.cli._film import Fitting
     from paracore.media import RawReader, Y4mReader
 
@@ -76,9 +78,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 tally.pictures += 1
                 tally.octets += len(packet.data)
                 tell(tally.pictures)
+        tally.recoveries, tally.lost = encoder.recoveries, encoder.lost
         tally.facts |= {"codec": arguments.codec, "device": device.name}
     tally.print(arguments)
-    return ExitCode.OK
+    return output_verdict(arguments.output, tally)
 
 
 def _open_reader(arguments: argparse.Namespace, stack: ExitStack) -> Y4mReader | RawReader:

@@ -166,6 +166,12 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
     group = add_backend_options(parser)
     group.add_argument("--device", metavar="NAME", help="which device (default: the first that can do it)")
     group.add_argument("--threads", type=count, metavar="N", help="codec threads; 0 lets the device choose (default)")
+    group.add_argument(
+        "--on-loss",
+        choices=("recover", "fail"),
+        default="recover",
+        help="when the worker dies: go on with another one (default), or stop at once",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 

@@ -49,7 +49,16 @@ class _Teller:
 
 
 class Tally:
-    """What was done: counts, and the summary made of them."""
+    """What was done: counts, and the summary made of them.
+
+    Attributes:
+        facts: for the JSON object alone.
+        pictures: done.
+        damaged: of them.
+        octets: of their access units.
+        recoveries: of sessions whose worker died.
+        lost: pictures that went with one.
+    """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -57,6 +66,8 @@ class Tally:
         self.pictures = 0
         self.damaged = 0
         self.octets = 0
+        self.recoveries = 0
+        self.lost = 0
 
     def restart(self) -> None:
         """The work begins now: what was set up until here does not count."""
@@ -67,7 +78,8 @@ class Tally:
         seconds = time.monotonic() - self._started
         if as_json:
             counts = {"pictures": self.pictures, "damaged": self.damaged, "seconds": round(seconds, 3)}
-            return json.dumps(counts | ({"octets": self.octets} if self.octets else {}) | self.facts)
+            more = {"octets": self.octets, "recoveries": self.recoveries, "lost": self.lost}
+            return json.dumps(counts | {name: count for name, count in more.items() if count} | self.facts)
         speed = self.pictures / seconds if seconds else 0.0
         size = f", {self.octets} octets" if self.octets else ""
         return f"{self.pictures} pictures in {seconds:.2f} s ({speed:.0f} pictures/s){size}"

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from paracore.cli._backend import choose_device, connect
-from paracore.cli._complaints import input_verdict
+from paracore.cli._complaints import input_verdict, output_verdict
 from paracore.cli._options import add_encoder_options, add_file, add_session_options, positive
 from paracore.cli._progress import Tally, progress
 
@@ -54,10 +54,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         decoder = stack.enter_context(device.decoder(stream.codec, threads=arguments.threads))
         tally.restart()
         _encode(arguments, domain, stream, islice(decoder.decode(stream), arguments.frames), tally)
+        tally.recoveries += decoder.recoveries
         verdict = input_verdict(arguments.input, stream, decoder, pictures=tally.pictures, damaged=tally.damaged)
     if tally.pictures:
         tally.print(arguments)
-    return verdict
+    return output_verdict(arguments.output, tally) or verdict
 
 
 def _encode(
@@ -95,6 +96,7 @@ def _encode(
             write(packet)
             tally.octets += len(packet.data)
             tell(tally.pictures)
+        tally.recoveries, tally.lost = encoder.recoveries, encoder.lost
 
 
 def _fitted(

@@ -22,7 +22,7 @@ _START = b"\0\0\1"
 SETS_MAX = 320
 OCTETS_MAX = 256 << 10
 #: Octets of a unit that are looked through first: its picture data nearly always begins within them.
-HEAD = 4 << 10
+HEAD = 256
 
 
 class _Syntax(NamedTuple):

@@ -105,6 +105,8 @@ def test_bash_takes_the_completion(capsys, tmp_path):
         (["--preset", "veryfast"], "preset", "veryfast"),
         (["--threads", "0"], "threads", 0),
         (["--gop", "12"], "gop", 12),
+        (["--on-loss", "fail"], "on_loss", "fail"),
+        ([], "on_loss", "recover"),
     ],
 )
 def test_values(words, name, value):
@@ -126,6 +128,7 @@ def test_values(words, name, value):
         ["--threads", "-1"],
         ["--frames", "none"],
         ["--codec", "h266"],
+        ["--on-loss", "hope"],
     ],
 )
 def test_values_that_make_no_sense(capsys, words):

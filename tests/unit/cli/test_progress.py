@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from paracore.cli import ExitCode
+from paracore.cli._complaints import output_verdict
 from paracore.cli._progress import Tally, progress
 
 
@@ -45,6 +47,17 @@ def test_a_summary_for_a_person_and_for_a_program():
     assert facts["damaged"] == 1
     assert facts["octets"] == 99
     assert facts["codec"] == "h264"
+    assert not {"recoveries", "lost"} & set(facts)
+
+
+def test_what_was_lost_is_in_the_summary_and_the_verdict(capsys):
+    tally = Tally()
+    assert output_verdict("out.mp4", tally) is ExitCode.OK
+    tally.recoveries, tally.lost = 2, 7
+    facts = json.loads(tally.summary(as_json=True))
+    assert (facts["recoveries"], facts["lost"]) == (2, 7)
+    assert output_verdict("out.mp4", tally) is ExitCode.BACKEND
+    assert "out.mp4: 7 pictures are missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import pytest
 from paracore import DriverError, Packet, QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
 from paracore.frontend._decoding import BATCH, HEADROOM, INPUT_DEPTH, Decoding
+from paracore.frontend._history import History
+from paracore.frontend._session import FRUITLESS_MAX
 from tests.unit.frontend.device import LUMA, Device, picture_format
 
 FLAG = video.OutputFlag
@@ -462,3 +464,159 @@ def test_formats_without_end(device, state):
             device.change(picture_format(buffers_min=1000), generation)
             device.serve()
             state.check()
+
+
+# --- loss -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lasting():
+    return Decoding(history=History("vp9"))
+
+
+def lose(state):
+    """Another device, which knows nothing."""
+    assert state.lose()
+    state.reopened(None)
+    return Device(state)
+
+
+def give_again(state, device):
+    """What a session's skin does when its device is behind."""
+    while (octets := state.octets_due()) is not None:
+        while (region := state.reserve(len(octets))) is None:
+            request = state.arena_request(len(octets))
+            request.answer(lambda request=request: device.grant(request.length))
+        region.fill(octets)
+        state.submit_again(region)
+    device.serve()
+
+
+def begun(state, timestamps=(70, 50, 60)):
+    device = Device(state)
+    for timestamp in timestamps:
+        submit(state, device, Packet(b"unit", timestamp, 2))
+    device.change(picture_format())
+    device.serve()
+    return device
+
+
+def test_units_are_numbered_and_pictures_have_the_users_time(lasting):
+    device = begun(lasting)
+    assert [each.timestamp for each in device.inputs] == [0, 1, 2]
+    device.ready(timestamp=1)
+    assert take(lasting).timestamp == 50
+
+
+def test_another_device_is_given_all_and_its_pictures_come_once(lasting):
+    begun(lasting).ready(timestamp=1)
+    held = take(lasting)
+    device = lose(lasting)
+    assert lasting.behind
+    give_again(lasting, device)
+    assert not lasting.behind
+    assert [each.timestamp for each in device.inputs] == [0, 1, 2]
+    device.change(picture_format())
+    device.serve()
+    for number in (1, 2, 0):
+        device.ready(timestamp=number)
+    assert [take(lasting).timestamp for _ in range(2)] == [60, 70]
+    assert lasting.recoveries == 1
+    assert held.timestamp == 50
+
+
+def test_what_the_user_holds_is_lent_to_no_other_device(lasting):
+    begun(lasting).ready(timestamp=1)
+    held = take(lasting)
+    before = len(lasting.returns)
+    device = lose(lasting)
+    held.release()
+    assert len(lasting.returns) == before == 0
+    device.change(picture_format())
+    device.serve()
+    assert len(device.outputs) == 3 + HEADROOM
+
+
+def test_the_format_is_known_all_the_while(lasting):
+    begun(lasting)
+    device = lose(lasting)
+    assert lasting.seen == picture_format()
+    assert lasting.form is None
+    assert not lasting.blocked
+    device.change(picture_format(width=32))
+    assert lasting.seen.width == 32
+
+
+def test_a_refused_unit_counts_once(lasting):
+    begun(lasting).done(video.Error.INVALID)
+    device = lose(lasting)
+    give_again(lasting, device)
+    device.done(video.Error.INVALID)
+    assert lasting.refused == 1
+
+
+def test_a_drain_waits_for_what_is_due(lasting):
+    begun(lasting)
+    device = lose(lasting)
+    lasting.drain()
+    with pytest.raises(StateError):
+        lasting.drain()
+    device.serve()
+    assert device.drains == []
+    give_again(lasting, device)
+    assert len(device.drains) == 1
+    assert not lasting.drained
+    device.event(video.Drained())
+    assert lasting.drained
+
+
+def test_a_drain_under_way_is_asked_for_again(lasting):
+    begun(lasting)
+    lasting.drain()
+    device = lose(lasting)
+    give_again(lasting, device)
+    assert len(device.drains) == 1
+
+
+def test_nothing_is_due_after_a_flush(lasting):
+    begun(lasting)
+    device = lose(lasting)
+    lasting.forget()
+    lasting.flushed()
+    assert not lasting.behind
+    submit(lasting, device, Packet(b"unit", 5))
+    device.serve()
+    assert [each.timestamp for each in device.inputs] == [3]
+
+
+def test_losses_that_bring_nothing_come_to_an_end(lasting):
+    begun(lasting)
+    for _ in range(FRUITLESS_MAX):
+        lose(lasting)
+    assert not lasting.lose()
+
+
+def test_a_picture_is_hope(lasting):
+    device = begun(lasting)
+    for number in range(5):
+        device.change(picture_format())
+        device.serve()
+        if number < 3:
+            for again in range(number):
+                device.ready(timestamp=again)
+            device.ready(timestamp=number)
+        device = lose(lasting)
+        give_again(lasting, device)
+    assert lasting.recoveries == 5
+
+
+@pytest.mark.parametrize("history", [None, History("vp9", octets_max=3)])
+def test_no_other_device_is_wanted_when_the_stream_is_not_here(history):
+    state = Decoding(history=history)
+    begun(state)
+    assert not state.lose()
+
+
+def test_no_other_device_is_wanted_for_a_session_that_failed(lasting):
+    begun(lasting).event(video.SessionFailed(video.Error.IO))
+    assert not lasting.lose()

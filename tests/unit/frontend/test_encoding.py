@@ -7,8 +7,8 @@ import pytest
 
 from paracore import LocalProtocolError, QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
-from paracore.frontend._encoder import copy_planes
-from paracore.frontend._encoding import HEADROOM, OUTPUT_COUNT, Encoding
+from paracore.frontend._encoder import copy_planes, give_again
+from paracore.frontend._encoding import AWAITED_MAX, HEADROOM, OUTPUT_COUNT, Encoding
 from tests.unit.frontend.device import Device, picture_format
 
 FLAG = video.OutputFlag
@@ -197,3 +197,180 @@ def test_nothing_is_held_after_the_end(state, device):
     state.dispose()
     gc.collect()
     assert sorted(device.retired) == [1, 2]
+
+
+# --- loss -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lasting():
+    return Encoding(picture_format(buffers_min=2), ctypes.string_at, recovers=True)
+
+
+def begun(state, *, count=4):
+    device = Device(state)
+    for number in range(count):
+        device.serve(waiting=True)
+        picture = state.picture()
+        picture.planes[0][...] = number
+        state.submit(picture)
+    device.serve()
+    return device
+
+
+def lose(state, **form):
+    """Another device, which knows nothing; it has memory already."""
+    assert state.lose()
+    state.reopened(picture_format(buffers_min=2, **form))
+    device = Device(state)
+    device.serve(waiting=True)
+    return device
+
+
+def shade(device, queued):
+    return ctypes.string_at(ctypes.addressof(device._keep[queued.span.buffer - 1]) + queued.span.offset, 1)[0]
+
+
+def test_what_the_codec_still_had_is_given_again(lasting):
+    begun(lasting)
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [(queued.timestamp, shade(device, queued)) for queued in device.inputs] == [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert [bool(queued.flags & video.InputFlag.KEY) for queued in device.inputs] == [True, False, False, False]
+    assert lasting.lost == 0
+
+
+def test_what_the_codec_had_taken_is_lost_and_told(lasting):
+    before = begun(lasting)
+    before.done()
+    before.done()
+    before.ready(b"unit", timestamp=0)
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [queued.timestamp for queued in device.inputs] == [2, 3]
+    device.ready(b"unit", timestamp=2)
+    device.ready(b"unit", timestamp=3)
+    told = [(packet.timestamp, packet.discontinuity, packet.lost) for packet in lasting.packets]
+    assert told == [(0, False, 0), (2, True, 1), (3, False, 0)]
+    assert lasting.lost == 1
+
+
+def test_a_picture_that_was_overtaken_is_lost(lasting):
+    begun(lasting).ready(b"unit", timestamp=2)
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [queued.timestamp for queued in device.inputs] == [3]
+    assert lasting.lost == 2
+
+
+def test_what_is_lost_again_is_counted_once(lasting):
+    begun(lasting).done()
+    lose(lasting)
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [queued.timestamp for queued in device.inputs] == [1, 2, 3]
+    device.ready(b"unit", timestamp=1)
+    assert (lasting.lost, lasting.packets[0].lost, lasting.recoveries) == (1, 1, 2)
+
+
+def test_another_device_may_lay_pictures_out_otherwise(lasting):
+    begun(lasting, count=1)
+    device = lose(lasting, plane_stride=(128, 64, 64, 0), plane_offset=(0, 6144, 7680, 0), size=9216)
+    give_again(lasting)
+    device.serve()
+    (queued,) = device.inputs
+    assert (queued.span.length, shade(device, queued)) == (9216, 0)
+
+
+def test_a_picture_of_a_lost_device_is_copied(lasting):
+    begun(lasting, count=0).serve(waiting=True)
+    picture = lasting.picture()
+    picture.planes[0][...] = 9
+    picture.timestamp, picture.key = 5, True
+    assert not lasting.is_stale(picture)
+    device = lose(lasting)
+    assert lasting.is_stale(picture)
+    target = lasting.picture()
+    copy_planes(picture, target)
+    with pytest.raises(StateError):
+        picture.take()
+    lasting.submit(target)
+    device.serve()
+    (queued,) = device.inputs
+    assert (queued.timestamp, queued.flags, shade(device, queued)) == (5, video.InputFlag.KEY, 9)
+
+
+def test_a_picture_that_is_put_away_does_not_come_back_to_another_device(lasting):
+    begun(lasting, count=0).serve(waiting=True)
+    picture = lasting.picture()
+    lose(lasting)
+    count = len(lasting.returns)
+    del picture
+    gc.collect()
+    assert len(lasting.returns) == count
+
+
+def test_a_drain_stands_where_it_stood(lasting):
+    begun(lasting, count=2)
+    lasting.drain()
+    picture = lasting.picture()
+    lasting.submit(picture)
+    device = lose(lasting)
+    lasting.take_posts()
+    give_again(lasting)
+    posts = [post.opcode for post in lasting.take_posts()]
+    names = {video.QueueInput.OPCODE: "picture", video.Drain.OPCODE: "drain", video.QueueOutput.OPCODE: "span"}
+    assert [names[each] for each in posts if names[each] != "span"] == ["picture", "picture", "drain", "picture"]
+    assert device.inputs == []
+
+
+def test_a_drain_waits_for_what_is_due(lasting):
+    begun(lasting, count=2)
+    device = lose(lasting)
+    lasting.drain()
+    with pytest.raises(StateError):
+        lasting.drain()
+    give_again(lasting)
+    device.serve()
+    assert len(device.drains) == 1
+    device.event(video.Drained())
+    assert lasting.drained
+    assert not lasting.behind
+
+
+def test_what_a_drain_left_out_is_not_lost_later(lasting):
+    """A codec may leave pictures out, to keep to its bit rate."""
+    device = begun(lasting, count=2)
+    lasting.drain()
+    device.serve()
+    device.event(video.Drained())
+    lose(lasting)
+    assert lasting.lost == 0
+    assert not lasting.behind
+
+
+def test_a_flush_wants_nothing_again(lasting):
+    begun(lasting)
+    lose(lasting)
+    lasting.forget()
+    lasting.flushed()
+    assert not lasting.behind
+
+
+def test_no_more_is_remembered_than_any_codec_looks_ahead(lasting):
+    device = begun(lasting, count=0)
+    device.serve(waiting=True)
+    for number in range(AWAITED_MAX + 5):
+        send(lasting, device, timestamp=number)
+        device.done()
+    lose(lasting)
+    assert lasting.lost == AWAITED_MAX
+
+
+def test_without_the_wish_it_ends(state):
+    begun(state)
+    assert not state.lose()
