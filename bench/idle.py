@@ -61,10 +61,10 @@ def _memory(backend: Backend) -> int:
     return sum(memory_of(pid) for pid in _processes(backend))
 
 
-def memory_of(pid: int) -> int:
-    """Its proportional part, in octets."""
+def memory_of(pid: int, kind: str = "Pss") -> int:
+    """Octets of that kind, see smaps_rollup in proc(5): its proportional part, or what is ``Anonymous``."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))
 
 
 def processor_time(backend: Backend) -> float:

@@ -51,13 +51,13 @@ def idle_64(setting: Setting) -> Iterator[Result]:
         return
     with setting.backend(_DOMAINS) as backend, ExitStack() as stack:
         settle()
-        before = memory_of(backend.process.pid)
+        before = memory_of(backend.process.pid, "Anonymous")
         domains = connect_all(stack, setting, backend, _DOMAINS)
         for domain in domains:
             for _ in range(_SESSIONS):
                 stack.enter_context(domain.devices["vpu0"].decoder("h264", threads=1))
         settle()
-        weight = (memory_of(backend.process.pid) - before) / _DOMAINS
+        weight = (memory_of(backend.process.pid, "Anonymous") - before) / _DOMAINS
         used = _used(backend, 2.0 if setting.quick else 10.0)
     yield of_value("idle-supervisor", "KiB", weight / 1024, domains=_DOMAINS)
     sessions = _DOMAINS * _SESSIONS
