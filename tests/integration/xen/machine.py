@@ -62,6 +62,7 @@ class Machine:
             device=(DeviceSection(name="vpu0", driver=driver),),
         )
         self.guests = {}
+        self.living = set()
         self.supervisor = self.listener = self.serving = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -198,6 +199,7 @@ class Machine:
         return self.guests[domain]
 
     def introduce(self, domain):
+        self.living.add(domain)
         self.xenstored.introduce(domain, f"guest{domain}")
 
     def destroy(self, domain):
@@ -205,13 +207,16 @@ class Machine:
         guest = self.guests.pop(domain, None)
         if guest:
             guest.kill()
+        self.living.discard(domain)
         self.xen.destroy(domain)
         self.xenstored.release(domain)
         self.run(self.store.remove(f"/local/domain/{domain}"))
 
     def close(self):
-        for guest in list(self.guests.values()):
-            guest.kill()
+        """Guests go first: the backend waits a while for those that are there and do not answer."""
+        for domain in list(self.living):
+            with suppress(BaseException):
+                self.destroy(domain)
         with suppress(BaseException):
             self.stop()
         self.launched.process.kill()
