@@ -112,6 +112,12 @@ class Encoding(Session):
         """There is another device: it wants memory of its own, and the pictures that are still here."""
         assert form is not None
         check_format(form)
+        if (form.pixel_format, form.width, form.height) != (
+            self.form.pixel_format,
+            self.form.width,
+            self.form.height,
+        ):
+            raise RemoteProtocolError("another device that wants pictures of another format or size")
         super().reopened(form)
         awaited = self._awaited.values()
         self._due = deque(sent for sent in awaited if sent.lease and not self._overtaken(sent))

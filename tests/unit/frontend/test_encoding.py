@@ -286,6 +286,13 @@ def test_another_device_may_lay_pictures_out_otherwise(lasting):
     assert (queued.span.length, shade(device, queued)) == (9216, 0)
 
 
+def test_another_device_may_not_want_pictures_of_another_size(lasting):
+    begun(lasting)
+    assert lasting.lose()
+    with pytest.raises(RemoteProtocolError, match="another format or size"):
+        lasting.reopened(picture_format(buffers_min=2, width=32))
+
+
 def test_a_picture_of_a_lost_device_is_copied(lasting):
     begun(lasting, count=0).serve(waiting=True)
     picture = lasting.picture()
