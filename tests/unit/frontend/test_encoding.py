@@ -7,8 +7,9 @@ import pytest
 
 from paracore import LocalProtocolError, QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
+from paracore.frontend._awaited import AWAITED_MAX, Awaited
 from paracore.frontend._encoder import copy_planes, give_again
-from paracore.frontend._encoding import AWAITED_MAX, HEADROOM, OUTPUT_COUNT, Encoding
+from paracore.frontend._encoding import HEADROOM, OUTPUT_COUNT, Encoding
 from tests.unit.frontend.device import Device, picture_format
 
 FLAG = video.OutputFlag
@@ -204,7 +205,7 @@ def test_nothing_is_held_after_the_end(state, device):
 
 @pytest.fixture
 def lasting():
-    return Encoding(picture_format(buffers_min=2), ctypes.string_at, recovers=True)
+    return Encoding(picture_format(buffers_min=2), ctypes.string_at, awaited=Awaited())
 
 
 def begun(state, *, count=4):
