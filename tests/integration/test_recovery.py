@@ -5,6 +5,7 @@ Rows of the failure table in ARCHITECTURE.md.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -126,6 +127,7 @@ def test_pictures_that_are_held_stay_what_they_are(backend, domain):
         assert (view == copy).all()
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_nothing_is_left_of_a_lost_channel(backend):
     codec, packets = packets_of("closed.mkv")
 
@@ -388,6 +390,34 @@ def test_a_stream_goes_on_in_an_event_loop(backend, expected, name):
         return found
 
     assert asyncio.run(asyncio.wait_for(use(), 60)) == expected(backend, name)
+
+
+@pytest.fixture
+def no_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_nothing_is_left_of_a_lost_channel_in_an_event_loop(backend):
+    """Nor does its memory wait for the collector: grants are scarce."""
+    codec, packets = packets_of("closed.mkv")
+
+    async def use():
+        held = []
+        async with paracore.aio.open(backend.address) as domain, domain.devices["vpu0"].decoder(codec) as decoder:
+            async for picture in decoder.decode(packets):
+                picture.release()
+                held.append((descriptors(os.getpid()), shared_mappings(os.getpid())))
+                if len(held) in (30, 60):
+                    await asyncio.to_thread(kill, backend)
+        assert decoder.recoveries == 2
+        return held
+
+    held = asyncio.run(asyncio.wait_for(use(), 60))
+    assert held[-1][0] <= held[20][0]
+    assert held[-1][1] <= held[20][1] + 1
 
 
 def test_several_tasks_go_on_together(backend, expected):

@@ -15,7 +15,7 @@ from paracore.media import FrameHash, Muxer, Stream, demux
 
 def decode(path: str) -> int:
     count = 0
-    with paracore.open() as domain, demux(path) as stream:
+    with paracore.open(on_loss="recover") as domain, demux(path) as stream:
         assert_type(domain, paracore.Domain)
         assert_type(domain.devices, dict[str, paracore.Device])
         assert_type(stream, Stream)
@@ -46,6 +46,7 @@ def step_by_step(decoder: paracore.Decoder, packets: list[bytes]) -> None:
     decoder.drain()
     assert_type(decoder.receive(timeout=0), paracore.Picture | None)
     assert_type(decoder.drained, bool)
+    assert_type(decoder.recoveries, int)
     assert_type(decoder.control("threads"), int)
 
 

@@ -8,10 +8,8 @@ and come back when the codec is done with them. Each access unit is written into
 (kilobytes) and the span is lent again at once.
 
 When the device is lost another one goes on: pictures that the codec was not done with, and that are later than all
-access units given out, are in pages of this process still and are given again, the first as a key frame. What the codec had
-taken into its look-ahead is not: it is counted and told with the next access unit. Each access unit is known for its
-picture's by the timestamp, so those of an encoder that shall go on have to differ; they are the caller's on the wire, too, since
-codecs plan with them.
+access units given out, are in pages of this process still and are given again (``_awaited``), the first as a key frame. What
+the codec had taken into its look-ahead is not: it is counted and told with the next access unit.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from paracore._errors import RemoteProtocolError, StateError
 from paracore.classes import video
+from paracore.frontend._awaited import Sent
 from paracore.frontend._buffers import Lease, Memory, Span, aligned, spans_of
 from paracore.frontend._geometry import check_format
 from paracore.frontend._packet import EncodedPacket
@@ -31,9 +30,9 @@ from paracore.protocol import Direction, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paracore.frontend._picture import Plane
+    from paracore.frontend._awaited import Awaited
 
-__all__ = ["Encoding", "Sent"]
+__all__ = ["Encoding"]
 
 #: Pictures beyond the device's need: one being filled, one on its way.
 HEADROOM = 2
@@ -41,9 +40,6 @@ HEADROOM = 2
 OUTPUT_COUNT = 8
 #: Beyond the picture's own size, for headers: a codec that cannot compress stores.
 OUTPUT_EXTRA = 64 << 10
-#: Pictures of which no access unit has come yet that are remembered. No codec looks so far ahead: the oldest are of one that
-#: leaves pictures out.
-AWAITED_MAX = 1024
 #: An access unit is never larger than so many times its picture: what a backend may make this process allocate.
 _OUTPUT_MOST = 4
 
@@ -55,12 +51,11 @@ class Encoding(Session):
         form: the format as the device wants it.
         copy: copies octets out of this process's memory, told address and length.
         writable: the device reads pictures in place only where it may write.
-        recovers: another device shall go on when this one is lost.
+        awaited: what is remembered of pictures, for an encoder that shall go on after a loss.
 
     Attributes:
         packets: encoded and not yet taken.
         form: the layout of the pictures.
-        lost: pictures that went with a device.
     """
 
     def __init__(
@@ -69,7 +64,7 @@ class Encoding(Session):
         copy: Callable[[int, int], bytes],
         *,
         writable: bool = False,
-        recovers: bool = False,
+        awaited: Awaited | None = None,
     ) -> None:
         super().__init__(Direction.ENCODE)
         check_format(form)
@@ -85,49 +80,36 @@ class Encoding(Session):
         self._output_size = form.size + OUTPUT_EXTRA
         self._output_cookie = 0
         self._next_timestamp = 0
-        self._recovers = recovers
-        self.lost = 0
+        self._awaited = awaited
         self._series = 0
-        self._awaited: dict[int, Sent] = {}
-        self._due: deque[Sent] = deque()
-        self._submitted = 0
-        self._drain_at: int | None = None
-        self._drain_due = False
-        self._newest: int | None = None
         self._force_key = False
-        self._break: int | None = None  # pictures lost at a discontinuity that is still to be told
 
     # --- loss -------------------------------------------------------------------------------
 
     @property
+    def lost(self) -> int:
+        """Pictures that went with a device."""
+        return self._awaited.lost if self._awaited else 0
+
+    @property
     def _recoverable(self) -> bool:
-        return self._recovers
+        return self._awaited is not None
 
     @property
     def behind(self) -> bool:
         """The device has yet to be given again what its predecessor had."""
-        return bool(self._due) or self._drain_due
+        return self._awaited is not None and self._awaited.behind
 
     def reopened(self, form: video.PictureFormat | None) -> None:
         """There is another device: it wants memory of its own, and the pictures that are still here."""
         assert form is not None
+        assert self._awaited is not None
         check_format(form)
+        if _kind(form) != _kind(self.form):
+            raise RemoteProtocolError("another device that wants pictures of another format or size")
         super().reopened(form)
-        awaited = self._awaited.values()
-        self._due = deque(sent for sent in awaited if sent.lease and not self._overtaken(sent))
-        gone = len(awaited) - len(self._due)
-        self._awaited = {sent.timestamp: sent for sent in self._due}
-        self.lost += gone
-        self._break = gone + (self._break or 0)
-        self._drain_due = self._drain_at is not None
+        self._awaited.lose()
         self._force_key = True
-        self._begin(form)
-
-    def _overtaken(self, sent: Sent) -> bool:
-        """An access unit of a later picture has been given out: this one could only come behind it."""
-        return self._newest is not None and sent.timestamp <= self._newest
-
-    def _begin(self, form: video.PictureFormat) -> None:
         self.form = form
         self._series += 1
         self._returned_outputs.clear()
@@ -138,15 +120,20 @@ class Encoding(Session):
 
     def due(self) -> Sent | None:
         """The picture that is to be given again next, once the drain before it is."""
-        first = self._due[0] if self._due else None
-        if self._drain_due and (first is None or first.number >= (self._drain_at or 0)):
-            self._drain_due = False
+        awaited = self._awaited
+        if awaited is None:
+            return None
+        if awaited.drain_due:
+            awaited.given()
             super().drain()
-        return first
+        return awaited.due()
 
     def submit_again(self, picture: WritablePicture) -> None:
         """Queues what was due and has been copied into that picture."""
-        sent = self._due.popleft()
+        assert self._awaited is not None
+        sent = self._awaited.due()
+        assert sent is not None
+        self._awaited.given()
         sent.lease, sent.form = picture.take(), self.form
         self._queue(sent)
 
@@ -160,20 +147,19 @@ class Encoding(Session):
         Raises:
             StateError: a drain is under way.
         """
-        if not self.behind:
+        awaited = self._awaited
+        if awaited is None or not awaited.behind:
             super().drain()
-        elif self._drain_due:
+        elif awaited.draining:
             raise StateError("draining", "ready for drain")
-        else:
-            self._drain_due = True
         self.drained = False
-        self._drain_at = self._submitted
+        if awaited is not None:
+            awaited.drain()
 
     def _on_drained(self, event: video.Drained) -> None:
         super()._on_drained(event)
-        end, self._drain_at = self._drain_at or 0, None
-        self._awaited = {timestamp: sent for timestamp, sent in self._awaited.items() if sent.number >= end}
-        self._newest = None  # what comes next may be of another time
+        if self._awaited is not None:
+            self._awaited.drained()
 
     # --- pictures ---------------------------------------------------------------------------
 
@@ -190,12 +176,9 @@ class Encoding(Session):
         lease = picture.take()
         timestamp = self._next_timestamp if picture.timestamp is None else picture.timestamp
         self._next_timestamp = timestamp + (picture.duration or 1)
-        sent = Sent(lease, self.form, self._submitted, timestamp, picture.duration, key=picture.key)
-        self._submitted += 1
-        if self._recovers:
-            self._awaited[timestamp] = sent
-            if len(self._awaited) > AWAITED_MAX:
-                del self._awaited[next(iter(self._awaited))]
+        sent = Sent(lease, self.form, timestamp, picture.duration, key=picture.key)
+        if self._awaited is not None:
+            self._awaited.append(sent)
         self._queue(sent)
 
     def _queue(self, sent: Sent) -> None:
@@ -277,18 +260,10 @@ class Encoding(Session):
             event.duration,
             bool(event.flags & video.OutputFlag.KEY),
         )
-        self.packets.append(self._received(packet) if self._recovers else packet)
-
-    def _received(self, packet: EncodedPacket) -> EncodedPacket:
-        """Notes which picture needs not to be given again, and tells of a discontinuity."""
-        self._fruitless = 0
-        if packet.timestamp is not None:
-            self._awaited.pop(packet.timestamp, None)
-            self._newest = packet.timestamp if self._newest is None else max(self._newest, packet.timestamp)
-        if self._break is None:
-            return packet
-        lost, self._break = self._break, None
-        return packet._replace(discontinuity=True, lost=lost)
+        if self._awaited is not None:
+            self._fruitless = 0
+            packet = self._awaited.received(packet)
+        self.packets.append(packet)
 
     def _replace(self, span: Span, needed: int) -> None:
         """A span was too small for an access unit: others come in its place."""
@@ -313,11 +288,8 @@ class Encoding(Session):
 
     def forget(self) -> None:
         """Nothing of what the user has given is wanted any more, by whichever device."""
-        self._awaited.clear()
-        self._due.clear()
-        self._drain_at = None
-        self._drain_due = False
-        self._newest = None  # what comes next may be of another time
+        if self._awaited is not None:
+            self._awaited.clear()
 
     def flushed(self) -> None:
         """The device has forgotten its pictures; what it made before is not wanted either."""
@@ -325,30 +297,6 @@ class Encoding(Session):
         self.packets.clear()
 
 
-class Sent:
-    """A picture that was given to the device.
-
-    Attributes:
-        lease: its pages, until the codec is done with them.
-        form: their layout.
-        number: its place among those submitted.
-    """
-
-    __slots__ = ("duration", "form", "key", "lease", "number", "serial", "timestamp")
-
-    def __init__(
-        self, lease: Lease, form: video.PictureFormat, number: int, timestamp: int, duration: int, *, key: bool
-    ) -> None:
-        self.lease: Lease | None = lease
-        self.form = form
-        self.number = number
-        self.timestamp = timestamp
-        self.duration = duration
-        self.key = key
-        self.serial = 0
-
-    @property
-    def planes(self) -> tuple[Plane, ...]:
-        """Views of its samples."""
-        assert self.lease
-        return WritablePicture(self.lease, self.form).planes
+def _kind(form: video.PictureFormat) -> tuple[video.PixelFormat, int, int]:
+    """What two layouts have in common when pictures of the one can be copied into the other."""
+    return form.pixel_format, form.width, form.height

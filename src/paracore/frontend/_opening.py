@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from paracore._errors import DriverError, Error, LocalProtocolError, MediaError
 from paracore._native._frontend import ffi
 from paracore.classes import video
+from paracore.frontend._awaited import Awaited
 from paracore.frontend._capability import describe, require
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._encoding import Encoding
@@ -107,7 +108,7 @@ class EncoderOrder(NamedTuple):
     def state(self, opened: Opened, *, recovers: bool) -> Encoding:
         """The encoder's state."""
         assert opened.form is not None
-        return Encoding(opened.form, _copy_out, writable=opened.writable, recovers=recovers)
+        return Encoding(opened.form, _copy_out, writable=opened.writable, awaited=Awaited() if recovers else None)
 
 
 def open_on(order: Order, channel: Channel) -> tuple[Channel, Opened]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compressed data on its way to a decoder or from an encoder: one access unit each.
 
-Timestamps count in a unit of the caller's choice (a container's time base, say); they are copied
-through and never interpreted here.
+Timestamps count in a unit of the caller's choice (a container's time base, say) and come back with the pictures. Beyond that
+they only serve to find out, where they say so, which of two pictures is shown first.
 """
 
 from __future__ import annotations

@@ -68,11 +68,11 @@ class Running(Generic[S]):
         state = self._state
         try:
             channel, opened = self._origin.open_again(self._channel, state, fault)
-        except Exception:
-            state.end(fault)
+            self._channel, self._line = channel, channel.line(opened.session)
+            state.reopened(opened.form)
+        except Exception as end:
+            state.end(end)
             raise
-        self._channel, self._line = channel, channel.line(opened.session)
-        state.reopened(opened.form)
 
     # --- I/O --------------------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ import pytest
 
 from paracore import LocalProtocolError, QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
+from paracore.frontend._awaited import AWAITED_MAX, Awaited
 from paracore.frontend._encoder import copy_planes, give_again
-from paracore.frontend._encoding import AWAITED_MAX, HEADROOM, OUTPUT_COUNT, Encoding
+from paracore.frontend._encoding import HEADROOM, OUTPUT_COUNT, Encoding
 from tests.unit.frontend.device import Device, picture_format
 
 FLAG = video.OutputFlag
@@ -204,7 +205,7 @@ def test_nothing_is_held_after_the_end(state, device):
 
 @pytest.fixture
 def lasting():
-    return Encoding(picture_format(buffers_min=2), ctypes.string_at, recovers=True)
+    return Encoding(picture_format(buffers_min=2), ctypes.string_at, awaited=Awaited())
 
 
 def begun(state, *, count=4):
@@ -284,6 +285,13 @@ def test_another_device_may_lay_pictures_out_otherwise(lasting):
     device.serve()
     (queued,) = device.inputs
     assert (queued.span.length, shade(device, queued)) == (9216, 0)
+
+
+def test_another_device_may_not_want_pictures_of_another_size(lasting):
+    begun(lasting)
+    assert lasting.lose()
+    with pytest.raises(RemoteProtocolError, match="another format or size"):
+        lasting.reopened(picture_format(buffers_min=2, width=32))
 
 
 def test_a_picture_of_a_lost_device_is_copied(lasting):

@@ -124,10 +124,12 @@ def _open_channels(
     address: str | os.PathLike[str] | None, spin: float, timeout: float, on_loss: OnLoss
 ) -> tuple[Channels, core.LimitsQueryReply, list[tuple[DeviceFacts, tuple[Capability, ...]]]]:
     channels = Channels(address, spin=spin, timeout=timeout, on_loss=on_loss)
-    channel = channels.current
     try:
-        devices = [(facts, query_capabilities(channel, facts)) for facts in query_devices(channel).values()]
-        return channels, query_limits(channel), devices
+        return channels, channels.ask(query_limits), channels.ask(_devices_on)
     except BaseException:
         channels.close()
         raise
+
+
+def _devices_on(channel: Channel) -> list[tuple[DeviceFacts, tuple[Capability, ...]]]:
+    return [(facts, query_capabilities(channel, facts)) for facts in query_devices(channel).values()]

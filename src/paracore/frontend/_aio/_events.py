@@ -53,7 +53,7 @@ class Events:
             if not self.channel.arm():
                 self._loop.call_soon(self.take)  # there is more already: others have their turn first
         except FATAL as fault:
-            self._fault = fault
+            self._fault = fault.with_traceback(None)  # which would refer to all this, and keep the channel
             self._loop.remove_reader(self._descriptor)
         for session in self.sessions:
             session.take()

@@ -66,6 +66,7 @@ class AsyncRunning(Closing, Generic[S]):
                 self._recovery = asyncio.create_task(self._recover(fault))
             await asyncio.shield(self._recovery)
         self._state.check()
+        fault.__traceback__ = None  # its frames would keep the lost channel, and its memory
 
     async def _recover(self, fault: Exception) -> None:
         """The same as a task: what it comes to is the state's."""
@@ -73,13 +74,12 @@ class AsyncRunning(Closing, Generic[S]):
             try:
                 opening = partial(self._origin.open_again, self._channel, self._state, fault)
                 channel, opened = await asyncio.to_thread(opening)
-            except Exception as end:  # noqa: BLE001 - everybody who waits is told
-                self._state.end(end)
-            else:
                 self._channel, self._line = channel, channel.line(opened.session)
                 self._events = self._succession.present()
                 self._events.sessions.add(self)
                 self._state.reopened(opened.form)
+            except Exception as end:  # noqa: BLE001 - everybody who waits is told
+                self._state.end(end)
         self._recovery = None
 
     # --- I/O --------------------------------------------------------------------------------
