@@ -15,7 +15,7 @@ static const uint64_t set_direction[] = {UINT64_C(0x6), UINT64_C(0x0)};
 static const uint64_t set_pixel_format[] = {UINT64_C(0x3ffff), UINT64_C(0x0)};
 static const uint64_t set_field_order[] = {UINT64_C(0xf), UINT64_C(0x0)};
 static const uint64_t set_picture_type[] = {UINT64_C(0xf), UINT64_C(0x0)};
-static const uint64_t set_control[] = {UINT64_C(0x1fe), UINT64_C(0x0)};
+static const uint64_t set_control[] = {UINT64_C(0x3fe), UINT64_C(0x0)};
 static const uint64_t set_refusal[] = {UINT64_C(0x1ff), UINT64_C(0x0)};
 static const uint64_t set_open_flag[] = {UINT64_C(0x1)};
 static const uint64_t set_buffer_flag[] = {UINT64_C(0x1)};
@@ -194,6 +194,10 @@ static const struct paracore_rule rules_worker_device_rest[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_worker_device_pace[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_bridge_connect_reply[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
     {PARACORE_RULE_TEXT, 8, 32, NULL},
@@ -363,6 +367,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_RESERVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_CALL, false, "worker.reserve",
      {16, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_PACE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_pace",
+     {16, false, 0, 1, rules_worker_device_pace},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
      {16, false, 0, 0, NULL},

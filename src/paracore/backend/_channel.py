@@ -37,6 +37,9 @@ __all__ = ["Channel", "Outlet"]
 
 _log = logging.getLogger("paracore.worker")
 
+RATE_MAX: Final = 1_000_000
+"""Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
+
 
 class Outlet(Protocol):
     """What a channel needs of its worker."""
@@ -51,6 +54,9 @@ class Outlet(Protocol):
         self, channel: int, session: Session, rate: int, answer: Callable[[video.Failure | None], None]
     ) -> None:
         """Asks the supervisor for so much of the session's device; `answer` is called later, unless the channel has gone."""
+
+    def paced(self, session: Session) -> None:
+        """A session has declared another rate."""
 
     def unmapped(self, channel: int, grant: int) -> None:
         """Tells the supervisor that a grant is free."""
@@ -246,6 +252,8 @@ class Channel:
     def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
         done = self._drive(session, session.driver.format_set, request.format)
         session.take(Step.FORMAT_SET_REPLY)
+        if done.rate_den:
+            self._pace(session, done.rate_num * 1000 // done.rate_den)
         return video.FormatSetReply(done)
 
     def _admitted(
@@ -263,11 +271,21 @@ class Channel:
 
     def _control_get(self, of: int, request: video.ControlGet, _: int) -> video.ControlGetReply:
         session = self._session(of, Step.CONTROL_GET)
+        if request.control is video.Control.RATE:
+            return video.ControlGetReply(session.rate)
         return video.ControlGetReply(self._drive(session, session.driver.control_get, request.control))
 
     def _control_set(self, of: int, request: video.ControlSet, _: int) -> video.ControlSetReply:
         session = self._session(of, Step.CONTROL_SET)
+        if request.control is video.Control.RATE:
+            return video.ControlSetReply(self._pace(session, request.value))
         return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
+
+    def _pace(self, session: Session, rate: int) -> int:
+        """What the session declares, for the policy `deadline` alone: the driver is not asked."""
+        session.rate = max(0, min(rate, RATE_MAX))
+        self._outlet.paced(session)
+        return session.rate
 
     def _queue_input(self, of: int, request: video.QueueInput, _: int) -> None:
         session = self._session(of, Step.QUEUE_INPUT)

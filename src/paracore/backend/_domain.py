@@ -50,6 +50,9 @@ class DomainOwner(Protocol):
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
 
+    def device_pace(self, domain: Domain, device: int, period: int) -> None:
+        """Nanoseconds between two pictures of its fastest session; 0: none has declared a rate."""
+
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         """A device hung in its worker, which has to be ended if it is stuck."""
 
@@ -181,6 +184,9 @@ class Domain:
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
+
+    def device_pace(self, device: int, period: int) -> None:
+        self._owner.device_pace(self, device, period)
 
     def device_hang(self, device: int, *, stuck: bool) -> None:
         self._owner.device_hang(self, device, stuck=stuck)

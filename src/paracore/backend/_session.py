@@ -50,6 +50,7 @@ class Session:
         seconds: that its driver may be at one job; 0: as long as it likes.
         deadline: the same in nanoseconds.
         stuck: its driver hangs and would not come back from ``close``.
+        rate: pictures in a thousand seconds that it has declared; 0: none.
         reserved: samples a second of its device, as far as the supervisor has been asked.
         asking: the supervisor has not answered yet.
     """
@@ -63,6 +64,7 @@ class Session:
         self.seconds = job_deadline
         self.deadline = round(job_deadline * 1e9)
         self.stuck = False
+        self.rate = 0
         self.reserved = 0
         self.asking = False
         self.inputs: dict[int, Loan] = {}

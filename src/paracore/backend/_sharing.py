@@ -29,6 +29,8 @@ __all__ = ["Sharing"]
 _SECOND: Final = 1_000_000_000
 _OVERDUE: Final = 10.0
 """Seconds by which a worker has given a device back that others wait for: far beyond a turn and the longest unit."""
+_PERIOD_MIN: Final = 1_000_000
+"""Nanoseconds between two pictures of a session, whatever a worker says."""
 _NUMBERS: Final = 1 << 32
 _ALL: Final = 1 << 30
 """Slots of a device that all may use at once: nobody waits, but for a limit of one's own."""
@@ -117,6 +119,7 @@ class Sharing:
         account.charged = 0
         for place in account.places:
             place.calm()
+            place.claim.period = 0
             place.device.arbiter.give_back(place.claim, time.monotonic_ns())
             self._settle(place.device)
 
@@ -139,6 +142,14 @@ class Sharing:
         if wants:
             place.device.arbiter.want(place.claim, now)
         self._settle(place.device)
+
+    def pace(self, domain: Domain, index: int, period: int) -> None:
+        """Its sessions declare how soon one picture follows another, or with 0 nothing.
+
+        It is for the policy `deadline`, which holds a domain that declares too much to its part; the least bounds what it
+        has to count.
+        """
+        self._place(domain, index).claim.period = max(period, _PERIOD_MIN) if period else 0
 
     def account(self, domain: Domain) -> dict[str, Any]:
         """For the status: milliseconds of device time used and waited for, and turns, by device."""

@@ -349,6 +349,9 @@ class Supervisor:
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
 
+    def device_pace(self, domain: Domain, device: int, period: int) -> None:
+        self.sharing.pace(domain, device, period)
+
     def device_hang(self, domain: Domain, device: int, *, stuck: bool) -> None:
         self.hangs.hang(domain, device, stuck=stuck)
 

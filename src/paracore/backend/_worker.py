@@ -41,6 +41,7 @@ _log = logging.getLogger("paracore.worker")
 _CONTROL: Final = 0
 """Token of the supervisor's socket; sessions have all others."""
 _TEXT_MAX = 200
+_THOUSAND_SECONDS: Final = 1000 * 1_000_000_000
 REPORT_MAX = 65536
 """Octets of a report: what a pipe takes without anybody reading it."""
 
@@ -62,6 +63,7 @@ class Worker:
         self._running = True
         loop.watch(control.fileno(), _CONTROL)
         self._jobs = JobWatch()
+        self._rates: dict[int, int] = {}
         self._gates = dict(enumerate(device.driver.share() for device in books.devices))
         self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
 
@@ -114,6 +116,13 @@ class Worker:
         payload = worker.Reserve(session.call.device, session.token, rate).pack()
         self._tell(message(worker.Reserve.OPCODE, REQUEST, 0, self._last_serial, payload))
 
+    def paced(self, session: Session) -> None:
+        device = session.call.device
+        rate = max((other.rate for other in self._live() if other.call.device == device), default=0)
+        if rate != self._rates.get(device, 0):
+            self._rates[device] = rate
+            self._tell_event(worker.DevicePace(device, _THOUSAND_SECONDS // rate if rate else 0))
+
     def unmapped(self, channel: int, grant: int) -> None:
         self._tell_event(worker.Unmap(channel, grant))
 
@@ -128,6 +137,7 @@ class Worker:
         del self._sessions[session.token]
         self._loop.unwatch(session.descriptor)
         self._tell_use(session.call.device, 0)
+        self.paced(session)
 
     # --- the domain -------------------------------------------------------------------------------
 

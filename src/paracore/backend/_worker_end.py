@@ -66,6 +66,9 @@ class WorkerOwner(Protocol):
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         """It says that it does not use a device any more, and whether it wants it again."""
 
+    def device_pace(self, device: int, period: int) -> None:
+        """It says how soon one picture of a session follows another; any numbers may come."""
+
     def device_hang(self, device: int, *, stuck: bool) -> None:
         """It says that a device hung, and whether it has to be ended for it."""
 
@@ -363,6 +366,10 @@ class WorkerEnd:
         said = worker.DeviceRelease.unpack(payload)
         self._owner.device_release(said.device, said.lease, wants=bool(said.wants))
 
+    def _device_pace(self, _: Header, payload: memoryview) -> None:
+        said = worker.DevicePace.unpack(payload)
+        self._owner.device_pace(said.device, said.period)
+
     def _device_hang(self, _: Header, payload: memoryview) -> None:
         said = worker.DeviceHang.unpack(payload)
         self._owner.device_hang(said.device, stuck=bool(said.stuck))
@@ -383,6 +390,7 @@ class WorkerEnd:
         (worker.Report.OPCODE, REPLY): _reported,
         (worker.DeviceWant.OPCODE, EVENT): _device_want,
         (worker.DeviceRelease.OPCODE, EVENT): _device_release,
+        (worker.DevicePace.OPCODE, EVENT): _device_pace,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
     }

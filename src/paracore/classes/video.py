@@ -191,6 +191,10 @@ class Control(IntEnum):
     """1: no reordering and no look-ahead."""
     PROFILE = 8
     """The codec's own profile number; -1 is the codec's choice."""
+    RATE = 9
+    """Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0: it does not
+    say. Every session has it; an encoder's is its format's rate until it is set.
+    """
 
 
 class OpenFlag(IntFlag, boundary=STRICT):

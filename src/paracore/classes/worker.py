@@ -30,6 +30,7 @@ __all__ = [
     "ChannelRemoved",
     "DeviceHang",
     "DeviceLease",
+    "DevicePace",
     "DeviceRelease",
     "DeviceReset",
     "DeviceRest",
@@ -750,6 +751,47 @@ class ReserveReply(_ReserveReplyFields):
             raise malformed("worker.reserve_reply", error) from None
 
 
+class _DevicePaceFields(NamedTuple):
+    """Fields of ``DevicePace``."""
+
+    device: int
+    """Its index."""
+    period: int
+    """Nanoseconds; 0: no session declares a rate."""
+
+
+_DEVICE_PACE = Struct("<IIQ")
+
+
+class DevicePace(_DevicePaceFields):
+    """``worker.device_pace``: From the worker: how soon one picture follows another, of the session of this
+    device that declares the highest rate.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7111
+    NAME: ClassVar[str] = "device_pace"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_PACE.pack(self.device, 0, self.period)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_pace", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0, period = _DEVICE_PACE.unpack(payload)
+            zero(reserved0)
+            return cls(device, period)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_pace", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -763,6 +805,7 @@ Event: TypeAlias = (
     | DeviceReset
     | DeviceUse
     | DeviceRest
+    | DevicePace
 )
 """What is said unasked."""
 
@@ -782,5 +825,6 @@ MESSAGES: dict[int, MessageType] = {
     0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
     0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
+    0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
 }
 """Every message of the class by opcode."""

@@ -54,19 +54,22 @@ class Device:
         """What it can do."""
         return self._channels.ask(lambda channel: query_capabilities(channel, describe(channel, self.name)))
 
-    def decoder(self, codec: str, *, threads: int | None = None, low_delay: bool = False) -> Decoder:
+    def decoder(
+        self, codec: str, *, threads: int | None = None, low_delay: bool = False, rate: float | None = None
+    ) -> Decoder:
         """Opens a decoder.
 
         Args:
             codec: ``"h264"``, ``"hevc"``, ``"vp8"``, ``"vp9"``, ``"av1"``, ``"mpeg2"``, ``"mpeg4"`` or ``"mjpeg"``.
             threads: of the codec; None leaves it to the device.
             low_delay: give pictures out as soon as the codec has them.
+            rate: pictures a second that are to be shown: the policy `deadline` plans with it.
 
         Raises:
             MediaError: the device cannot decode that.
             QuotaExceeded: the domain has as many sessions as it may.
         """
-        channels, order = self._channels, DecoderOrder(self.name, codec, threads, low_delay)
+        channels, order = self._channels, DecoderOrder(self.name, codec, threads, low_delay, rate)
         channel, opened = channels.ask(partial(open_on, order))
         state = order.state(opened, self._limits, recovers=channels.recovers)
         decoder = Decoder(Origin(channels, order), channel, opened.session, state)

@@ -60,6 +60,7 @@ class DecoderOrder(NamedTuple):
     codec: str
     threads: int | None
     low_delay: bool
+    rate: float | None = None
 
     def open(self, channel: Channel, facts: DeviceFacts) -> Opened:
         """Opens it.
@@ -69,8 +70,9 @@ class DecoderOrder(NamedTuple):
             QuotaExceeded: the domain has as many sessions as it may.
         """
         with _opened(channel, facts, self.codec, "decode", low_delay=self.low_delay) as session:
-            if self.threads is not None:
-                _set_controls(channel, session, {"threads": self.threads})
+            rate = None if self.rate is None else round(self.rate * 1000)
+            controls = {"threads": self.threads, "rate": rate}
+            _set_controls(channel, session, {name: value for name, value in controls.items() if value is not None})
             return Opened(session)
 
     def state(self, _: Opened, limits: core.LimitsQueryReply, *, recovers: bool) -> Decoding:

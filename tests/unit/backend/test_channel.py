@@ -104,6 +104,7 @@ class Bench:
         self.unmapped_grants = []
         self.asked = []
         self.reservations = []
+        self.rates = []
         self.channel = Channel(1, self.books, self)
         self.serial = 0
 
@@ -117,6 +118,9 @@ class Bench:
 
     def reserve(self, channel, session, rate, answer):
         self.reservations.append((session.number, rate, answer))
+
+    def paced(self, session):
+        self.rates.append(session.rate)
 
     def unmapped(self, channel, grant):
         self.unmapped_grants.append(grant)
@@ -240,6 +244,21 @@ def test_calls_need_a_session(bench, request_):
 
 def test_posts_need_a_session(bench):
     assert bench.failed(video.Drain(), 9) == (link.Error.NO_ENTRY, link.Limit.NONE)
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(29970, 29970), (0, 0), (-5, 0), (1 << 40, 1_000_000)])
+def test_a_rate_is_declared_to_the_backend_alone(bench, asked, taken):
+    session, _ = bench.open()
+    assert bench.call(video.ControlGet(video.Control.RATE), video.ControlGetReply, session).value == 0
+    assert bench.call(video.ControlSet(video.Control.RATE, asked), video.ControlSetReply, session).value == taken
+    assert bench.call(video.ControlGet(video.Control.RATE), video.ControlGetReply, session).value == taken
+    assert bench.rates == [taken]
+
+
+def test_an_encoder_declares_the_rate_of_its_format(bench):
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.FormatSet(gray(8, 8)._replace(rate_num=30000, rate_den=1001)), video.FormatSetReply, session)
+    assert bench.rates == [29970]
 
 
 def test_calls_reach_the_driver(bench):

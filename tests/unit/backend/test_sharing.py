@@ -112,6 +112,16 @@ def test_another_policy_calls_everybody_back(world):
     assert keeper.worker.leases[3:] == [(0, 2, UNLIMITED)]
 
 
+@pytest.mark.parametrize(("said", "period"), [(33_333_333, 33_333_333), (1, 1_000_000), (0, 0)])
+def test_a_pace_is_bounded_and_ends_with_the_worker(world, said, period):
+    _, sharing, keeper, _ = world
+    sharing.pace(keeper, 0, said)
+    (claim,) = (claim for claim in sharing._devices["vpu0"].places if claim.name == "keeper")
+    assert claim.period == period
+    sharing.rest(keeper)
+    assert claim.period == 0
+
+
 def test_a_device_that_there_is_not(world):
     with pytest.raises(RemoteProtocolError):
         world[1].want(world[2], 1)

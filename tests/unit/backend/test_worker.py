@@ -437,3 +437,24 @@ def test_the_use_of_a_device_is_told_and_nothing_in_use_is_let_go_of(place, monk
     assert worker.DeviceUse.unpack(place.hear()[1]) == (0, 0)
     place.tell(worker.DeviceRest(0))
     assert rests == ["vpu0"]
+
+
+def test_the_highest_rate_of_a_domains_sessions_is_told(place):
+    place.add(1)
+    sessions = [place.open(1) for _ in range(2)]
+
+    def paces():
+        return [
+            worker.DevicePace.unpack(said)
+            for head, said in iter(place.hear, None)
+            if head.opcode == worker.DevicePace.OPCODE
+        ]
+
+    for session, rate in zip(sessions, (25_000, 50_000), strict=True):
+        place.say(1, video.ControlSet(video.Control.RATE, rate), of=session)
+    assert paces() == [(0, 40_000_000), (0, 20_000_000)]
+    place.say(1, video.ControlSet(video.Control.RATE, 10_000), of=sessions[0])
+    assert paces() == []
+    for session in reversed(sessions):
+        place.say(1, video.Close(), of=session)
+    assert paces() == [(0, 100_000_000), (0, 0)]

@@ -53,6 +53,9 @@ class PlannedOwner:
     def device_release(self, device, lease, *, wants):
         self.heard.append((device, lease, wants))
 
+    def device_pace(self, device, period):
+        self.heard.append((device, period))
+
     def device_hang(self, device, *, stuck):
         self.heard.append((device, stuck))
 
@@ -163,6 +166,15 @@ def test_a_device_that_hangs():
         both.end.device_reset(3)
         header, payload = split((await both.hear()).message)
         assert (header.opcode, worker.DeviceReset.unpack(payload).device) == (worker.DeviceReset.OPCODE, 3)
+
+    run(step)
+
+
+def test_a_pace_that_is_declared():
+    async def step(both):
+        both.say(worker.DevicePace, worker.DevicePace(1, 33_333_333).pack())
+        await both.wait(lambda: both.owner.heard)
+        assert both.owner.heard == [(1, 33_333_333)]
 
     run(step)
 

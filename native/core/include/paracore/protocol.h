@@ -107,6 +107,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
     PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
     PARACORE_OP_WORKER_RESERVE = 0x7110,
+    PARACORE_OP_WORKER_DEVICE_PACE = 0x7111,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -297,6 +298,11 @@ enum paracore_control {
     PARACORE_CONTROL_LOW_DELAY = 7,
     /* The codec's own profile number; -1 is the codec's choice. */
     PARACORE_CONTROL_PROFILE = 8,
+    /*
+     * Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0:
+     * it does not say. Every session has it; an encoder's is its format's rate until it is set.
+     */
+    PARACORE_CONTROL_RATE = 9,
 };
 
 /* Why the backend ends or refuses a connection. */
@@ -1078,6 +1084,18 @@ struct paracore_worker_reserve {
     uint64_t rate;
 };
 
+/*
+ * worker.device_pace, a event: From the worker: how soon one picture follows another, of the
+ * session of this device that declares the highest rate.
+ */
+struct paracore_worker_device_pace {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+    /* Nanoseconds; 0: no session declares a rate. */
+    uint64_t period;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1412,6 +1430,10 @@ PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, rate) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_pace) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, period) == 8);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);

@@ -38,9 +38,11 @@ class AsyncDevice:
         self.driver: str = facts.driver
         self.capabilities = capabilities
 
-    def decoder(self, codec: str, *, threads: int | None = None, low_delay: bool = False) -> Opening[AsyncDecoder]:
+    def decoder(
+        self, codec: str, *, threads: int | None = None, low_delay: bool = False, rate: float | None = None
+    ) -> Opening[AsyncDecoder]:
         """Opens a decoder: ``async with device.decoder("h264") as decoder``, or await it."""
-        return Opening(partial(self._domain.open_decoder, DecoderOrder(self.name, codec, threads, low_delay)))
+        return Opening(partial(self._domain.open_decoder, DecoderOrder(self.name, codec, threads, low_delay, rate)))
 
     def encoder(self, codec: str, **settings: Unpack[EncoderSettings]) -> Opening[AsyncEncoder]:
         """Opens an encoder: ``async with device.encoder("h264", width=…, height=…) as encoder``, or await it."""
