@@ -37,7 +37,7 @@ __all__ = ["Channel", "Outlet"]
 
 _log = logging.getLogger("paracore.worker")
 
-RATE_MAX: Final = 1_000_000
+_RATE_MAX: Final = 1_000_000
 """Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
 
 
@@ -283,7 +283,7 @@ class Channel:
 
     def _pace(self, session: Session, rate: int) -> int:
         """What the session declares, for the policy `deadline` alone: the driver is not asked."""
-        session.rate = max(0, min(rate, RATE_MAX))
+        session.rate = max(0, min(rate, _RATE_MAX))
         self._outlet.paced(session)
         return session.rate
 

@@ -268,9 +268,12 @@ class Deadline(Policy):
         return claim.deadline < holder.deadline
 
     def _postpone(self, claim: Claim) -> None:
-        while claim.credit < 1:
-            claim.credit += self._whole(claim)
-            claim.deadline += self._period(claim)
+        """By as many periods as its debt is worth: counted, since a domain that declares short ones may have millions."""
+        if claim.credit < 1:
+            whole = self._whole(claim)
+            periods = ceil((1 - claim.credit) / whole)
+            claim.credit += periods * whole
+            claim.deadline += periods * self._period(claim)
 
     def _part(self, claim: Claim) -> float:
         return min(1.0, self.slots * claim.weight / max(1, sum(other.weight for other in self._active())))

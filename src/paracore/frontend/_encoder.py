@@ -78,13 +78,9 @@ class Encoder(Running[Encoding]):
             self._catch_up()
             if state.behind:
                 return False
-        if not isinstance(picture, WritablePicture) or state.is_stale(picture):
-            target = state.picture()
-            if target is None:
-                return False
-            copy_planes(picture, target)
-            picture = target
-        state.submit(picture)
+        if (target := in_own_pages(state, picture)) is None:
+            return False
+        state.submit(target)
         self._serve()
         return True
 
@@ -114,6 +110,16 @@ class Encoder(Running[Encoding]):
     def set_bitrate(self, bits_per_second: int) -> int:
         """Changes the bit rate, also in mid-stream; returns what the device made of it."""
         return self.control("bitrate", bits_per_second)
+
+
+def in_own_pages(state: Encoding, picture: Drawn) -> WritablePicture | None:
+    """The picture itself if it lies in pages of the present device, else a copy that does; None: there are none free."""
+    if isinstance(picture, WritablePicture) and not state.is_stale(picture):
+        return picture
+    target = state.picture()
+    if target is not None:
+        copy_planes(picture, target)
+    return target
 
 
 def give_again(state: Encoding) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -35,7 +36,7 @@ def deadline_of(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
 
-class Running(Generic[S]):
+class Running(ABC, Generic[S]):
     """A session that is open. One thread at a time; other sessions of the channel may have others.
 
     Args:
@@ -112,9 +113,9 @@ class Running(Generic[S]):
     def _grant(self, request: MemoryRequest) -> None:
         request.answer(partial(self._channel.grant, request.length, read_only=request.read_only))
 
+    @abstractmethod
     def _catch_up(self) -> None:
         """Gives the device what its lost predecessor had, as far as there is room for it now."""
-        raise NotImplementedError
 
     def _look(self) -> None:
         """Gives the device what is due to it and takes what has arrived, without waiting."""

@@ -222,3 +222,15 @@ def test_who_declares_too_high_a_rate_gets_its_part_all_the_same():
     world = VirtualDevice("deadline", 1, [liar, *greedy(100, 100, 100)]).run(20 * SECOND)
     assert liar.claim.used < 0.27 * 20 * SECOND
     assert min(world.used().values()) > 0.23 * 20 * SECOND
+
+
+@pytest.mark.timeout(10)
+def test_a_debt_of_ever_so_many_short_periods_is_counted_and_not_walked_through():
+    """A domain of little weight that declares a high rate would stop the supervisor by each long unit."""
+    liar = VirtualDomain(Claim("liar", weight=1, period=MS), 4 * MS)
+    world = VirtualDevice("deadline", 1, [liar, *greedy(10000)]).run(SECOND)
+    credit, deadline = liar.claim.credit, liar.claim.deadline
+    world.arbiter.charge(liar.claim, 10**15, world.now)
+    part = 1 / 10001
+    assert 1 <= liar.claim.credit <= 1 + part * MS
+    assert liar.claim.deadline - deadline == pytest.approx((10**15 - credit) / part, rel=1e-6)

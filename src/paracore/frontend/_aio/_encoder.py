@@ -6,9 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paracore.frontend._aio._running import AsyncRunning, each
-from paracore.frontend._encoder import copy_planes, give_again
+from paracore.frontend._encoder import give_again, in_own_pages
 from paracore.frontend._encoding import Encoding
-from paracore.frontend._picture import WritablePicture
 from paracore.frontend._running import deadline_of
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from paracore.frontend._encoder import Drawn
     from paracore.frontend._packet import EncodedPacket
+    from paracore.frontend._picture import WritablePicture
 
 __all__ = ["AsyncEncoder"]
 
@@ -51,13 +51,9 @@ class AsyncEncoder(AsyncRunning[Encoding]):
         state.check()
         if state.behind:
             return False
-        if not isinstance(picture, WritablePicture) or state.is_stale(picture):
-            target = state.picture()
-            if target is None:
-                return False
-            copy_planes(picture, target)
-            picture = target
-        state.submit(picture)
+        if (target := in_own_pages(state, picture)) is None:
+            return False
+        state.submit(target)
         await self._serve()
         return True
 

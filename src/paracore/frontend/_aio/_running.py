@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="Session")
 
 
-class AsyncRunning(Closing, Generic[S]):
+class AsyncRunning(Closing, ABC, Generic[S]):
     """A session that is open, in an event loop."""
 
     def __init__(self, origin: Origin, succession: Succession, channel: Channel, session: int, state: S) -> None:
@@ -122,9 +123,9 @@ class AsyncRunning(Closing, Generic[S]):
         state.check()
         return granted
 
+    @abstractmethod
     async def _catch_up(self) -> None:
         """Gives the device what its lost predecessor had, as far as there is room for it now."""
-        raise NotImplementedError
 
     async def _grant(self, request: MemoryRequest) -> None:
         granted = asyncio.to_thread(self._channel.grant, request.length, read_only=request.read_only)

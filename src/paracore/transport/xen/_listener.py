@@ -140,7 +140,7 @@ class XenListener(Listener):
             self._news.close()
 
     async def _tell_accounts(self) -> None:
-        with suppress(TransportError):  # xenstore has gone, which others notice as well
+        with suppress(TransportError, RemoteProtocolError):  # xenstore has gone, which others notice as well
             while True:
                 await asyncio.sleep(_ACCOUNTS)
                 for guest, _ in list(self._guests.values()):
