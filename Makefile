@@ -78,7 +78,7 @@ test: setup $(STAMPS)/debian-test $(if $(XEN),testbed) ## all tests, in C under 
 	$(SAY) 'protocol: every branch'
 	@$(PYTHON) -m pytest -q tests/unit/protocol --cov paracore.protocol --cov-branch --cov-fail-under 100 --cov-report=
 	$(SAY) 'everything else'
-	@$(PYTHON) -m pytest --ignore tests/unit/protocol $(XEN) $(ARGS)
+	@$(PYTHON) -m $(if $(XEN),tests.parts,pytest) --ignore tests/unit/protocol $(ARGS)
 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)

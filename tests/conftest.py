@@ -2,7 +2,7 @@
 """What all tests share: options for those that take minutes, and for those that need a board.
 
 ``--xen`` adds ``tests/system``, on an emulated board that is booted for them; ``--board NAME`` has them on one that
-``paracore testbed --board NAME up`` has left running.
+``paracore testbed --board NAME up`` has left running. ``--part`` takes those of one part only (``tests.parts``).
 """
 
 import signal
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.parts import ALONE, BESIDE, BOARD, PARTS
 
 # A slow machine is no fault of what is tested.
 settings.register_profile("paracore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +29,7 @@ def pytest_addoption(parser):
     parser.addoption("--xen", action="store_true", help="also tests/system: boots Xen on an emulated board")
     parser.addoption("--socket", help="tests of programs on a device use the backend or daemon behind this socket")
     parser.addoption("--board", metavar="NAME", help="as --xen, on a board that runs: paracore testbed up")
+    parser.addoption("--part", choices=PARTS, help="only tests of this part: python -m tests.parts runs them all")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -35,13 +38,23 @@ def pytest_collection_modifyitems(config, items):
             if "long" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="takes minutes: --long runs it"))
     if not (config.getoption("--xen") or config.getoption("--board")):
-        _deselect([item for item in items if item.path.is_relative_to(SYSTEM)], config, items)
+        left_out = [item for item in items if _part(item) == BOARD]
+        config.stash[LEFT_OUT] = len(left_out)
+        _deselect(left_out, config, items)
+    if part := config.getoption("--part"):
+        _deselect([item for item in items if _part(item) != part], config, items)
+
+
+def _part(item):
+    if item.path.is_relative_to(SYSTEM):
+        return BOARD
+    return ALONE if "alone" in item.keywords else BESIDE
 
 
 def _deselect(left_out, config, items):
     config.hook.pytest_deselected(items=left_out)
-    config.stash[LEFT_OUT] = len(left_out)
-    items[:] = [item for item in items if item not in left_out]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 def pytest_report_collectionfinish(config):
