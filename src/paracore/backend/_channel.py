@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._books import Books, Device
     from paracore.classes import Payload
+    from paracore.drivers import Span
     from paracore.transport import Mapping
 
     _Method = Callable[["Channel", int, Any, int], Payload | None]
@@ -76,6 +77,7 @@ class Channel:
         self.buffers: dict[int, Buffer] = {}
         self._books = books
         self._outlet = outlet
+        self._leaving = False
         self._attaching = 0
         self._last_session = self._last_buffer = 0
 
@@ -114,6 +116,14 @@ class Channel:
             return
         for event in events:
             self._tell(session, event)
+        if session.leaving:
+            self._drain_for_good(session)
+
+    def leave(self) -> None:
+        """The domain is about to be detached: no session takes anything more, and each gives out what it has."""
+        self._leaving = True
+        for session in list(self.sessions.values()):
+            self._drain_for_good(session)
 
     def hang(self, session: Session) -> None:
         """The driver has been at one job of the session for too long: that is the session's end."""
@@ -201,6 +211,8 @@ class Channel:
 
     def _open(self, of: int, request: video.Open, _: int) -> video.OpenReply:
         device = self._device(of, request.device)
+        if self._leaving:
+            raise CallFailed(video.Error.NO_DEVICE)
         if not any((can.codec, can.direction) == (request.codec, request.direction) for can in device.capabilities):
             raise CallFailed(video.Error.NOT_SUPPORTED)
         self._books.enter_session()
@@ -292,20 +304,19 @@ class Channel:
         buffer = self._buffer(request.span.buffer)
         span = buffer.span(request.span, write=False)
         self._lend(session, session.inputs, request.cookie, Loan(buffer, span.length))
-        try:
-            self._drive(
-                session,
-                session.driver.queue_input,
-                span,
-                request.cookie,
-                request.flags,
-                request.timestamp,
-                request.duration,
-            )
-        except CallFailed:
-            session.unlend(session.inputs, request.cookie)
-            raise
+        if session.leaving:
+            session.keep(request.cookie)
+        else:
+            self._hand_over(session, span, request)
         session.take(Step.QUEUE_INPUT)
+
+    def _hand_over(self, session: Session, span: Span, request: video.QueueInput) -> None:
+        _, cookie, flags, timestamp, duration = request
+        try:
+            self._drive(session, session.driver.queue_input, span, cookie, flags, timestamp, duration)
+        except CallFailed:
+            session.unlend(session.inputs, cookie)
+            raise
 
     def _queue_output(self, of: int, request: video.QueueOutput, _: int) -> None:
         session = self._session(of, Step.QUEUE_OUTPUT)
@@ -323,8 +334,20 @@ class Channel:
 
     def _drain(self, of: int, _: video.Drain, __: int) -> None:
         session = self._session(of, Step.DRAIN)
+        if session.leaving:
+            session.asked_to_drain()
+            self.pump(session)
+            return
         self._drive(session, session.driver.drain)
         session.take(Step.DRAIN)
+
+    def _drain_for_good(self, session: Session) -> None:
+        """Unless that is under way or done. A driver that refuses has nothing to give out."""
+        if session.descriptor >= 0 and session.leave():
+            try:
+                self._drive(session, session.driver.drain)
+            except CallFailed:
+                session.flushed()
 
     def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
         session = self._session(of, Step.FLUSH)
@@ -332,6 +355,9 @@ class Channel:
             self._drive(session, session.driver.flush)
         session.pay()
         self.pump(session)  # what was cancelled is told before the reply
+        if session.leaving:
+            session.flushed()
+            self.pump(session)
         session.check(Step.FLUSH)  # unless the session failed of it
         session.take(Step.FLUSH_REPLY)
         return video.FlushReply()

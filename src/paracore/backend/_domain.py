@@ -20,6 +20,8 @@ from paracore.transport._quota import Quota
 from paracore.transport._rate import BoundedLog, Bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paracore.backend._config import DomainSection
     from paracore.backend._connection import Connection
     from paracore.backend._worker_end import WorkerEnd
@@ -88,13 +90,17 @@ class Domain:
         self._owner = owner
         self._linger = linger
         self._dismissal: asyncio.TimerHandle | None = None
+        self._leaving = False
+        self._drained: Callable[[], None] | None = None
 
     def admit(self, connection: Connection) -> None:
         """Takes a connection in.
 
         Raises:
-            Refused: the domain has too many.
+            Refused: the domain has too many, or is about to be detached.
         """
+        if self._leaving:
+            raise Refused(Refusal.DETACHED)
         if len(self.connections) >= self.section.limits.channels + _CONNECTIONS_SPARE:
             raise Refused(Refusal.LIMIT, Limit.CHANNELS)
         self.connections.add(connection)
@@ -135,8 +141,22 @@ class Domain:
         self.quota.leave_channel()
         assert connection.worker is not None  # it has a channel
         connection.worker.channel_remove(connection.channel, connection.port.released)
-        if self.worker and not self.channels:
+        if self.channels:
+            return
+        self.worker_drained()
+        if self.worker:
             self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
+
+    def drain(self, ended: Callable[[], None]) -> None:
+        """It is about to be detached: its worker gives out what it was given, and nobody else is let in.
+
+        `ended` is called once, when that is done or nobody is left for whom it would be.
+        """
+        self._leaving, self._drained = True, ended
+        if self.worker and self.channels:
+            self.worker.drain()
+        else:
+            self.worker_drained()
 
     def detach(self, *, destroyed: bool) -> None:
         """The toolstack took it away, or it is no more: then its worker is not given the time to end by itself."""
@@ -200,6 +220,11 @@ class Domain:
 
     def device_use(self, device: int, *, used: bool) -> None:
         self._owner.device_use(self, device, used=used)
+
+    def worker_drained(self) -> None:
+        ended, self._drained = self._drained, None
+        if ended:
+            ended()
 
     def worker_blocked(self) -> None:
         self._owner.worker_blocked(self)

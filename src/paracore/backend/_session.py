@@ -6,12 +6,17 @@ Every event is paid for. An ``input_done`` or ``output_ready`` is paid for by th
 each further one by a span that went either way on the output side since the last. What is not paid for
 waits, with all that comes behind it, and the driver is not asked for more.
 
+A session whose domain is about to be detached is *leaving*. Its driver is drained, without a word of that to the domain:
+all that it was given comes out. What is queued from then on stays lent and is not answered: the domain waits, as for a
+slow device, until its channel ends.
+
 The driver is ours but the codec behind it eats a domain's octets: whatever it raises ends this session.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from paracore.backend._buffer import Buffer  # noqa: TC001 - a field of a NamedTuple
@@ -31,6 +36,7 @@ _STEPS = {
     for event in (video.InputDone, video.OutputReady, video.SourceChange, video.Drained, video.SessionFailed)
 }
 _DRAINS = frozenset({State.FORMATLESS_DRAINING, State.DRAINING})
+_MARKS = (video.OutputReady, video.SourceChange, video.Drained)
 
 
 class Loan(NamedTuple):
@@ -53,6 +59,8 @@ class Session:
         rate: pictures in a thousand seconds that it has declared; 0: none.
         reserved: samples a second of its device, as far as the supervisor has been asked.
         asking: the supervisor has not answered yet.
+        leaving: its domain is about to be detached.
+        left: it was, and all that it was given before has come out.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
@@ -74,6 +82,9 @@ class Session:
         self._state = State.FORMATLESS
         self._paid_change = True
         self._held: deque[video.Event] = deque()
+        self.leaving = self.left = False
+        self._drains = False
+        self._kept: list[int] = []
 
     @property
     def state(self) -> State:
@@ -83,7 +94,7 @@ class Session:
     @property
     def works(self) -> bool:
         """Whether its driver has something to do, be it that it waits for the domain meanwhile."""
-        return self.descriptor >= 0 and (bool(self.inputs) or self._state in _DRAINS)
+        return self.descriptor >= 0 and (bool(self.inputs) or self._state in _DRAINS or self._drains)
 
     @property
     def outstanding(self) -> int:
@@ -134,11 +145,58 @@ class Session:
         self._held.extend(self.driver.completions())
         told: list[video.Event] = []
         while self._held and self._payable(self._held[0]):
-            event = self._held.popleft()
+            event = self._asked_for(self._held.popleft()) if self._drains else self._held.popleft()
+            if event is None:
+                continue
             self.take(_STEPS[type(event)])
             self._settle(event)
             told.append(event)
         return told
+
+    # --- leaving ------------------------------------------------------------------------------------
+
+    def leave(self) -> bool:
+        """Takes nothing more. Whether its driver is to be drained now: not behind a drain that is under way."""
+        self.leaving = True
+        if self.left or self._drains or self._state in _DRAINS:
+            return False
+        self._drains = True
+        return True
+
+    def keep(self, cookie: int) -> None:
+        """An input that came too late."""
+        self._kept.append(cookie)
+
+    def asked_to_drain(self) -> None:
+        """The domain wants to hear of the end as well: it does, if nothing that it has given is kept."""
+        self.take(Step.DRAIN)
+        if self.left and not self._kept:
+            self._held.append(video.Drained())
+
+    def flushed(self) -> None:
+        """Its driver has nothing any more, and what was kept is not wanted."""
+        self._held.extend(video.InputDone(cookie, video.Error.CANCELLED) for cookie in self._kept)
+        self._kept.clear()
+        self._drains, self.left = False, True
+
+    def _asked_for(self, event: video.Event) -> video.Event | None:
+        """What the domain is told of it: of the end only if it has asked for that meanwhile, behind nothing that is kept.
+
+        A span that the driver has marked as the end, without a picture, stays lent.
+        """
+        is_end = isinstance(event, video.Drained)
+        marks_end = _marks(event) and isinstance(self._next_mark(), video.Drained)
+        if is_end:
+            self._drains, self.left = False, True
+        if not (is_end or marks_end) or (self._state in _DRAINS and not self._kept):
+            return event
+        if isinstance(event, video.OutputReady) and video.OutputFlag.EMPTY not in event.flags:
+            return event._replace(flags=event.flags & ~video.OutputFlag.LAST)
+        return None
+
+    def _next_mark(self) -> video.Event | None:
+        """What the driver has said of outputs next."""
+        return next((event for event in self._held if isinstance(event, _MARKS)), None)
 
     def counts(self) -> dict[str, int]:
         """What it has done so far, by the names of ``Books``."""
@@ -170,6 +228,12 @@ class Session:
         self._state = State.FAILED
 
     def _payable(self, event: video.Event) -> bool:
+        if (
+            self._drains
+            and _marks(event)
+            and not any(isinstance(later, _MARKS) for later in islice(self._held, 1, None))
+        ):
+            return False  # what follows says whether it is the end of the drain, or of a format
         return self._paid_change or not isinstance(event, video.SourceChange)
 
     def _settle(self, event: video.Event) -> None:
@@ -192,3 +256,8 @@ class Session:
             raise LookupError(f"the driver gives span {cookie} back, and does not have it")
         self.unlend(spans, cookie)
         return loan
+
+
+def _marks(event: video.Event) -> bool:
+    """Whether it is marked as the last output of something."""
+    return isinstance(event, video.OutputReady) and video.OutputFlag.LAST in event.flags

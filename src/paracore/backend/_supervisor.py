@@ -218,6 +218,9 @@ class Supervisor:
         self.sharing.leave(domain)
         _log.info("domain %s (%s) is %s", domain.name, identity, "taken away" if destroyed else "detached")
 
+    def drain(self, identity: str, ended: Callable[[], None]) -> None:
+        self._identities[identity].drain(ended)
+
     def violated(self, identity: str, text: str) -> None:
         self._violated(self._identities[identity], identity, text)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, TransportError
 from paracore.backend._channel import Channel
+from paracore.backend._farewell import Farewell
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
@@ -61,6 +62,7 @@ class Worker:
         self._last_token = _CONTROL
         self._last_serial = 0
         self._running = True
+        self._farewell: Farewell | None = None
         loop.watch(control.fileno(), _CONTROL)
         self._jobs = JobWatch()
         self._rates: dict[int, int] = {}
@@ -91,6 +93,8 @@ class Worker:
                 self._tell_gate(self._gate_tokens[number])
         self._let_go()
         self._end_hung()
+        if self._farewell:
+            self._leave(self._farewell)
 
     def close(self) -> None:
         """Ends all channels."""
@@ -173,6 +177,8 @@ class Worker:
 
     def _sooner(self, timeout_ms: int) -> int:
         """How long to wait: a unit may go, or a job be overdue, before that."""
+        if self._farewell and self._farewell.hurries:
+            return 0
         ends = timeout_ms, self._books.throttle.timeout_ms(), self._jobs.timeout_ms(self._live(), time.monotonic_ns())
         return min((end for end in ends if end >= 0), default=-1)
 
@@ -199,6 +205,16 @@ class Worker:
 
     def _live(self) -> Iterator[Session]:
         return (session for _, session in self._sessions.values())
+
+    # --- a domain that is about to be detached ------------------------------------------------------
+
+    def _leave(self, farewell: Farewell) -> None:
+        if farewell.begins():
+            for number, channel in list(self._channels.items()):
+                self._guard(number, channel.leave)
+        if farewell.ends(self._live()):
+            self._loop.flush()  # before the supervisor says goodbye
+            self._tell_event(worker.Drained())
 
     # --- the devices' time ------------------------------------------------------------------------
 
@@ -285,6 +301,9 @@ class Worker:
         if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
             _attempt(self._books.devices[device].driver.rest)
 
+    def _told_to_drain(self, _: Header, __: memoryview, ___: Packet) -> None:
+        self._farewell = self._farewell or Farewell()
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -309,6 +328,7 @@ class Worker:
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
         worker.DeviceRest.OPCODE: _device_rest,
+        worker.Drain.OPCODE: _told_to_drain,
     }
     """What the supervisor may say."""
 

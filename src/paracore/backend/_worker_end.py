@@ -75,6 +75,9 @@ class WorkerOwner(Protocol):
     def device_use(self, device: int, *, used: bool) -> None:
         """It says that it has sessions of a device, or none any more."""
 
+    def worker_drained(self) -> None:
+        """It says that it has given out all that it had when it was told to."""
+
     def worker_blocked(self) -> None:
         """It was in a call of a driver that did not come back, and has ended of it."""
 
@@ -233,6 +236,10 @@ class WorkerEnd:
         """Tells it to reset a device."""
         self._send_event(worker.DeviceReset(device))
 
+    def drain(self) -> None:
+        """Tells it to give out what it has, and to take no more."""
+        self._send_event(worker.Drain())
+
     def device_rest(self, device: int) -> None:
         """Tells it that nobody uses a device."""
         self._send_event(worker.DeviceRest(device))
@@ -378,6 +385,9 @@ class WorkerEnd:
         said = worker.DeviceUse.unpack(payload)
         self._owner.device_use(said.device, used=bool(said.used))
 
+    def _drained(self, _: Header, __: memoryview) -> None:
+        self._owner.worker_drained()
+
     def _reported(self, _: Header, __: memoryview) -> None:
         """The text itself is on its way through the pipe."""
 
@@ -393,6 +403,7 @@ class WorkerEnd:
         (worker.DevicePace.OPCODE, EVENT): _device_pace,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
+        (worker.Drained.OPCODE, EVENT): _drained,
     }
     """What a worker may say."""
 

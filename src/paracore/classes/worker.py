@@ -36,6 +36,8 @@ __all__ = [
     "DeviceRest",
     "DeviceUse",
     "DeviceWant",
+    "Drain",
+    "Drained",
     "Error",
     "Event",
     "Failure",
@@ -792,6 +794,74 @@ class DevicePace(_DevicePaceFields):
             raise malformed("worker.device_pace", error) from None
 
 
+class _DrainFields(NamedTuple):
+    """No field of ``Drain``."""
+
+
+_DRAIN = Struct("<")
+
+
+class Drain(_DrainFields):
+    """``worker.drain``: To the worker: its domain is being detached. No more inputs go to the drivers; what they
+    have is given out as after `video.drain`.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7118
+    NAME: ClassVar[str] = "drain"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DRAIN.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.drain", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _DRAIN.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("worker.drain", error) from None
+
+
+class _DrainedFields(NamedTuple):
+    """No field of ``Drained``."""
+
+
+_DRAINED = Struct("<")
+
+
+class Drained(_DrainedFields):
+    """``worker.drained``: From the worker: all that was queued when it was told to drain has been given out."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7119
+    NAME: ClassVar[str] = "drained"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 0
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DRAINED.pack()
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.drained", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            _DRAINED.unpack(payload)
+            return cls()
+        except (StructError, ValueError) as error:
+            raise malformed("worker.drained", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -806,6 +876,8 @@ Event: TypeAlias = (
     | DeviceUse
     | DeviceRest
     | DevicePace
+    | Drain
+    | Drained
 )
 """What is said unasked."""
 
@@ -826,5 +898,7 @@ MESSAGES: dict[int, MessageType] = {
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
     0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
+    0x7118: MessageType(0x7118, "drain", Kind.EVENT, False, Drain, None),
+    0x7119: MessageType(0x7119, "drained", Kind.EVENT, False, Drained, None),
 }
 """Every message of the class by opcode."""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 NAME = "detach"
 SUMMARY = "detach a Xen guest's devices"
 EXAMPLES = """
-  paracore detach guest           programs are told, both ends let go, then the nodes go
-  paracore detach guest --force   at once, whether or not anybody answers
+  paracore detach guest               streams end in order, both ends let go, then the nodes go
+  paracore detach guest --timeout 60  streams have a minute for that; what is left then is ended
+  paracore detach guest --force       at once, whether or not anybody answers
 """
 
 
@@ -28,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     parser.add_argument("domain", metavar="DOMAIN", help="the guest: number, name or UUID, as xl list shows them")
     wait = parser.add_mutually_exclusive_group()
-    wait.add_argument("--force", action="store_true", help="do not wait for either end")
-    wait.add_argument("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="until both have let go (10)")
+    wait.add_argument("--force", action="store_true", help="do not wait for streams, nor for either end")
+    wait.add_argument(
+        "--timeout", type=seconds, default=10.0, metavar="SECONDS", help="that streams have to end in order (10)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -40,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         from paracore.toolstack import detach, find_domain  # noqa: PLC0415 - needs the native library
 
         guest = await find_domain(store, arguments.domain)
-        return await detach(store, guest, force=arguments.force, timeout=arguments.timeout)
+        return await detach(store, guest, force=arguments.force, drain=arguments.timeout)
 
     accounts = [device.account() for device in with_xenstore(step)]
     if arguments.json:

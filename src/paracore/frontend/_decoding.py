@@ -281,6 +281,11 @@ class Decoding(Session):
 
     # --- events -----------------------------------------------------------------------------
 
+    @property
+    def ready(self) -> bool:
+        """Pictures wait to be taken."""
+        return bool(self.pictures)
+
     def _on_source_change(self, event: video.SourceChange) -> None:
         check_format(event.format)
         self._forms[event.generation] = self.form = self.seen = event.format

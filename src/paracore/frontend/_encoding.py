@@ -244,6 +244,11 @@ class Encoding(Session):
 
     # --- events -----------------------------------------------------------------------------
 
+    @property
+    def ready(self) -> bool:
+        """Access units wait to be taken."""
+        return bool(self.packets)
+
     def _output_returned(self, span: Span, event: video.OutputReady) -> None:
         if event.flags & video.OutputFlag.CANCELLED:
             self._replace(span, event.bytes_used)

@@ -2,7 +2,8 @@
 """What waits for a session, synchronously: the thin skin of I/O around its state.
 
 Wherever the channel's loss is met, the session is opened again on the next channel (``_channels``) and what is due to its
-device is given again at the next wait; or else it ends with the fault that the loss was.
+device is given again at the next wait; or else it ends with the fault that the loss was, once all that the device had said
+before has been given out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 import warnings
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -64,7 +66,8 @@ class Running(ABC, Generic[S]):
         """Opens the session again on the channel that follows a lost one.
 
         Raises:
-            Exception: the fault, when that is not what it says, or there is no going on.
+            Exception: the fault, when that is not what it says, or there is no going on. While something waits to be
+                taken by the user it is the state's alone, to be met after that.
         """
         state = self._state
         try:
@@ -72,8 +75,16 @@ class Running(ABC, Generic[S]):
             self._channel, self._line = channel, channel.line(opened.session)
             state.reopened(opened.form)
         except Exception as end:
+            self._hear_out()
             state.end(end)
-            raise
+            if not state.ready:
+                raise
+
+    def _hear_out(self) -> None:
+        """Takes what the device has said before its channel ended."""
+        with suppress(*FATAL):
+            self._line.wait(0.0)
+            self._take()
 
     # --- I/O --------------------------------------------------------------------------------
 
@@ -139,6 +150,7 @@ class Running(ABC, Generic[S]):
         """
         self._check_open()
         state = self._state
+        state.check()
         try:
             if self._give(waiting=True):
                 return True
@@ -171,6 +183,7 @@ class Running(ABC, Generic[S]):
                 if not self._channel.lost:
                     raise
                 self._go_on(fault)
+                self._state.check()
 
     # --- what both directions offer ---------------------------------------------------------
 

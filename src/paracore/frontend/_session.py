@@ -139,6 +139,11 @@ class Session:
         return posts
 
     @property
+    def ready(self) -> bool:
+        """Something that the device has made waits to be taken by the user."""
+        raise NotImplementedError
+
+    @property
     def changed(self) -> bool:
         """Memory is due because of an event, not for want of waiting."""
         return False

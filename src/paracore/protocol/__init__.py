@@ -25,6 +25,7 @@ from paracore.protocol._published import (
     FrontendNodes,
     backend_path,
     device_of_path,
+    drain_seconds,
     frontend_path,
 )
 from paracore.protocol._ring import Ring, Role, format_page, mapping_size
@@ -98,6 +99,7 @@ __all__ = [
     "advance",
     "backend_path",
     "device_of_path",
+    "drain_seconds",
     "format_page",
     "frontend_path",
     "mapping_size",

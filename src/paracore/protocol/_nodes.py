@@ -109,6 +109,7 @@ _BACKEND: Final = (
     Node("frontend", _T, Path(), None, "The frontend's directory."),
     Node("frontend-id", _T, _DOMID, None, "The domain that the frontend is in. Nobody else's grants are mapped."),
     Node("online", _T, Number(0, 1), "1", "0: the device is being detached; the backend leaves."),
+    Node("drain", _T, Number(0, 3600), "0", "Seconds that streams have to end in order before it does."),
     Node("state", _B, _STATE, None, "The backend's state. The toolstack writes the first 1."),
     Node("name", _T, Text(_NAME, "name"), "", "What logs and lists call the domain. Missing: `domid-N`."),
     Node("devices", _T, Devices(_NAME, 16), None, "The backend's devices that the domain may use."),

@@ -25,6 +25,7 @@ __all__ = [
     "FrontendNodes",
     "backend_path",
     "device_of_path",
+    "drain_seconds",
     "frontend_path",
 ]
 
@@ -122,6 +123,7 @@ class Attachment(NamedTuple):
     frontend_id: int
     devices: tuple[str, ...]
     online: bool = True
+    drain: int = 0
     name: str = ""
     weight: int = 100
     max_channels: int = 64
@@ -162,6 +164,14 @@ class Attachment(NamedTuple):
         }
         said |= {"devices": ",".join(self.devices), "online": int(self.online)}
         return _said("backend", said)
+
+
+def drain_seconds(value: str | None) -> int:
+    """What the node ``drain`` grants the streams of a device that is being detached: nothing, if it holds what cannot be."""
+    try:
+        return _number("backend", "drain", {"drain": value})
+    except RemoteProtocolError:
+        return 0
 
 
 def _names(directory: str, writer: Writer) -> tuple[str, ...]:

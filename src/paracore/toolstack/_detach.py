@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detaches a guest's devices: asks the backend to leave, waits until both have let go, removes the nodes.
 
-By force the nodes go at once: the backend unmaps what it finds gone, and the guest's programs get their error.
+The backend lets streams end in order first, for as long as it is told here, and ends what is left then. By force the
+nodes go at once: the backend unmaps what it finds gone, and the guest's programs get their error.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from paracore._errors import ConfigError
@@ -29,9 +31,17 @@ async def detach(
     guest: XenDomain,
     *,
     force: bool = False,
+    drain: float = 0.0,
     timeout: float = 10.0,  # noqa: ASYNC109 - with words
 ) -> list[Attached]:
     """Detaches all that a guest has; what it was.
+
+    Args:
+        store: of a privileged domain.
+        guest: whose.
+        force: does not wait for anybody.
+        drain: seconds that streams have to end in order; those that have not are ended as by force.
+        timeout: seconds that both ends have to let go, when no stream keeps them any more.
 
     Raises:
         ConfigError: it has none.
@@ -41,20 +51,28 @@ async def detach(
     if not devices and await store.read(f"{frontend_path(guest.number)}/backend") is None:
         raise ConfigError("domain", f"{guest} has no device attached")
     for device in [] if force else devices:
-        await _left(store, guest, device, timeout)
+        await _left(store, guest, device, math.ceil(drain), timeout)
     for device in devices:
         await _remove(store, device)
     await store.remove(frontend_path(guest.number))
     return devices
 
 
-async def _left(store: Xenstore, guest: XenDomain, device: Attached, timeout: float) -> None:  # noqa: ASYNC109 - as above
-    await store.write(f"{backend_path(device.backend, device.frontend, device.index)}/online", "0")
+async def _left(
+    store: Xenstore,
+    guest: XenDomain,
+    device: Attached,
+    drain: int,
+    timeout: float,  # noqa: ASYNC109 - as above
+) -> None:
+    ours = backend_path(device.backend, device.frontend, device.index)
+    await store.write(f"{ours}/drain", str(drain))
+    await store.write(f"{ours}/online", "0")
     try:
-        await wait_until(store, device, _let_go, timeout)
+        await wait_until(store, device, _let_go, drain + timeout)
     except NotThere as error:
         late = _late(error.device)
-        text = f"{guest} is not detached after {timeout:g} s: {late}; paracore detach --force does not wait"
+        text = f"{guest} is not detached after {drain + timeout:g} s: {late}; paracore detach --force does not wait"
         raise NotThere(error.device, text) from None
 
 

@@ -306,6 +306,9 @@ class Membership(Protocol):
     def detach(self, identity: str, *, destroyed: bool) -> None:
         """It is not any more: its connections are told so; of a `destroyed` one nothing is waited for."""
 
+    def drain(self, identity: str, ended: Callable[[], None]) -> None:
+        """It is about to be detached: `ended` is called once, when its streams have given out all that they were given."""
+
     def violated(self, identity: str, text: str) -> None:
         """The domain broke the protocol before any connection."""
 

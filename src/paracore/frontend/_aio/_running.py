@@ -60,13 +60,15 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         """Opens the session again on the channel that follows a lost one, unless that has been done.
 
         Raises:
-            Exception: the fault, when that is not what it says, or there is no going on.
+            Exception: the fault, when that is not what it says, or there is no going on. While something waits to be
+                taken by the user it is the state's alone, to be met after that.
         """
         if channel is self._channel:
             if self._recovery is None:
                 self._recovery = asyncio.create_task(self._recover(fault))
             await asyncio.shield(self._recovery)
-        self._state.check()
+        if not self._state.ready:
+            self._state.check()
         fault.__traceback__ = None  # its frames would keep the lost channel, and its memory
 
     async def _recover(self, fault: Exception) -> None:
@@ -80,6 +82,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
                 self._events.sessions.add(self)
                 self._state.reopened(opened.form)
             except Exception as end:  # noqa: BLE001 - everybody who waits is told
+                self._events.take()  # what the device said before
                 self._state.end(end)
         self._recovery = None
 
@@ -140,6 +143,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
             QuotaExceeded: the device stands still because a limit of the domain keeps memory from it.
         """
         self._check_open()
+        self._state.check()
         channel = self._channel
         try:
             if await self._serve(waiting=True):
@@ -170,6 +174,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
                 if not channel.lost:
                     raise
                 await self._go_on(channel, fault)
+                self._state.check()
 
     # --- what both directions offer ---------------------------------------------------------
 

@@ -2,7 +2,8 @@
 """The daemon's end of the control ring: calls that are waited for, one connection for each process.
 
 The backend is trusted to be there and with nothing else. One that breaks the protocol, does not read, or
-does not answer in time is as good as gone: ``lost`` is done then, and every line has ended.
+does not answer in time is as good as gone: ``lost`` is done then, and every line has ended. Time in which this process
+stood still, as in a guest that was paused, is not the backend's: its clock went on, and the backend's answer may be there.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ __all__ = ["Bridge", "Ended", "Line", "Ring"]
 _Reply = TypeVar("_Reply")
 
 _LATE: Final = 1.0
-"""Seconds by which a lost backend may be noticed late."""
+"""Seconds by which a lost backend may be noticed late; and by which a look may be late before this process stood still."""
 
 
 class Ring(Protocol):
@@ -208,8 +209,11 @@ class Bridge:
 
     def _look(self) -> None:
         """Whether the backend still answers; asks as long as there is somebody whom its death would keep waiting."""
-        now = self._loop.time()
+        assert self._check is not None  # this is it
+        now, late = self._loop.time(), self._loop.time() - self._check.when() > _LATE
         self._check = None
+        if late:
+            self._asked = dict.fromkeys(self._asked, now)
         if self._asked and now - min(self._asked.values()) > self._patience:
             self._end(bridge.Refusal.SHUTDOWN, f"the backend has not answered for {self._patience:g} seconds")
         elif self._lines:

@@ -6,7 +6,8 @@ checked before they are believed, and how often they are looked at is bounded. A
 loses its control ring and may begin anew by way of ``CLOSING``; it keeps nobody else waiting.
 
 A state is written when the action is done, so whoever sees ``CLOSED`` knows that nothing is mapped any more. A
-domain that has been destroyed is not waited for: its worker is killed.
+domain that has been destroyed is not waited for: its worker is killed. One that is detached is, for as long as the
+toolstack says: until its streams have ended in order the device stays connected (``_draining``).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from paracore.protocol import (
     XenbusAction,
     XenbusState,
     backend_path,
+    drain_seconds,
     frontend_path,
     xenbus_start,
     xenbus_state,
@@ -42,6 +44,7 @@ from paracore.protocol import (
 )
 from paracore.transport._rate import BoundedLog, Bucket
 from paracore.transport._transport import Host, Membership
+from paracore.transport.xen._draining import Draining
 from paracore.transport.xen._exchange import Exchange
 from paracore.transport.xen._news import News
 from paracore.transport.xen._xenstore import Conflict
@@ -77,6 +80,7 @@ class _Found(NamedTuple):
     own: XenbusState
     other: XenbusState
     online: bool
+    drain: int
 
 
 class Guest:
@@ -110,6 +114,7 @@ class Guest:
         self._attached: Attachment | None = None
         self._exchange: Exchange | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._draining: Draining | None = None
         self._said = ""
         self._account: dict[str, str] = {}
         self._begun = self._stopping = self._dead = False
@@ -234,9 +239,9 @@ class Guest:
         return move.action, leaves
 
     async def _look(self, nodes: StoreNodes) -> _Found:
-        own = await nodes.read_all(self._path, ("state", "online"))
+        own = await nodes.read_all(self._path, ("state", "online", "drain"))
         other = await self._read_frontend(nodes)
-        return _Found(xenbus_state(own["state"]), other, own["online"] != "0")
+        return _Found(xenbus_state(own["state"]), other, own["online"] != "0", drain_seconds(own["drain"]))
 
     async def _read_frontend(self, nodes: StoreNodes) -> XenbusState:
         try:
@@ -249,7 +254,7 @@ class Guest:
     def _next(self, found: _Found) -> Move:
         if found.own is XenbusState.CLOSING and self._shares() and not self._deadline:
             return Move(XenbusAction.LEAVE, found.own)  # as xl detaches
-        if self._leaves or not (found.online or found.own in _LEAVING):
+        if self._leaves or not (found.online or found.own in _LEAVING or self._drains(found)):
             move = xenbus_stop(End.BACKEND, found.own)
             if move.action is not XenbusAction.WAIT:
                 return move
@@ -260,6 +265,15 @@ class Guest:
             if move.action is not XenbusAction.WAIT:
                 return move
         return xenbus_step(End.BACKEND, found.own, found.other)
+
+    def _drains(self, found: _Found) -> bool:
+        """Whether it stays, though it is detached, for the sake of its streams; they are told the first time."""
+        if not self._attached or found.own is not XenbusState.CONNECTED:
+            return False
+        if not self._draining and found.drain:
+            self._draining = Draining(found.drain, self._news.stir)
+            self.host.drain(self.identity, self._draining.ended)
+        return self._draining is not None and not self._draining.over
 
     def _shares(self) -> bool:
         return self._exchange is not None and not self._exchange.closed
@@ -308,7 +322,7 @@ class Guest:
 
     async def _leave(self, found: _Found, _: Transaction) -> dict[str, str]:
         if not found.online or (self._shares() and not self._stopping):
-            self._detach(forced=False)
+            self._detach(forced=self._draining is not None and self._draining.late)
         self._no_deadline()
         self._deadline = asyncio.get_running_loop().call_later(_PATIENCE, self._leave_now)
         return {}
@@ -356,6 +370,9 @@ class Guest:
             self._exchange.close()
 
     def _detach(self, *, forced: bool) -> None:
+        if self._draining:
+            self._draining.close()
+            self._draining = None
         if self._attached:
             self._attached = None
             self.host.detach(self.identity, destroyed=forced)

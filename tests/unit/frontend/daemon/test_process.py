@@ -304,6 +304,35 @@ async def test_a_backend_that_answers_pings_stays(guest):
     program.close()
 
 
+class Clock:
+    """That of the running loop, which can be set on as if nothing here had run meanwhile."""
+
+    def __init__(self):
+        loop = asyncio.get_running_loop()
+        self.ahead, time = 0.0, loop.time
+        loop.time = lambda: time() + self.ahead
+
+    def stand_still(self, seconds):
+        self.ahead += seconds
+
+
+@with_guest(patience=0.2)
+async def test_a_daemon_that_stood_still_does_not_blame_the_backend(guest):
+    """A guest that was paused for an hour, with a ping on its way: the answer is due from then on."""
+    clock = Clock()
+    guest.backend.silent.add(bridge.Ping)
+    program, _ = await guest.open()
+    for _ in range(3):
+        await until(lambda: guest.backend.held)
+        look = guest.bridge._check
+        clock.stand_still(3600)
+        await until(lambda: guest.bridge._check is not look)  # noqa: B023 - it is waited for here
+        assert not guest.bridge.lost.done()
+        guest.backend.reply(guest.backend.held.pop())
+    assert (await program.goodbye()).reason is link.Refusal.SHUTDOWN  # the next ping is not answered at all
+    program.close()
+
+
 @pytest.mark.parametrize(
     "say",
     [
