@@ -369,6 +369,7 @@ def test_a_forgotten_domain_is_closed(address):
         del domain
 
 
+@pytest.mark.alone
 @needs_root
 def test_a_killed_worker_is_told_within_a_second(make_backend):
     backend = make_backend(driver="libav")
@@ -391,6 +392,7 @@ def test_a_killed_worker_is_told_within_a_second(make_backend):
             hashes(again.devices["vpu0"], film("h264.mp4"))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("on_loss", ["recover", "fail"])
 def test_a_killed_backend_is_told_within_a_second(make_backend, on_loss):
     backend = make_backend(driver="libav")

@@ -353,6 +353,7 @@ def test_a_thousand_cycles_leak_nothing(backend):
         Stream(kept).play(1)
 
 
+@pytest.mark.alone
 def test_idle_domains_cost_nothing(make_backend):
     """64 domains connect quickly, use no processor time while they are idle, and little memory."""
     backend = make_backend()

@@ -17,6 +17,8 @@ from paracore.transport import CallRefused
 from tests.integration.backends import PATIENCE, Stream, alive, wait_until
 from tests.integration.test_faults import broken
 
+pytestmark = pytest.mark.alone
+
 DEADLINE = 0.3
 
 

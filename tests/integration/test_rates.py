@@ -13,6 +13,8 @@ from paracore.media import demux
 from tests import clips
 from tests.integration.backends import Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
 
+pytestmark = pytest.mark.alone
+
 DEPTH = 8
 """Units that a greedy program has queued all the time."""
 RATE = 200

@@ -94,6 +94,7 @@ def packets_of(name):
 # --- decoders -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", FILMS)
 def test_a_stream_goes_on_when_its_worker_is_killed_twice(backend, domain, expected, name, threads):
@@ -274,6 +275,7 @@ def test_another_decoder_is_opened_after_a_loss(backend, domain, expected):
     assert domain.statistics().calls
 
 
+@pytest.mark.alone
 def test_who_wants_to_know_is_told_at_once(backend):
     codec, packets = packets_of("closed.mkv")
     with (

@@ -20,7 +20,7 @@ from paracore.media import demux
 from tests import clips
 from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wait_until
 
-pytestmark = [needs_root, pytest.mark.timeout(120)]
+pytestmark = [needs_root, pytest.mark.timeout(120), pytest.mark.alone]
 
 USERS = {"alpha": os.geteuid(), "beta": BETA, "gamma": GAMMA}
 REPEATED = "60"

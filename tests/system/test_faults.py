@@ -24,6 +24,10 @@ driver = "null"
 name = "dom0"
 user = 0
 """
+BACKEND_TIMEOUT = 10
+"""Seconds that a daemon waits for the backend's answers, if it is not told otherwise."""
+SPANS = 16
+"""That a player lends: so many pictures are on their way at most."""
 ROUNDS = 200
 MAPPED = "cat /proc/[0-9]*/maps 2>/dev/null | grep -c /dev/xen/gntdev || true"
 
@@ -43,19 +47,23 @@ class Faults(Scene):
         self.board.run("dom0", "paracore", "attach", GUEST, "vpu0", "--no-wait", timeout=PATIENCE)
         wait_until(lambda: self.states() == ["4", "4"], "it is not connected")
 
-    def player(self, *count):
-        """A program of the guest."""
-        return self.board.start(GUEST, "python3", "-m", "tests.system.player", *count, directory="/opt/paracore")
+    def player(self, *count, guest=GUEST):
+        """A program of a guest."""
+        return self.board.start(guest, "python3", "-m", "tests.system.player", *count, directory="/opt/paracore")
 
     def playing(self):
         player = self.player()
         player.wait_output("plays", timeout=PATIENCE)
         return player
 
-    def plays(self):
-        """Whether the guest is served."""
-        with self.player("5") as player:
+    def plays(self, guest=GUEST):
+        """Whether a guest is served."""
+        with self.player("5", guest=guest) as player:
             player.wait_output("played", timeout=PATIENCE)
+
+    def shown(self):
+        """Pictures that the guest's worker has made so far."""
+        return self.domain()["worker"]["report"]["counts"]["outputs"]
 
     def mapped(self):
         """Mappings of guests' pages in all processes of dom0, without those of Xen's own: consoles."""
@@ -114,6 +122,27 @@ def test_detach_by_force_in_the_middle_of_a_stream(scene):
         player.wait_output("ended detached", timeout=PATIENCE)
     wait_until(lambda: scene.mapped() == 0, "pages are mapped")
     assert scene.domain() is None
+
+
+def test_a_paused_guest_goes_on(scene, guests):
+    """After longer than its daemon waits for the backend; another guest is served meanwhile."""
+    other = guests[1]
+    scene.frontend(other)
+    scene.attach(other, "vpu0")
+    with scene.playing() as player:
+        scene.board.run("dom0", "xl", "pause", GUEST)
+        try:
+            until, shown = time.monotonic() + 2 * BACKEND_TIMEOUT, scene.shown()
+            while time.monotonic() < until:
+                scene.plays(other)
+            worker, stood = scene.domain()["worker"]["pid"], scene.shown()
+            assert stood <= shown + SPANS
+        finally:
+            scene.board.run("dom0", "xl", "unpause", GUEST)
+        wait_until(lambda: scene.shown() > stood + SPANS, "it does not go on")
+        assert player.is_running()
+        assert scene.domain()["worker"]["pid"] == worker
+    scene.detach(other, "--force", timeout=PATIENCE)
 
 
 def test_a_killed_worker(scene):

@@ -175,6 +175,7 @@ def kill_worker(backend):
     return time.monotonic()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", ["backend", "worker"])
 def test_the_loss_of_the_device_is_told_within_a_second_and_another_handle_works(what, walker, start, make_backend):
     backend = make_backend()
@@ -486,6 +487,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_gst_omx_ends_with_an_error_when_the_backend_is_killed(kind, gst, make_backend, tmp_path):
     backend = make_backend(driver="libav")
@@ -494,6 +496,7 @@ def test_gst_omx_ends_with_an_error_when_the_backend_is_killed(kind, gst, make_b
     expect_orderly_end(process, backend)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("options", [["-re"], []])
 def test_ffmpeg_ends_with_an_error_when_the_backend_is_killed(options, h264_omx, make_backend):
     backend = make_backend(driver="libav")
