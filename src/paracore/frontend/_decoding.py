@@ -3,11 +3,10 @@
 
 Theory of operation
 -------------------
-Access units are copied into an arena (kilobytes; the driver copies them out again before it parses).
-Pictures are decoded into spans. A source change brings a new *series* of spans: those of the old one
-come back with their last pictures, or cancelled, and are then let go. A series begins with what the
-device needs and some for the user to hold; when the user holds more than that, it grows, until
-a limit of the domain says no: then the wait ends with that limit's name instead of lasting for ever.
+Access units are copied into an arena (``_intake``). Pictures are decoded into spans. A source change brings a new *series* of
+spans: those of the old one come back with their last pictures, or cancelled, and are then let go. A series begins with
+what the device needs and some for the user to hold; when the user holds more than that, it grows, until a limit of the
+domain says no: then the wait ends with that limit's name instead of lasting for ever.
 
 With a history of the stream (``_history``) the decoder can go on with another device when its own is lost: the state is
 what it was at its beginning, but for the pictures and what the user has been told, and all that is due is given again.
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from paracore._errors import QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
-from paracore.frontend._buffers import Arena, Lease, Memory, Region, Span, aligned, spans_of
+from paracore.frontend._buffers import Lease, Memory, Region, Span, aligned, spans_of
 from paracore.frontend._geometry import check_format
+from paracore.frontend._intake import BATCH, Intake
 from paracore.frontend._picture import Picture, wire_ticks
 from paracore.frontend._session import MemoryRequest, Session
 from paracore.protocol import Direction
@@ -32,15 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoding"]
 
-#: Access units in flight: enough to keep every codec thread busy through a scheduling gap.
-INPUT_DEPTH = 16
-#: Access units given, and spans given back, at once while the device has enough of them: waking the backend is
-#: the larger part of a picture's cost.
-BATCH = 4
 #: Spans beyond the device's need when a series begins: for pictures on their way and in the user's hands.
 HEADROOM = 8
-#: The first arena: sixteen access units of 128 KiB, which is 1080p at 30 Mb/s.
-ARENA_LENGTH = 2 << 20
 #: Spans lent at most, whatever a backend says of its limits.
 SPANS_MAX = 1 << 14
 #: Formats remembered: pictures of an old generation may follow those of a new one, but not of many.
@@ -74,10 +67,8 @@ class Decoding(Session):
         self.seen: video.PictureFormat | None = None
         self.refused = 0
         self._forms: dict[int, video.PictureFormat] = {}
-        self._arena: Arena | None = None
-        self._depth = max(BATCH, min(INPUT_DEPTH, outstanding_limit // 4))
-        self._span_limit = min(outstanding_limit, SPANS_MAX) - self._depth
-        self._mark = self._depth
+        self._intake = Intake(outstanding_limit)
+        self._span_limit = min(outstanding_limit, SPANS_MAX) - self._intake.depth
         self._enough = SPANS_MAX
         self._series = 0
         self._series_count = 0
@@ -93,35 +84,17 @@ class Decoding(Session):
         return len(self._inputs)
 
     @property
-    def full(self) -> bool:
-        """As many access units are with the device as it shall have; again so until some have come back.
-
-        They are given in batches, so that not each of them wakes the backend.
-        """
-        return len(self._inputs) >= self._mark
-
-    @property
     def blocked(self) -> bool:
         """The device lacks spans because nobody takes its pictures."""
         return bool(self.pictures) and self.form is not None and len(self._lent) < self.form.buffers_min
 
     def reserve(self, length: int) -> Region | None:
         """Room for one access unit; None while there is none."""
-        if len(self._inputs) >= self._mark:
-            self._mark = self._depth - BATCH + 1
-            return None
-        self._mark = self._depth
-        return self._arena.allocate(length) if self._arena else None
+        return self._intake.reserve(length, self.busy)
 
     def arena_request(self, length: int) -> MemoryRequest | None:
         """The arena for access units of this size, when there is none large enough."""
-        if self.full or (self._arena and length * 2 <= self._arena.memory.length):
-            return None
-        size = max(ARENA_LENGTH, aligned(length) * 4)
-        return MemoryRequest(size, read_only=True, accept=self._accept_arena, refuse=self._refuse)
-
-    def _accept_arena(self, memory: Memory) -> None:
-        self._arena = Arena(memory)  # the old one lives on while regions of it are with the device
+        return self._intake.request(length, self.busy, self._refuse)
 
     def submit(self, region: Region, packet: Packet) -> None:
         """Queues the access unit that has been copied into the region."""
@@ -139,8 +112,7 @@ class Decoding(Session):
         self._submit(region, span, _NO_FLAGS, unit.number, unit.duration)
 
     def _input_returned(self, holder: Region, error: int) -> None:
-        if self._arena and holder.memory is self._arena.memory:
-            self._arena.release(holder)
+        self._intake.release(holder)
         if error == video.Error.INVALID and not (holder.unit and holder.unit.refused):
             self.refused += 1
             if holder.unit:
@@ -163,8 +135,9 @@ class Decoding(Session):
         super().reopened(form)
         self._history.lose()
         self._forms.clear()
-        self.form = self._arena = None
-        self._mark, self._enough = self._depth, SPANS_MAX
+        self.form = None
+        self._intake.clear()
+        self._enough = SPANS_MAX
         self._series += 1  # what the user still looks at belongs to none that is lent
         self._series_count = self._wanted = 0
 
@@ -217,7 +190,7 @@ class Decoding(Session):
     @property
     def needy(self) -> bool:
         """The device has little to decode, or few spans to decode into."""
-        return len(self._inputs) <= self._depth // 2 or len(self._lent) < self._enough
+        return self.busy <= self._intake.depth // 2 or len(self._lent) < self._enough
 
     def memory_request(self, *, waiting: bool) -> MemoryRequest | None:
         """The spans that are missing: for a new series, or because the user holds so many."""
@@ -227,7 +200,7 @@ class Decoding(Session):
         if not self._wanted or not self.form or self._fault:
             return None
         if len(self._lent) + self._wanted > self._span_limit and not self._fewer():
-            self._fault = QuotaExceeded("outstanding", self._span_limit + self._depth)
+            self._fault = QuotaExceeded("outstanding", self._span_limit + self._intake.depth)
             return None
         length = self._wanted * aligned(self.form.size)
         return MemoryRequest(length, read_only=False, accept=self._accept_spans, refuse=self._refuse_spans)
@@ -328,7 +301,8 @@ class Decoding(Session):
     def dispose(self) -> None:
         """Lets go of all memory; the session is over."""
         self.pictures.clear()
-        self._arena = self._history = None
+        self._intake.clear()
+        self._history = None
         super().dispose()
 
     def forget(self) -> None:

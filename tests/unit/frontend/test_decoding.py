@@ -6,8 +6,9 @@ import pytest
 
 from paracore import DriverError, Packet, QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
-from paracore.frontend._decoding import BATCH, HEADROOM, INPUT_DEPTH, Decoding
+from paracore.frontend._decoding import HEADROOM, Decoding
 from paracore.frontend._history import History
+from paracore.frontend._intake import BATCH, INPUT_DEPTH
 from paracore.frontend._session import FRUITLESS_MAX
 from tests.unit.frontend.device import LUMA, Device, picture_format
 
@@ -61,14 +62,14 @@ def test_no_timestamp_is_the_least_number(state, device):
 
 def test_it_is_full_until_a_batch_has_come_back(state, device):
     for _ in range(INPUT_DEPTH):
-        assert not state.full
+        assert not state._intake.full(state.busy)
         submit(state, device)
     device.serve()
     for _ in range(BATCH):
-        assert state.full
+        assert state._intake.full(state.busy)
         assert state.reserve(1) is None
         device.done()
-    assert not state.full
+    assert not state._intake.full(state.busy)
 
 
 def test_a_large_access_unit_gets_a_larger_arena(state, device):
