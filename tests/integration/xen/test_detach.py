@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest whose device is detached while its programs stream: what was queued comes out, in order and in time, or it is ended."""
 
+import asyncio
 import os
 import signal
+from contextlib import ExitStack
 from itertools import islice
 
 import pytest
 
 import paracore
+import paracore.aio
 from paracore.backend import PrivateBackend
 from paracore.classes import link, video
 from paracore.drivers.null._session import UNIT
@@ -201,6 +204,56 @@ def test_a_decoder_gives_out_what_it_kept_for_its_order():
         assert isinstance(fault, paracore.TransportBroken)
         assert "detached" in str(fault)
         assert len(given) == GIVEN
+        gone(machine)
+    finally:
+        machine.close()
+
+
+async def first_pictures_in_a_loop(address, begins):
+    """As ``first_pictures``, with the asynchronous API."""
+    hashes = []
+    with demux(film("h264.mp4")) as stream:
+        async with paracore.aio.open(address) as domain, domain.devices["vpu0"].decoder(stream.codec) as decoder:
+            for packet in islice(stream, GIVEN):
+                await decoder.send(packet)
+            await asyncio.to_thread(begins)
+            try:
+                while picture := await decoder.receive(PATIENCE):
+                    hashes.append(FrameHash.digest(picture))
+            except paracore.TransportBroken as fault:
+                return hashes, str(fault)
+
+
+def test_a_decoder_of_the_asynchronous_api():
+    machine = Machine(driver="libav")
+    try:
+        guest = machine.guest(GUEST)
+        given, fault = asyncio.run(first_pictures_in_a_loop(guest.address, lambda: begin(machine, 60)))
+        assert len(given) == GIVEN
+        assert "detached" in fault
+        gone(machine)
+    finally:
+        machine.close()
+
+
+def test_an_encoder_gives_out_what_it_looked_ahead_at():
+    """Beside a decoder that was never given anything, and an encoder likewise."""
+    machine = Machine(driver="libav")
+    size = {"width": 64, "height": 48, "rate": 25}
+    try:
+        guest = machine.guest(GUEST)
+        with paracore.open(guest.address) as domain, ExitStack() as stack:
+            device = domain.devices["vpu0"]
+            for idle in (device.decoder("h264"), device.encoder("h264", **size)):
+                stack.enter_context(idle)
+            encoder = stack.enter_context(device.encoder("h264", **size))
+            for _ in range(3):
+                encoder.send(encoder.picture())
+            begin(machine, 60)
+            packets = [encoder.receive(PATIENCE).timestamp for _ in range(3)]
+            with pytest.raises(paracore.TransportBroken, match="detached"):
+                encoder.receive(PATIENCE)
+        assert sorted(packets) == [0, 1, 2]
         gone(machine)
     finally:
         machine.close()
