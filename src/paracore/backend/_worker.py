@@ -262,6 +262,9 @@ class Worker:
             self._drop(number)
         self._tell_event(worker.ChannelRemoved(number))
 
+    def _told_to_drain(self, _: Header, __: memoryview, ___: Packet) -> None:
+        self._farewell = self._farewell or Farewell()
+
     def _map_reply(self, header: Header, payload: memoryview, packet: Packet) -> None:
         channel, request, answer = self._maps.pop(header.serial)
         passed = packet.descriptors
@@ -301,9 +304,6 @@ class Worker:
         if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
             _attempt(self._books.devices[device].driver.rest)
 
-    def _told_to_drain(self, _: Header, __: memoryview, ___: Packet) -> None:
-        self._farewell = self._farewell or Farewell()
-
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -322,13 +322,13 @@ class Worker:
     CONTROLS: ClassVar[dict[int, Callable[[Worker, Header, memoryview, Packet], None]]] = {
         worker.ChannelAdd.OPCODE: _channel_add,
         worker.ChannelRemove.OPCODE: _channel_remove,
+        worker.Drain.OPCODE: _told_to_drain,
         worker.Map.OPCODE: _map_reply,
         worker.Reserve.OPCODE: _reserved,
         worker.Report.OPCODE: _report,
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
         worker.DeviceRest.OPCODE: _device_rest,
-        worker.Drain.OPCODE: _told_to_drain,
     }
     """What the supervisor may say."""
 
