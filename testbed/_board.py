@@ -53,6 +53,7 @@ _BOOTED = "booted"  # what was carried into a domain since it was made: at first
 
 # What a Python program of the project begins with: it stays in memory.
 _WARM_UP = ("python3", "-c", "import asyncio, av, json, numpy, paracore.cli, paracore.media, paracore.demo, pytest")
+_WARM_UP_TIMEOUT = 600  # seconds; the host may be at other things, as it is when all tests run
 
 # Numbers are given once per board, by a folder that only one can make.
 _NEXT_ADDRESS = 'i=2; until mkdir /run/testbed/addresses/$i 2>/dev/null; do i=$((i + 1)); done; echo "10.1.0.$i"'
@@ -183,7 +184,7 @@ class Board:
                 self._switch_on(self._parts(image, _qemu.Memory(snapshot.memory)), monitor=theirs)
                 with ThreadPoolExecutor() as pool:
                     list(pool.map(self.create_guest, guests))
-                self._everywhere(lambda domain: self.run(domain, *_WARM_UP, timeout=240))
+                self._everywhere(lambda domain: self.run(domain, *_WARM_UP, timeout=_WARM_UP_TIMEOUT))
                 save(ours, snapshot.state)
             finally:
                 self.kill()

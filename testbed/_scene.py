@@ -30,6 +30,9 @@ user = 0
 
 _FILE = "/etc/paracore.toml"
 
+#: Seconds: the host may be at other things, as it is when all tests run.
+_PATIENCE = 180
+
 
 class Scene:
     """A context manager; what it has started ends with it. ``drivers`` is the domain that the backend runs in."""
@@ -51,7 +54,7 @@ class Scene:
         self.board.write_file(self.drivers, _FILE, configuration.encode())
         server = self.board.start(self.drivers, "paracore", "serve", "--config", _FILE, "--xen")
         self._stack.callback(server.close)
-        server.wait_output("serving", timeout=60)
+        server.wait_output("serving", timeout=_PATIENCE)
         return server
 
     def frontend(self, guest: str, *options: str) -> Process:
@@ -63,10 +66,10 @@ class Scene:
     def attach(self, guest: str, *devices: str, options: tuple[str, ...] = ()) -> None:
         """Attaches devices to a guest, and waits until both ends are connected."""
         backend = str(self.board.domid(self.drivers)) if self.drivers != "dom0" else "0"
-        words = ("paracore", "attach", guest, *devices, "--backend", backend, "--timeout", "60", *options)
-        self.board.run("dom0", *words, timeout=90)
+        words = ("paracore", "attach", guest, *devices, "--backend", backend, "--timeout", str(_PATIENCE), *options)
+        self.board.run("dom0", *words, timeout=_PATIENCE + 30)
 
-    def detach(self, guest: str, *options: str, timeout: float = 60) -> None:
+    def detach(self, guest: str, *options: str, timeout: float = _PATIENCE) -> None:
         """Detaches all that a guest has."""
         self.board.run("dom0", "paracore", "detach", guest, *options, timeout=timeout)
 

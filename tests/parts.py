@@ -5,8 +5,8 @@
 processors, one after the other; what the others do meanwhile is the time that is saved. What they say is kept apart:
 that of the board's goes to a file and is shown when the others are done.
 
-Each part has a cache of its own. With ``--last-failed`` a part that passed is left out, unless all did, and one that did
-not come to its end is run as a whole.
+Each part has a cache of its own. With ``--last-failed`` nothing runs beside anything else, a part that passed is left out,
+unless all did, and one that did not come to its end is run as a whole.
 """
 
 import shutil
@@ -30,10 +30,13 @@ def main(arguments):
     codes = dict.fromkeys(set(PARTS) - set(parts), _PASSED)
     SAID.parent.mkdir(exist_ok=True)
     with SAID.open("wb") as said:
-        board = _start(BOARD, arguments, stdout=said, stderr=subprocess.STDOUT) if BOARD in parts else None
+        if BOARD in parts:
+            board = _start(BOARD, arguments, stdout=said, stderr=subprocess.STDOUT)
+            if again:
+                _wait(board)
         if BESIDE in parts:
             codes[BESIDE] = _end(BESIDE, _start(BESIDE, arguments))
-        if board:
+        if BOARD in parts:
             _say(f"on the board ({SAID})")
             codes[BOARD] = _end(BOARD, board)
             sys.stdout.write(SAID.read_text(encoding="utf-8", errors="replace"))
