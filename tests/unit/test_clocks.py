@@ -6,7 +6,9 @@ from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OTHERS = re.compile(r"time\.time\(|time\.time_ns\(|CLOCK_REALTIME|CLOCK_BOOTTIME|CLOCK_TAI|\bgettimeofday\(|\btime\(NULL\)")
+OTHERS = re.compile(
+    r"time\.time\(|time\.time_ns\(|CLOCK_REALTIME|CLOCK_BOOTTIME|CLOCK_TAI|\bgettimeofday\(|\btime\(NULL\)"
+)
 CONDITION = re.compile(r"pthread_cond_timedwait\(&[\w>-]+->(\w+),")
 
 
