@@ -142,7 +142,7 @@ def test_a_guest_that_is_destroyed_meanwhile(machine):
         wait_until(lambda: refused(guest), "others are let in")
         machine.destroy(GUEST)
         wait_until(lambda: not machine.status()["domains"], "it is still served")
-    assert machine.held() == NOTHING
+    wait_until(lambda: machine.held() == NOTHING, "pages are mapped")
 
 
 def test_a_backend_that_stops_meanwhile(machine):
