@@ -10,6 +10,7 @@ import pytest
 import paracore
 from paracore import QuotaExceeded
 from paracore.classes import link, video
+from paracore.cli import main
 from paracore.drivers.null._session import gray
 from paracore.transport import CallRefused
 from tests.integration.backends import BETA, Guest, needs_root, wait_until
@@ -113,3 +114,22 @@ def test_python_names_the_limit(make_backend):
                 device.encoder("h264", width=352, height=288, rate=10)
             device.encoder("h264", width=352, height=288, rate=5).close()
         device.encoder("h264", width=352, height=288, rate=30).close()
+
+
+def test_what_a_device_can_do_is_changed_while_it_is_used(make_backend):
+    """Sessions are counted also while nobody has said what it can do; who has been let in stays."""
+    backend = make_backend()
+    change = ["device", "set", "vpu0", "--address", backend.address, "--pixel-rate"]
+    with backend.connect() as channel:
+        first, second = encoder(channel), encoder(channel)
+        declare(channel, first, 60)
+        assert reserved(backend) == 2 * HALF
+        assert main([*change, str(HALF)]) == 0
+        with refused_by_the_budget(HALF):
+            declare(channel, second, 1)
+        assert main([*change, str(3 * HALF)]) == 0
+        declare(channel, second, 30)
+        with refused_by_the_budget(3 * HALF):
+            declare(channel, first, 61)
+        assert main([*change, "0"]) == 0
+        declare(channel, first, 600)

@@ -50,7 +50,7 @@ class Admission:
     """
 
     def __init__(self, budgets: Mapping[str, int]) -> None:
-        self.budgets = budgets
+        self.budgets = dict(budgets)
         self._reserved: dict[Hashable, dict[str, dict[int, int]]] = {}  # domain, device, session
 
     def reserve(self, domain: Hashable, device: str, session: int, rate: int, bounds: Bounds) -> int | None:
@@ -60,12 +60,15 @@ class Admission:
             The budget or bound that is in the way: then nothing has changed. None: there was none.
         """
         held = self._reserved.setdefault(domain, {}).setdefault(device, {})
-        more = rate - held.get(session, 0)
+        more, budget = rate - held.get(session, 0), self.budgets[device]
         if rate and session not in held and len(held) >= bounds.sessions:
             return bounds.sessions
         for reserved, most in (
-            (self.reserved(device), self.budgets[device]),
-            (sum(self.account(domain).values()), bounds.rate),
+            (self.reserved(device), budget),
+            (
+                sum(rate for name, rate in self.account(domain).items() if self.budgets[name]),
+                bounds.rate * bool(budget),
+            ),
         ):
             if more > 0 and most and reserved + more > most:
                 return most
@@ -73,6 +76,10 @@ class Admission:
         if not rate:
             del held[session]
         return None
+
+    def change(self, device: str, budget: int) -> None:
+        """A device can do so much from now on. Who has been let in stays, though it may be more than that."""
+        self.budgets[device] = budget
 
     def leave(self, domain: Hashable) -> None:
         """Its worker has gone, with all its sessions."""

@@ -16,7 +16,8 @@ from paracore._errors import MessageError
 from paracore.backend._admission import declared_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
-from paracore.backend._paced import paced
+from paracore.backend._gated import GatedSession
+from paracore.backend._paced import PacedSession
 from paracore.backend._session import Loan, Session
 from paracore.classes import core, video
 from paracore.classes._payload import Kind
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.backend._books import Books, Device
+    from paracore.backend._gate import UnitGate
     from paracore.classes import Payload
+    from paracore.drivers import VideoSession
     from paracore.transport import Mapping
 
     _Method = Callable[["Channel", int, Any, int], Payload | None]
@@ -57,6 +60,9 @@ class Outlet(Protocol):
 
     def paced(self, session: Session) -> None:
         """A session has declared another rate."""
+
+    def gate(self, device: int) -> UnitGate | None:
+        """What stands before the sessions of a device; None: its driver has a gate of its own."""
 
     def unmapped(self, channel: int, grant: int) -> None:
         """Tells the supervisor that a grant is free."""
@@ -216,7 +222,7 @@ class Channel:
         try:
             with bounded(device.job_deadline):
                 driver = device.driver.open(request.codec, request.direction, request.flags)
-            driver = paced(driver, request.direction, self._books.throttle)
+            driver = self._behind_gates(driver, request)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
             self._outlet.watch(self, session)
         except CallFailed:
@@ -226,6 +232,12 @@ class Channel:
             raise CallFailed(video.Error.IO) from error
         self._last_session = session.number
         return session
+
+    def _behind_gates(self, driver: VideoSession, request: video.Open) -> VideoSession:
+        """A driver's session, with units that wait for the device's lease and, before that, for the domain's credit."""
+        if gate := self._outlet.gate(request.device):
+            driver = GatedSession(driver, request.direction, gate)
+        return PacedSession(driver, request.direction, self._books.throttle)
 
     def _close(self, of: int, _: video.Close, __: int) -> video.CloseReply:
         self._end(self._session(of, Step.CLOSE))
@@ -239,7 +251,7 @@ class Channel:
         session = self._session(of, Step.FORMAT_SET)
         if session.asking:
             raise CallFailed(video.Error.BUSY)
-        rate = declared_rate(request.format) if self._books.devices[session.call.device].admits else 0
+        rate = declared_rate(request.format)
         if rate == session.reserved:
             return self._format_taken(session, request)
         self._books.check_outstanding(self.outstanding)

@@ -35,6 +35,7 @@ __all__ = [
     "DeviceReset",
     "DeviceRest",
     "DeviceUse",
+    "DeviceUsed",
     "DeviceWant",
     "Error",
     "Event",
@@ -42,6 +43,7 @@ __all__ = [
     "Limit",
     "Map",
     "MapReply",
+    "Rates",
     "Report",
     "ReportReply",
     "Reserve",
@@ -792,6 +794,93 @@ class DevicePace(_DevicePaceFields):
             raise malformed("worker.device_pace", error) from None
 
 
+class _DeviceUsedFields(NamedTuple):
+    """Fields of ``DeviceUsed``."""
+
+    device: int
+    """Its index, as the domain has it."""
+    used: int
+    """Nanoseconds."""
+
+
+_DEVICE_USED = Struct("<IIQ")
+
+
+class DeviceUsed(_DeviceUsedFields):
+    """``worker.device_used``: From the worker: so much of a device's time has been used since it said so last.
+    Not of a device whose time is the processor's, which the kernel counts.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7130
+    NAME: ClassVar[str] = "device_used"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_USED.pack(self.device, 0, self.used)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_used", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0, used = _DEVICE_USED.unpack(payload)
+            zero(reserved0)
+            return cls(device, used)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_used", error) from None
+
+
+class _RatesFields(NamedTuple):
+    """Fields of ``Rates``."""
+
+    pictures_per_second: int
+    """In the long run; 0: as many as there are."""
+    pictures_burst: int
+    """At once, after a rest."""
+    macroblocks_per_second: int
+    """In the long run; 0: as many as there are."""
+    macroblocks_burst: int
+    """At once, after a rest."""
+
+
+_RATES = Struct("<QQQQ")
+
+
+class Rates(_RatesFields):
+    """``worker.rates``: To the worker: how fast its domain may give work to the drivers from now on. All in
+    thousandths, of pictures and of macroblocks.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7131
+    NAME: ClassVar[str] = "rates"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 32
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RATES.pack(
+                self.pictures_per_second, self.pictures_burst, self.macroblocks_per_second, self.macroblocks_burst
+            )
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.rates", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            pictures_per_second, pictures_burst, macroblocks_per_second, macroblocks_burst = _RATES.unpack(payload)
+            return cls(pictures_per_second, pictures_burst, macroblocks_per_second, macroblocks_burst)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.rates", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -806,6 +895,8 @@ Event: TypeAlias = (
     | DeviceUse
     | DeviceRest
     | DevicePace
+    | DeviceUsed
+    | Rates
 )
 """What is said unasked."""
 
@@ -826,5 +917,7 @@ MESSAGES: dict[int, MessageType] = {
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
     0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
+    0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
+    0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
 }
 """Every message of the class by opcode."""

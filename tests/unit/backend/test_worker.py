@@ -41,6 +41,7 @@ class Place:
         self.worker = Worker(self.worker_wire, self.loop, self.pages, self.books)
         self.rings = {}
         self.made = []
+        self.tell(worker.DeviceLease(0, 1, (1 << 63) - 1))
 
     def close(self):
         self.worker.close()
