@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device that can do so much: sessions that declare a rate are let in up to that, of all domains together."""
 
+import itertools
 import os
 import signal
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import paracore
 from paracore import QuotaExceeded
 from paracore.classes import link, video
 from paracore.cli import main
-from paracore.drivers.null._session import gray
+from paracore.drivers.null._session import UNIT, gray
 from paracore.transport import CallRefused
 from tests.integration.backends import BETA, Guest, needs_root, wait_until
 
@@ -133,3 +134,20 @@ def test_what_a_device_can_do_is_changed_while_it_is_used(make_backend):
             declare(channel, first, 61)
         assert main([*change, "0"]) == 0
         declare(channel, first, 600)
+
+
+def test_decoders_that_declare_a_rate_are_weighed_by_their_streams(make_backend):
+    backend = make_backend(device=f"pixel_rate = {2 * HALF}")
+    units = [paracore.Packet(UNIT.pack(b"null", 64, 64, shade), shade) for shade in range(5)]
+    with paracore.open(backend.address) as domain:
+        device = domain.devices["vpu0"]
+        with device.decoder("h264", rate=30) as first, device.decoder("h264") as careless:
+            assert len(list(first.decode(units))) == 5
+            assert len(list(careless.decode(units))) == 5, "who declares nothing is not weighed"
+            wait_until(lambda: reserved(backend) == HALF, "its size and its rate")
+            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate"):
+                list(second.decode(itertools.cycle(units)))
+            assert reserved(backend) == HALF
+            with device.decoder("h264", rate=30) as third:
+                assert len(list(third.decode(units))) == 5
+        wait_until(lambda: reserved(backend) == 0, "they give all back")

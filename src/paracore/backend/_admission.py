@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from paracore.classes.video import PictureFormat
 
-__all__ = ["Admission", "Bounds", "declared_rate"]
+__all__ = ["Admission", "Bounds", "declared_rate", "stream_rate"]
 
 
 class Bounds(NamedTuple):
@@ -40,6 +40,11 @@ def declared_rate(picture_format: PictureFormat) -> int:
         return 0
     samples = picture_format.width * picture_format.height * picture_format.rate_num
     return min(-(-samples // picture_format.rate_den), (1 << 63) - 1)
+
+
+def stream_rate(picture_format: PictureFormat, rate: int) -> int:
+    """The same of a decoder's stream that is to be shown at `rate` pictures in a thousand seconds."""
+    return declared_rate(picture_format._replace(rate_num=rate, rate_den=1000))
 
 
 class Admission:

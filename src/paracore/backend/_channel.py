@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
-from paracore.backend._admission import declared_rate
+from paracore.backend._admission import declared_rate, stream_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._gated import GatedSession
@@ -152,7 +152,10 @@ class Channel:
     def _tell(self, session: Session, event: video.Event) -> None:
         self._books.count("events")
         self._outlet.send(self.number, message(event.OPCODE, EVENT, session.number, 0, event.pack()))
-        if isinstance(event, video.SessionFailed):
+        if isinstance(event, video.SourceChange):
+            session.stream = event.format
+            self._weigh(session)
+        elif isinstance(event, video.SessionFailed):
             self._books.count("sessions_failed")
             self._end(session, forget=False)
 
@@ -294,10 +297,30 @@ class Channel:
         return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
 
     def _pace(self, session: Session, rate: int) -> int:
-        """What the session declares, for the policy `deadline` alone: the driver is not asked."""
+        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
         session.rate = max(0, min(rate, _RATE_MAX))
         self._outlet.paced(session)
+        self._weigh(session)
         return session.rate
+
+    def _weigh(self, session: Session) -> None:
+        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved."""
+        if session.stream is None:
+            return
+        rate = stream_rate(session.stream, session.rate)
+        if rate or session.reserved or session.weighing:
+            session.weighing += 1
+            self._outlet.reserve(self.number, session, rate, lambda refusal: self._weighed(session, rate, refusal))
+
+    def _weighed(self, session: Session, rate: int, refusal: video.Failure | None) -> None:
+        """The supervisor's answer. A stream that there is no room for is not shown: that is the session's end."""
+        session.weighing -= 1
+        if session.descriptor < 0:
+            return
+        if refusal:
+            self._fail(session, refusal.error)
+        else:
+            session.reserved = rate
 
     def _queue_input(self, of: int, request: video.QueueInput, _: int) -> None:
         session = self._session(of, Step.QUEUE_INPUT)
@@ -407,7 +430,7 @@ class Channel:
         if session.descriptor < 0:
             return
         self._outlet.unwatch(session)
-        if session.reserved or session.asking:
+        if session.reserved or session.asking or session.weighing:
             self._outlet.reserve(self.number, session, 0, lambda _: None)
         for what, number in session.counts().items():
             self._books.count(what, number)

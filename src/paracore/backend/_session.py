@@ -53,6 +53,8 @@ class Session:
         rate: pictures in a thousand seconds that it has declared; 0: none.
         reserved: samples a second of its device, as far as the supervisor has been asked.
         asking: the supervisor has not answered yet.
+        weighing: so often it has not answered about a decoder's stream.
+        stream: a decoder's format, once it is known.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
@@ -67,6 +69,8 @@ class Session:
         self.rate = 0
         self.reserved = 0
         self.asking = False
+        self.weighing = 0
+        self.stream: video.PictureFormat | None = None
         self.inputs: dict[int, Loan] = {}
         self.outputs: dict[int, Loan] = {}
         self.inputs_done = self.outputs_ready = 0

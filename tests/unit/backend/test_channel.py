@@ -630,3 +630,65 @@ def test_a_question_counts_as_outstanding():
     bench.say(video.FormatSet(FORMAT), session)
     refused = bench.refused(video.FormatSet(FORMAT), other)
     assert (refused.error, refused.limit) == (link.Error.NO_SPACE, link.Limit.OUTSTANDING)
+
+
+# --- admission of decoders ------------------------------------------------------------------------------------------
+
+
+def met(generation, width, height):
+    return video.SourceChange(generation, video.ChangeFlag.BUFFERS, gray(width, height))
+
+
+@pytest.fixture
+def declaring():
+    """A channel with a decoder that declares 30 pictures a second; the supervisor answers when the test does."""
+    bench = Bench(admits=False)
+    session, driver = bench.open()
+    bench.call(video.ControlSet(video.Control.RATE, 30_000), video.ControlSetReply, session)
+    assert bench.reservations == [], "nobody knows yet how large its pictures are"
+    return bench, session, driver
+
+
+def test_a_decoders_rate_is_weighed_by_its_streams_size(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    assert [type(event) for event in bench.events(session)] == [video.SourceChange]
+    ((number, rate, answer),) = bench.reservations
+    assert (number, rate) == (session, 8 * 8 * 30)
+    answer(None)
+    assert bench.channel.sessions[session].reserved == rate
+    bench.channel.sessions[session].pay()
+    driver.said.append(met(2, 16, 8))
+    bench.events(session)
+    bench.call(video.ControlSet(video.Control.RATE, 0), video.ControlSetReply, session)
+    assert [rate for _, rate, _ in bench.reservations[1:]] == [16 * 8 * 30, 0]
+
+
+def test_a_stream_that_there_is_no_room_for_is_not_shown(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    bench.sent.clear()
+    bench.reservations[0][2](FULL)
+    ((header, payload),) = bench.sent
+    assert (header.opcode, header.object) == (video.SessionFailed.OPCODE, session)
+    assert video.SessionFailed.unpack(payload).error is video.Error.NO_SPACE
+    assert driver.closed
+    assert bench.refused(video.FormatGet(), session).error is link.Error.IO
+
+
+def test_a_decoder_closed_before_the_answer_gives_back_what_it_may_have_got(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    bench.call(video.Close(), video.CloseReply, session)
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0]
+    bench.reservations[0][2](FULL)
+
+
+def test_a_decoder_that_declares_nothing_is_not_weighed():
+    bench = Bench(admits=False)
+    session, driver = bench.open()
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    assert bench.reservations == []

@@ -807,6 +807,8 @@ struct paracore_video_source_change {
 
 /*
  * video.session_failed, a event: The session is over; all further calls but `close` fail with `io`.
+ * `no_space`: the device, or the domain's part of it, has no room for the stream at the rate that
+ * the decoder has declared by its control `rate`; the limit is `pixel_rate`.
  */
 struct paracore_video_session_failed {
     /* Why. */
