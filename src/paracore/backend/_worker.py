@@ -299,8 +299,14 @@ class Worker:
         self._books.throttle.change(told[:2], told[2:])
 
     def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
-        driver = self._books.devices[worker.DeviceReset.unpack(payload).device].driver
+        device = worker.DeviceReset.unpack(payload).device
+        driver = self._books.devices[device].driver
         _attempt(driver.reset)  # what still hangs meets its own deadline
+        if not driver.carries and any(session.call.device == device for session in self._live()):
+            _log.error(
+                "device %s is reset: its sessions end, and this worker with them", self._books.devices[device].name
+            )
+            self._running = False
 
     def _device_rest(self, _: Header, payload: memoryview, __: Packet) -> None:
         device = worker.DeviceRest.unpack(payload).device

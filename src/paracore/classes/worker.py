@@ -571,7 +571,7 @@ _DEVICE_RESET = Struct("<II")
 
 class DeviceReset(_DeviceResetFields):
     """``worker.device_reset``: To the worker: the device hangs again and again; reset it, and carry its sessions
-    over.
+    over. A worker whose driver cannot do that ends, if it has any.
     """
 
     __slots__ = ()

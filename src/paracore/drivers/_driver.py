@@ -184,6 +184,11 @@ class Driver(ABC):
     is_processor: bool = False
     """Whether the device is the processor: what its time is the kernel knows. Else it is that of the sessions' jobs."""
 
+    carries: bool = True
+    """Whether its sessions go on over a reset. If not, the worker ends with those that it has: whoever uses them is to begin anew,
+    as after the loss of a worker.
+    """
+
     nodes: Sequence[str] = ()
     """Device files, one of which each session opens. Nothing else can be opened from inside the sandbox."""
 
@@ -212,7 +217,7 @@ class Driver(ABC):
     def reset(self) -> None:  # noqa: B027 - a device whose sessions know nothing of each other has nothing to reset
         """Sets the device right again, as far as this worker has it: its sessions hang again and again.
 
-        Sessions go on from where they are; a driver that has to stop their work begins it anew.
+        Sessions go on from where they are, if the driver ``carries`` them.
         """
 
     def rest(self) -> None:  # noqa: B027 - a device that keeps nothing without a session has nothing to let go of

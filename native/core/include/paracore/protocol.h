@@ -1045,7 +1045,7 @@ struct paracore_worker_device_hang {
 
 /*
  * worker.device_reset, a event: To the worker: the device hangs again and again; reset it, and
- * carry its sessions over.
+ * carry its sessions over. A worker whose driver cannot do that ends, if it has any.
  */
 struct paracore_worker_device_reset {
     /* Its index. */

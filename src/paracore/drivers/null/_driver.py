@@ -36,6 +36,7 @@ class NullDriver(Driver):
         self._faults = Faults(**faults)  # type: ignore[arg-type]  # the configuration's own words
         if self._faults.lie not in LIES:
             raise TypeError(f"lie: there is no {self._faults.lie!r}, only {' '.join(LIES)}")
+        self.carries = not self._faults.forgets
         self._faulty: WeakSet[FaultySession] = WeakSet()
 
     def capabilities(self) -> list[video.CapabilityQueryReply]:
