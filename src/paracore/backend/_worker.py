@@ -191,17 +191,20 @@ class Worker:
         if self._books.throttle.anybody_waits:
             self._jobs.stir()
         news = bool(self._books.throttle.turn())
-        while sum([gate.turn() for gate in self._unit_gates.values()]) or news:
+        while (sum([gate.turn() for gate in self._unit_gates.values()]) or news) and self._pump_news():
             news = False
-            self._pump_news()
         for device, gate in self._unit_gates.items():
             self._tell_used(device, gate)
             self._tell_gate(device)
 
-    def _pump_news(self) -> None:
+    def _pump_news(self) -> bool:
+        """Whether there were any, of a session that is not over."""
+        pumped = False
         for token, (channel, session) in list(self._sessions.items()):
             if session.driver.has_news and token in self._sessions:
                 self._pump(channel, session)
+                pumped = True
+        return pumped
 
     # --- jobs that hang -----------------------------------------------------------------------------
 
