@@ -50,6 +50,7 @@ def describe(device: Device) -> dict[str, Any]:
         "name": device.name,
         "driver": device.driver_name,
         "time": "processor" if device.driver.is_processor else "jobs",
+        "carries": device.driver.carries,
         "kernel_devices": list(device.driver.kernel_devices),
         "codecs": [
             {

@@ -405,6 +405,7 @@ class Supervisor:
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
+        self.hangs.spare(device["name"] for device in self.devices if not device.pop("carries"))
         self.sharing.measure(device["name"] for device in self.devices if device["time"] == "jobs")
         self.power.manage({device["name"]: device.pop("kernel_devices") for device in self.devices})
         self.sandbox = said
