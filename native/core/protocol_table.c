@@ -198,6 +198,10 @@ static const struct paracore_rule rules_worker_device_pace[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_worker_device_used[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_bridge_connect_reply[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
     {PARACORE_RULE_TEXT, 8, 32, NULL},
@@ -376,6 +380,12 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DRAINED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.drained",
      {0, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_USED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_used",
+     {16, false, 0, 1, rules_worker_device_used},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_RATES, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.rates",
+     {32, false, 0, 0, NULL},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_BRIDGE_CONNECT, PARACORE_CLASS_BRIDGE, PARACORE_MESSAGE_KIND_CALL, false, "bridge.connect",
      {16, false, 0, 0, NULL},

@@ -8,6 +8,8 @@ from struct import pack
 
 import pytest
 
+from paracore.backend._gate import UnitGate
+from paracore.backend._gated import GatedSession
 from paracore.backend._paced import PacedSession
 from paracore.backend._throttle import Throttle
 from paracore.classes.video import Codec, PixelFormat
@@ -17,22 +19,17 @@ from paracore.testing import DRIVER_CHECKS, DriverMedia, Unit
 from tests import clips
 
 
-class Paced(PacedSession):
-    """Its units wait for credit. Whoever asks it for news is in the worker's place: for him the time passes."""
+class Asked:
+    """To be inherited beside a session before which units wait: it always has news, and whoever asks for them is in the
+    worker's place.
+    """
 
-    def __init__(self, driver, direction):
-        self._now = 0
-        self._always = os.eventfd(1)
-        self._rate = Throttle(pictures=(30, 1), since=-(10**15), clock=lambda: self._now)
-        super().__init__(driver, direction, self._rate)
+    _always = -1
 
     def fileno(self):
+        if self._always < 0:
+            self._always = os.eventfd(1)
         return self._always
-
-    def completions(self):
-        self._now += max(0, self._rate.timeout_ms()) * 1_000_000
-        self._rate.turn()
-        return super().completions()
 
     def close(self):
         super().close()
@@ -41,11 +38,48 @@ class Paced(PacedSession):
         self._always = -1
 
 
+class Paced(Asked, PacedSession):
+    """Its units wait for credit: the time passes for him who asks."""
+
+    def __init__(self, driver, direction):
+        self._now = 0
+        self._rate = Throttle(pictures=(30, 1), since=-(10**15), clock=lambda: self._now)
+        super().__init__(driver, direction, self._rate)
+
+    def completions(self):
+        self._now += max(0, self._rate.timeout_ms()) * 1_000_000
+        self._rate.turn()
+        return super().completions()
+
+
+class Gated(Asked, GatedSession):
+    """Its units wait for leases, the smallest that there can be: who asks gives them."""
+
+    def __init__(self, driver, direction):
+        self._leases = UnitGate()
+        self._leases.lease(1, 1)
+        super().__init__(driver, direction, self._leases)
+
+    def completions(self):
+        words = self._leases.words()
+        if words.want:
+            self._leases.lease(words.lease + 1, 1)
+        self._leases.turn()
+        return super().completions()
+
+
 class PacedDriver(NullDriver):
     """The null device in a domain with a rate."""
 
     def open(self, codec, direction, flags):
         return Paced(super().open(codec, direction, flags), direction)
+
+
+class GatedDriver(NullDriver):
+    """The null device, shared out."""
+
+    def open(self, codec, direction, flags):
+        return Gated(super().open(codec, direction, flags), direction)
 
 
 def null_unit(number: int, width: int = 64, height: int = 48) -> Unit:
@@ -81,6 +115,9 @@ def libav_media(codec: Codec, *names: str, encodes: PixelFormat | None = None) -
 DEVICES = {
     "null": (lambda: null.make("null0"), null_media),
     "null-paced": (lambda: PacedDriver("null0"), null_media),
+    "null-gated": (lambda: GatedDriver("null0"), null_media),
+    "null-timed": (lambda: null.make("null0", job=0.001), null_media),
+    "null-timed-gated": (lambda: GatedDriver("null0", job=0.001), null_media),
     "h264": (
         lambda: libav.make("vpu0", threads=1),
         lambda: libav_media(Codec.H264, "h264", "h264-cropped", "h264", encodes=PixelFormat.YUV420P),

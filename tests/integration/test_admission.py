@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device that can do so much: sessions that declare a rate are let in up to that, of all domains together."""
 
+import itertools
 import os
 import signal
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ import pytest
 import paracore
 from paracore import QuotaExceeded
 from paracore.classes import link, video
-from paracore.drivers.null._session import gray
+from paracore.cli import main
+from paracore.drivers.null._session import UNIT, gray
 from paracore.transport import CallRefused
 from tests.integration.backends import BETA, Guest, needs_root, wait_until
 
@@ -113,3 +115,39 @@ def test_python_names_the_limit(make_backend):
                 device.encoder("h264", width=352, height=288, rate=10)
             device.encoder("h264", width=352, height=288, rate=5).close()
         device.encoder("h264", width=352, height=288, rate=30).close()
+
+
+def test_what_a_device_can_do_is_changed_while_it_is_used(make_backend):
+    """Sessions are counted also while nobody has said what it can do; who has been let in stays."""
+    backend = make_backend()
+    change = ["device", "set", "vpu0", "--address", backend.address, "--pixel-rate"]
+    with backend.connect() as channel:
+        first, second = encoder(channel), encoder(channel)
+        declare(channel, first, 60)
+        assert reserved(backend) == 2 * HALF
+        assert main([*change, str(HALF)]) == 0
+        with refused_by_the_budget(HALF):
+            declare(channel, second, 1)
+        assert main([*change, str(3 * HALF)]) == 0
+        declare(channel, second, 30)
+        with refused_by_the_budget(3 * HALF):
+            declare(channel, first, 61)
+        assert main([*change, "0"]) == 0
+        declare(channel, first, 600)
+
+
+def test_decoders_that_declare_a_rate_are_weighed_by_their_streams(make_backend):
+    backend = make_backend(device=f"pixel_rate = {2 * HALF}")
+    units = [paracore.Packet(UNIT.pack(b"null", 64, 64, shade), shade) for shade in range(5)]
+    with paracore.open(backend.address) as domain:
+        device = domain.devices["vpu0"]
+        with device.decoder("h264", rate=30) as first, device.decoder("h264") as careless:
+            assert len(list(first.decode(units))) == 5
+            assert len(list(careless.decode(units))) == 5, "who declares nothing is not weighed"
+            wait_until(lambda: reserved(backend) == HALF, "its size and its rate")
+            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate"):
+                list(second.decode(itertools.cycle(units)))
+            assert reserved(backend) == HALF
+            with device.decoder("h264", rate=30) as third:
+                assert len(list(third.decode(units))) == 5
+        wait_until(lambda: reserved(backend) == 0, "they give all back")

@@ -156,6 +156,33 @@ def test_a_second_hang_resets_the_device_and_the_others_go_on(device):
     assert (told["hangs"], told["resets"]) == (2, 1)
 
 
+def hang_twice(backend):
+    """So that the device is reset."""
+    with backend.connect() as channel:
+        for _ in range(2):
+            stream = Stream(channel)
+            stream.play(11)
+            stream.feed(11)
+            assert failure(channel, stream) is video.Error.TIMED_OUT
+        assert broken(channel) < 5.0
+
+
+def test_a_reset_that_ends_sessions_is_gone_on_after(device):
+    """As with a V4L2 device: decoders of the Python API begin again where a picture can be decoded by itself."""
+    backend = device("hang_at = 12, forgets = true")
+
+    def units():
+        for shade in range(8):
+            if shade == 4:
+                hang_twice(backend)
+            yield paracore.Packet(UNIT.pack(b"null", 16, 16, shade), shade)
+
+    with paracore.open(backend.address) as domain, domain.devices["vpu0"].decoder("mjpeg") as decoder:
+        assert [picture.timestamp for picture in decoder.decode(units())] == list(range(8))
+        assert decoder.recoveries == 1
+    assert backend.domain()["workers_lost"] == 1
+
+
 @pytest.mark.parametrize(
     "fault", ["fail_at = 2", *(f'lie_at = 2, lie = "{lie}"' for lie in ("cookie", "input", "size", "drained"))]
 )

@@ -9,6 +9,7 @@ import pytest
 
 import paracore
 from paracore.classes import video
+from paracore.cli import main
 from paracore.media import demux
 from tests import clips
 from tests.integration.backends import Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
@@ -171,3 +172,21 @@ def test_an_encoder_waits_as_well(make_backend):
             passed = time.monotonic() - began
     assert len(packets) == 11
     assert 1.0 * 0.99 <= passed < 3, "10 pictures of 396 macroblocks behind the first"
+
+
+@needs_root
+def test_rates_are_changed_while_they_are_used(make_backend):
+    backend = make_backend()
+    change = ["domain", "set", "alpha", "--address", backend.address]
+    with ExitStack() as stack:
+        stack.callback(Guest(os.geteuid(), greedy(backend)).kill)
+        wait_until(lambda: inputs_of(backend) > 3 * DEPTH, "it is at work")
+        for rate in (RATE, RATE // 2):
+            assert main([*change, "--pictures-per-second", str(rate), "--pictures-burst", "20"]) == 0
+            done, passed = done_in(backend, 2)
+            assert done == pytest.approx(rate * passed, rel=0.02, abs=24), "the rate, and a burst at most"
+        assert main([*change, "--pictures-per-second", "0"]) == 0
+        done, passed = done_in(backend, 1)
+        assert done > 2 * RATE * passed
+        assert backend.domain()["workers_lost"] == 0
+        assert backend.domain()["worker"]["report"]["sessions"] == 1

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Domains that want all of one device at once: each gets its part of the device's time, by the kernel's own count."""
+"""Domains that want all of one device at once: each gets its part of the device's time, by the kernel's own count, and of
+a device that is not the processor by what its jobs take.
+"""
 
 import io
 import os
@@ -18,6 +20,7 @@ from paracore.cli import main
 from paracore.frontend import configure_backend
 from paracore.media import demux
 from tests import clips
+from tests.integration import test_rates
 from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wait_until
 
 pytestmark = [needs_root, pytest.mark.timeout(120), pytest.mark.alone]
@@ -182,3 +185,51 @@ def test_who_dies_with_the_device_leaves_it_to_others(device):
         os.kill(backend.worker("alpha"), signal.SIGKILL)
         used, passed = used_in(backend, 1)
     assert used["beta"] > 0.5 * passed
+
+
+# --- devices that are not the processor -----------------------------------------------------------------------
+
+JOB = 0.002
+TIMED = f"slots = 1\noptions = {{ job = {JOB} }}"
+
+
+@contextmanager
+def at_work(backend, *names):
+    """Programs of these domains that keep a device of the driver null at work."""
+    with ExitStack() as stack:
+        for name in names:
+            stack.callback(Guest(USERS[name], test_rates.greedy(backend)).kill)
+        wait_until(lambda: all(time_of(backend, name)["used_ms"] > 100 for name in names), "all are at work")
+        yield
+
+
+def done(backend):
+    return {name: backend.domain(name)["worker"]["report"]["counts"]["inputs"] for name in USERS}
+
+
+def test_the_time_of_jobs_is_shared_out_by_weight(make_backend):
+    backend = make_backend(device=TIMED, weight=300)
+    with at_work(backend, *USERS):
+        before = done(backend)
+        used, passed = used_in(backend, 6)
+        jobs = {name: after - before[name] for name, after in done(backend).items()}
+    assert jobs["alpha"] == pytest.approx(3 * jobs["beta"], rel=0.04)
+    assert jobs["beta"] == pytest.approx(jobs["gamma"], rel=0.04)
+    assert sum(used.values()) <= passed + 100, "one job at a time"
+    assert all(used[name] == pytest.approx(jobs[name] * JOB * 1000, abs=100) for name in USERS)
+
+
+def test_alone_a_domain_has_one_lease_of_such_a_device(make_backend):
+    backend = make_backend(device=TIMED)
+    with at_work(backend, "alpha"):
+        used, passed = used_in(backend, 1)
+    assert 0 < used["alpha"] <= passed + 100
+    assert time_of(backend, "alpha")["turns"] == 1
+
+
+def test_who_dies_with_such_a_device_leaves_it_to_others(make_backend):
+    backend = make_backend(device=TIMED)
+    with at_work(backend, "alpha", "beta"):
+        os.kill(backend.worker("alpha"), signal.SIGKILL)
+        used, _ = used_in(backend, 1)
+    assert used["beta"] > 100

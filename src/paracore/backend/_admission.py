@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from paracore.classes.video import PictureFormat
 
-__all__ = ["Admission", "Bounds", "declared_rate"]
+__all__ = ["Admission", "Bounds", "declared_rate", "stream_rate"]
 
 
 class Bounds(NamedTuple):
@@ -42,6 +42,11 @@ def declared_rate(picture_format: PictureFormat) -> int:
     return min(-(-samples // picture_format.rate_den), (1 << 63) - 1)
 
 
+def stream_rate(picture_format: PictureFormat, rate: int) -> int:
+    """The same of a decoder's stream that is to be shown at `rate` pictures in a thousand seconds."""
+    return declared_rate(picture_format._replace(rate_num=rate, rate_den=1000))
+
+
 class Admission:
     """See the module.
 
@@ -50,7 +55,7 @@ class Admission:
     """
 
     def __init__(self, budgets: Mapping[str, int]) -> None:
-        self.budgets = budgets
+        self.budgets = dict(budgets)
         self._reserved: dict[Hashable, dict[str, dict[int, int]]] = {}  # domain, device, session
 
     def reserve(self, domain: Hashable, device: str, session: int, rate: int, bounds: Bounds) -> int | None:
@@ -60,12 +65,15 @@ class Admission:
             The budget or bound that is in the way: then nothing has changed. None: there was none.
         """
         held = self._reserved.setdefault(domain, {}).setdefault(device, {})
-        more = rate - held.get(session, 0)
+        more, budget = rate - held.get(session, 0), self.budgets[device]
         if rate and session not in held and len(held) >= bounds.sessions:
             return bounds.sessions
         for reserved, most in (
-            (self.reserved(device), self.budgets[device]),
-            (sum(self.account(domain).values()), bounds.rate),
+            (self.reserved(device), budget),
+            (
+                sum(rate for name, rate in self.account(domain).items() if self.budgets[name]),
+                bounds.rate * bool(budget),
+            ),
         ):
             if more > 0 and most and reserved + more > most:
                 return most
@@ -73,6 +81,10 @@ class Admission:
         if not rate:
             del held[session]
         return None
+
+    def change(self, device: str, budget: int) -> None:
+        """A device can do so much from now on. Who has been let in stays, though it may be more than that."""
+        self.budgets[device] = budget
 
     def leave(self, domain: Hashable) -> None:
         """Its worker has gone, with all its sessions."""

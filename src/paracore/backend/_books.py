@@ -27,8 +27,6 @@ class Device(NamedTuple):
     capabilities: Sequence[video.CapabilityQueryReply]
     job_deadline: float = 0.0
     """Seconds that a driver may be at one job; 0: as long as it likes."""
-    admits: bool = False
-    """Whether sessions that declare a rate ask the supervisor first: somebody has said what the device can do."""
 
 
 class WorkerLimits(NamedTuple):

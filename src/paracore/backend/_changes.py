@@ -35,6 +35,7 @@ class DeviceChange(_Change, frozen=True):
 
     policy: str | None = None
     slots: int | None = None
+    pixel_rate: int | None = None
 
 
 class DomainChange(_Change, frozen=True):
@@ -44,6 +45,11 @@ class DomainChange(_Change, frozen=True):
     priority: int | None = None
     device_time: float | None = None
     device_burst: float | None = None
+    pictures_per_second: float | None = None
+    pictures_burst: float | None = None
+    macroblocks_per_second: float | None = None
+    macroblocks_burst: float | None = None
+    pixel_rate: int | None = None
 
 
 class Changes(_Change, frozen=True):

@@ -13,10 +13,11 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import MessageError
-from paracore.backend._admission import declared_rate
+from paracore.backend._admission import declared_rate, stream_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
-from paracore.backend._paced import paced
+from paracore.backend._gated import GatedSession
+from paracore.backend._paced import PacedSession
 from paracore.backend._session import Loan, Session
 from paracore.classes import core, video
 from paracore.classes._payload import Kind
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.backend._books import Books, Device
+    from paracore.backend._gate import UnitGate
     from paracore.classes import Payload
-    from paracore.drivers import Span
+    from paracore.drivers import Span, VideoSession
     from paracore.transport import Mapping
 
     _Method = Callable[["Channel", int, Any, int], Payload | None]
@@ -58,6 +60,9 @@ class Outlet(Protocol):
 
     def paced(self, session: Session) -> None:
         """A session has declared another rate."""
+
+    def gate(self, device: int) -> UnitGate | None:
+        """What stands before the sessions of a device; None: its driver has a gate of its own."""
 
     def unmapped(self, channel: int, grant: int) -> None:
         """Tells the supervisor that a grant is free."""
@@ -156,7 +161,10 @@ class Channel:
     def _tell(self, session: Session, event: video.Event) -> None:
         self._books.count("events")
         self._outlet.send(self.number, message(event.OPCODE, EVENT, session.number, 0, event.pack()))
-        if isinstance(event, video.SessionFailed):
+        if isinstance(event, video.SourceChange):
+            session.stream = event.format
+            self._weigh(session)
+        elif isinstance(event, video.SessionFailed):
             self._books.count("sessions_failed")
             self._end(session, forget=False)
 
@@ -228,7 +236,7 @@ class Channel:
         try:
             with bounded(device.job_deadline):
                 driver = device.driver.open(request.codec, request.direction, request.flags)
-            driver = paced(driver, request.direction, self._books.throttle)
+            driver = self._behind_gates(driver, request)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
             self._outlet.watch(self, session)
         except CallFailed:
@@ -238,6 +246,12 @@ class Channel:
             raise CallFailed(video.Error.IO) from error
         self._last_session = session.number
         return session
+
+    def _behind_gates(self, driver: VideoSession, request: video.Open) -> VideoSession:
+        """A driver's session, with units that wait for the device's lease and, before that, for the domain's credit."""
+        if gate := self._outlet.gate(request.device):
+            driver = GatedSession(driver, request.direction, gate)
+        return PacedSession(driver, request.direction, self._books.throttle)
 
     def _close(self, of: int, _: video.Close, __: int) -> video.CloseReply:
         self._end(self._session(of, Step.CLOSE))
@@ -251,7 +265,7 @@ class Channel:
         session = self._session(of, Step.FORMAT_SET)
         if session.asking:
             raise CallFailed(video.Error.BUSY)
-        rate = declared_rate(request.format) if self._books.devices[session.call.device].admits else 0
+        rate = declared_rate(request.format)
         if rate == session.reserved:
             return self._format_taken(session, request)
         self._books.check_outstanding(self.outstanding)
@@ -294,10 +308,30 @@ class Channel:
         return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
 
     def _pace(self, session: Session, rate: int) -> int:
-        """What the session declares, for the policy `deadline` alone: the driver is not asked."""
+        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
         session.rate = max(0, min(rate, _RATE_MAX))
         self._outlet.paced(session)
+        self._weigh(session)
         return session.rate
+
+    def _weigh(self, session: Session) -> None:
+        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved."""
+        if session.stream is None:
+            return
+        rate = stream_rate(session.stream, session.rate)
+        if rate or session.reserved or session.weighing:
+            session.weighing += 1
+            self._outlet.reserve(self.number, session, rate, lambda refusal: self._weighed(session, rate, refusal))
+
+    def _weighed(self, session: Session, rate: int, refusal: video.Failure | None) -> None:
+        """The supervisor's answer. A stream that there is no room for is not shown: that is the session's end."""
+        session.weighing -= 1
+        if session.descriptor < 0:
+            return
+        if refusal:
+            self._fail(session, refusal.error)
+        else:
+            session.reserved = rate
 
     def _queue_input(self, of: int, request: video.QueueInput, _: int) -> None:
         session = self._session(of, Step.QUEUE_INPUT)
@@ -421,7 +455,7 @@ class Channel:
         if session.descriptor < 0:
             return
         self._outlet.unwatch(session)
-        if session.reserved or session.asking:
+        if session.reserved or session.asking or session.weighing:
             self._outlet.reserve(self.number, session, 0, lambda _: None)
         for what, number in session.counts().items():
             self._books.count(what, number)

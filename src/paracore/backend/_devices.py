@@ -20,9 +20,7 @@ __all__ = ["describe", "load"]
 _MODULE = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-def load(
-    name: str, driver: str, options: Mapping[str, Any], job_deadline: float = 0.0, *, admits: bool = False
-) -> Device:
+def load(name: str, driver: str, options: Mapping[str, Any], job_deadline: float = 0.0) -> Device:
     """Makes one device: ``paracore.drivers.<driver>.make(name, **options)``.
 
     Raises:
@@ -34,7 +32,7 @@ def load(
         made: Driver = module.make(name, **options)
     except TypeError as error:
         raise ConfigError(f"{option}.options", f"the driver {driver} does not take them: {error}") from error
-    return Device(name, driver, made, tuple(made.capabilities()), job_deadline, admits=admits)
+    return Device(name, driver, made, tuple(made.capabilities()), job_deadline)
 
 
 def _module(driver: str, option: str) -> Any:
@@ -51,6 +49,8 @@ def describe(device: Device) -> dict[str, Any]:
     return {
         "name": device.name,
         "driver": device.driver_name,
+        "time": "processor" if device.driver.is_processor else "jobs",
+        "carries": device.driver.carries,
         "kernel_devices": list(device.driver.kernel_devices),
         "codecs": [
             {

@@ -52,6 +52,9 @@ class DomainOwner(Protocol):
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         """Its worker has ended the use of a device, and may want it again."""
 
+    def device_used(self, domain: Domain, device: int, used: int) -> None:
+        """Its worker says that it has used so many nanoseconds of a device."""
+
     def device_pace(self, domain: Domain, device: int, period: int) -> None:
         """Nanoseconds between two pictures of its fastest session; 0: none has declared a rate."""
 
@@ -181,6 +184,7 @@ class Domain:
         self.section = section
         if self.worker:
             self.worker.renice(worker_nice(section.weight))
+            self.worker.rates(section.limits)
 
     def hear(self) -> None:
         """Hears what the worker has said by now."""
@@ -204,6 +208,9 @@ class Domain:
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         self._owner.device_release(self, device, lease, wants=wants)
+
+    def device_used(self, device: int, used: int) -> None:
+        self._owner.device_used(self, device, used)
 
     def device_pace(self, device: int, period: int) -> None:
         self._owner.device_pace(self, device, period)

@@ -3,7 +3,8 @@
 
 The session has been ended by its worker, when the driver could be stopped; when it could not, the worker is ended here.
 A device that hangs again soon is reset in all workers that have it. No worker is trusted: one that says what is not
-ends itself, or has a device reset that needed it not, which costs the others a moment and is bounded in rate.
+ends itself, or has a device reset that needed it not, which costs the others a moment and is bounded in rate. Where it would cost them
+their sessions, as with codecs of the kernel's, one domain's word is not enough: what hangs for it alone is reset for it alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from paracore._errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from paracore.backend._domain import Domain
 
@@ -36,12 +37,16 @@ class _Device:
     Attributes:
         last: when it hung last, since it was reset.
         reset: when it was reset last.
+        by: the domain for which it hung last.
+        carries: whether sessions go on over a reset.
     """
 
     hangs: int = 0
     resets: int = 0
     last: float | None = None
     reset: float | None = None
+    by: Domain | None = None
+    carries: bool = True
 
     def hang(self, now: float) -> bool:
         """It hangs; whether it has to be reset."""
@@ -70,6 +75,11 @@ class Hangs:
         self._domains = domains
         self._clock = clock
 
+    def spare(self, names: Iterable[str]) -> None:
+        """Sessions of these devices end with a reset."""
+        for name in names:
+            self._devices[name].carries = False
+
     def hang(self, domain: Domain, index: int, *, stuck: bool) -> None:
         """The worker of a domain says that a device hung, and whether it has to be ended for it.
 
@@ -89,27 +99,30 @@ class Hangs:
         )
         if stuck and domain.worker:
             domain.worker.kill()
-        self._count(name)
+        self._count(name, domain)
 
     def blocked(self, domain: Domain) -> None:
         """The worker of a domain has ended in a driver's call, which it counts for if there is but one that it can be."""
         domain.log.write(logging.ERROR, "domain %s: a driver did not come back, and its worker has ended", domain.name)
         names = domain.section.device_names(self._devices)
         if len(names) == 1:
-            self._count(names[0])
+            self._count(names[0], domain)
 
     def account(self, name: str) -> dict[str, int]:
         """For the status."""
         device = self._devices[name]
         return {"hangs": device.hangs, "resets": device.resets}
 
-    def _count(self, name: str) -> None:
-        if self._devices[name].hang(self._clock()):
-            self._reset(name)
+    def _count(self, name: str, domain: Domain) -> None:
+        device = self._devices[name]
+        alone = device.by is domain and not device.carries
+        device.by = domain
+        if device.hang(self._clock()):
+            self._reset(name, (domain,) if alone else self._domains)
 
-    def _reset(self, name: str) -> None:
+    def _reset(self, name: str, domains: Sequence[Domain]) -> None:
         _log.error("device %s hangs again: it is reset", name)
-        for domain in self._domains:
+        for domain in domains:
             names = domain.section.device_names(self._devices)
             if domain.worker and name in names:
                 domain.worker.device_reset(names.index(name))

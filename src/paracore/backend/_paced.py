@@ -1,38 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver's session in front of which units wait until their domain has credit (``_throttle``).
-
-To the worker it is the driver's session, to the driver it is the worker. Inputs wait here, and drains behind them;
-all else goes straight on. So a unit that waits is the driver's as far as the domain can see: its span is lent and
-counts as outstanding, a flush cancels it, a close forgets it.
+"""A driver's session in front of which units wait (``_held``) until their domain has credit (``_throttle``).
 
 A unit is charged when it is handed over: a picture, and as many macroblocks as the coded size has, 16 x 16 samples
 each. For an encoder that is exact. What comes of a decoder's unit nobody knows before: it is charged by the format
 met last, before the first by ``UNKNOWN``, and set right when the next format is met and when its picture comes: by
 that picture's own format, and with a picture more when there are more pictures than units. Nothing is given back for
 a unit of which nothing comes: the codec had its work with it. Parameter sets by themselves cost nothing.
-
-What a driver says of a unit when the domain's post is long over cannot be ``post_failed`` any more: it comes as
-``input_done`` with that error, behind those of the inputs before it (docs/protocol/session.md has a decoder's inputs
-come back in order). A fault of the driver is kept and raised when the worker asks for completions next.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from paracore.backend._held import HeldSession
 from paracore.backend._throttle import Cost
 from paracore.classes import video
-from paracore.classes.video import Direction, Error, InputFlag, OutputFlag
-from paracore.drivers import CallFailed, VideoSession
+from paracore.classes.video import Direction, InputFlag, OutputFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from paracore.backend._held import Unit
     from paracore.backend._throttle import Throttle
-    from paracore.drivers import Span
+    from paracore.drivers import VideoSession
 
-__all__ = ["UNKNOWN", "PacedSession", "macroblocks_of", "paced"]
+__all__ = ["UNKNOWN", "PacedSession", "macroblocks_of"]
 
 UNKNOWN: Final = 120 * 68
 """Macroblocks of a picture whose format nobody knows yet: one of 1920x1080. With nothing, a stream's beginning would be free."""
@@ -44,25 +35,10 @@ _MACROBLOCK: Final = 16
 _NO_PICTURE: Final = OutputFlag.CANCELLED | OutputFlag.EMPTY
 
 
-def paced(driver: VideoSession, direction: Direction, throttle: Throttle) -> VideoSession:
-    """The session as the domain's rates let it work: itself, when there are none."""
-    return PacedSession(driver, direction, throttle) if throttle.limits else driver
-
-
 def macroblocks_of(picture_format: video.PictureFormat) -> int:
     """Of a picture, those at the edge being whole."""
     across, down = (-(-size // _MACROBLOCK) for size in (picture_format.coded_width, picture_format.coded_height))
     return across * down
-
-
-class _Unit(NamedTuple):
-    """An input as the driver takes it."""
-
-    span: Span
-    cookie: int
-    flags: InputFlag
-    timestamp: int
-    duration: int
 
 
 class _Meter:
@@ -74,7 +50,7 @@ class _Meter:
         self._price = UNKNOWN
         self._paid: deque[int] = deque()
 
-    def is_free(self, unit: _Unit) -> bool:
+    def is_free(self, unit: Unit) -> bool:
         """Parameter sets. If pictures come of it all the same they are charged then."""
         return self._decodes and InputFlag.CONFIG in unit.flags
 
@@ -90,7 +66,7 @@ class _Meter:
         before, self._paid = self._paid, deque([self._price] * len(self._paid))
         return Cost(0, sum(self._paid) - sum(before))
 
-    def hand_over(self, unit: _Unit) -> None:
+    def hand_over(self, unit: Unit) -> None:
         """The driver has it."""
         if self._decodes and not self.is_free(unit):
             self._paid.append(self._price)
@@ -108,90 +84,18 @@ class _Meter:
         return Cost(0, price - self._paid.popleft()) if self._paid else Cost(1, price)
 
 
-class PacedSession(VideoSession):
-    """See the module. A ``Waiter`` of the domain's throttle."""
+class PacedSession(HeldSession):
+    """See the module. A ``Waiter`` of the domain's throttle; the first unit that waits is never free."""
 
     def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle) -> None:
-        self._driver = driver
-        self.stoppable = driver.stoppable
+        super().__init__(driver, direction)
         self._throttle = throttle
         self._meter = _Meter(direction)
-        self._in_order = direction is Direction.DECODE
-        self._waiting: deque[_Unit | None] = deque()  # None is a drain; the first is never free
-        self._handed_over = self._done = 0
-        self._told: deque[tuple[int, video.InputDone]] = deque()  # each once so many inputs are done
-        self._fault: Exception | None = None
-
-    # --- as in VideoSession -----------------------------------------------------------------------
-
-    def fileno(self) -> int:
-        return self._driver.fileno()
-
-    def completions(self) -> Sequence[video.Event]:
-        if self._fault:
-            raise self._fault
-        events: list[video.Event] = self._due()
-        for event in self._driver.completions():
-            self._account(event)
-            events += [event, *self._due()]
-        self.copies = self._driver.copies
-        return events
-
-    def busy_since(self) -> int | None:
-        return self._driver.busy_since()
-
-    def format_get(self) -> video.PictureFormat:
-        return self._driver.format_get()
 
     def format_set(self, wanted: video.PictureFormat) -> video.PictureFormat:
-        taken = self._driver.format_set(wanted)
+        taken = super().format_set(wanted)
         self._meter.meet(taken)
         return taken
-
-    def control_get(self, control: video.Control) -> int:
-        return self._driver.control_get(control)
-
-    def control_set(self, control: video.Control, value: int) -> int:
-        return self._driver.control_set(control, value)
-
-    def queue_input(self, span: Span, cookie: int, flags: InputFlag, timestamp: int, duration: int) -> None:
-        unit = _Unit(span, cookie, flags, timestamp, duration)
-        if self._waiting:
-            self._waiting.append(unit)
-        elif self._meter.is_free(unit) or self._throttle.take(self._meter.cost()):
-            self._hand_over(unit)
-        else:
-            self._waiting.append(unit)
-            self._throttle.wait(self)
-
-    def queue_output(self, span: Span, cookie: int) -> None:
-        self._driver.queue_output(span, cookie)
-
-    def holds(self, span: Span) -> bool:
-        return self._driver.holds(span)
-
-    def drain(self) -> None:
-        if None in self._waiting:
-            raise CallFailed(Error.BUSY)
-        if self._waiting:
-            self._waiting.append(None)
-        else:
-            self._driver.drain()
-
-    def flush(self) -> None:
-        self._driver.flush()
-        self._throttle.leave(self)
-        for unit in filter(None, self._waiting):
-            self._tell(unit, Error.CANCELLED)
-        self._waiting.clear()
-
-    def recall(self) -> None:
-        self._driver.recall()
-
-    def close(self) -> None:
-        self._throttle.leave(self)
-        self._waiting.clear()
-        self._driver.close()
 
     # --- as a Waiter ------------------------------------------------------------------------------
 
@@ -200,56 +104,38 @@ class PacedSession(VideoSession):
         """Of the unit that is next."""
         return self._meter.cost()
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to tell that the descriptor does not tell."""
-        return bool(self._told or self._fault)
-
     def go(self) -> bool:
         """Hands the next unit over, and what is behind it and costs nothing. Says whether another one waits."""
-        try:
+        self._go_on()
+        while self._waiting and self._is_free(self._waiting[0]):
             self._go_on()
-            while self._waiting and self._is_free(self._waiting[0]):
-                self._go_on()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this session's end
-            self._fault = error
-            self._waiting.clear()
         return bool(self._waiting)
 
-    # --- inside -----------------------------------------------------------------------------------
+    # --- as a HeldSession ---------------------------------------------------------------------------
 
-    def _is_free(self, waiting: _Unit | None) -> bool:
-        return waiting is None or self._meter.is_free(waiting)
+    def _passes(self, unit: Unit | None) -> bool:
+        return self._is_free(unit) or self._throttle.take(self._meter.cost())
 
-    def _go_on(self) -> None:
-        unit = self._waiting.popleft()
-        if unit is None:
-            self._driver.drain()
-            return
-        try:
-            self._hand_over(unit)
-        except CallFailed as failed:
-            self._tell(unit, failed.error)
+    def _line_up(self) -> None:
+        self._throttle.wait(self)
 
-    def _tell(self, unit: _Unit, error: Error) -> None:
-        self._told.append((self._handed_over if self._in_order else 0, video.InputDone(unit.cookie, error)))
-
-    def _due(self) -> list[video.Event]:
-        due: list[video.Event] = []
-        while self._told and self._told[0][0] <= self._done:
-            due.append(self._told.popleft()[1])
-        return due
-
-    def _hand_over(self, unit: _Unit) -> None:
-        self._driver.queue_input(*unit)
-        self._handed_over += 1
-        self._meter.hand_over(unit)
+    def _leave(self) -> None:
+        self._throttle.leave(self)
 
     def _account(self, event: video.Event) -> None:
+        super()._account(event)
         if isinstance(event, video.SourceChange):
             self._throttle.charge(self._meter.meet(event.format, event.generation))
         elif isinstance(event, video.InputDone):
-            self._done += 1
             self._meter.done(self._handed_over - self._done)
         elif isinstance(event, video.OutputReady):
             self._throttle.charge(self._meter.shown(event))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _is_free(self, unit: Unit | None) -> bool:
+        return unit is None or self._meter.is_free(unit)
+
+    def _hand_over(self, unit: Unit) -> None:
+        super()._hand_over(unit)
+        self._meter.hand_over(unit)

@@ -61,6 +61,8 @@ class Session:
         asking: the supervisor has not answered yet.
         leaving: its domain is about to be detached.
         left: it was, and all that it was given before has come out.
+        weighing: so often it has not answered about a decoder's stream.
+        stream: a decoder's format, once it is known.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
@@ -75,6 +77,8 @@ class Session:
         self.rate = 0
         self.reserved = 0
         self.asking = False
+        self.weighing = 0
+        self.stream: video.PictureFormat | None = None
         self.inputs: dict[int, Loan] = {}
         self.outputs: dict[int, Loan] = {}
         self.inputs_done = self.outputs_ready = 0

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The devices' time, shared out by the supervisor: an arbiter per device, the workers' words to it, and the accounts.
 
-Trusts no worker. What a domain is charged is the processor time of its worker as the kernel counts it, whatever the
-worker says or does; a worker that keeps a device that others wait for is ended.
+Trusts no worker. Where the device is the processor, what a domain is charged is the processor time of its worker as the kernel
+counts it, whatever the worker says or does. Of any other device nobody but the worker knows how long it was at a job:
+its word is taken for no more than the time that has passed, and for no less than a part of that for which it kept the device from
+others. A worker that keeps a device that others wait for is ended.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from paracore.backend._policies import Claim
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from paracore.backend._config import DeviceSection
     from paracore.backend._domain import Domain
@@ -32,6 +34,8 @@ _OVERDUE: Final = 10.0
 _PERIOD_MIN: Final = 1_000_000
 """Nanoseconds between two pictures of a session, whatever a worker says."""
 _NUMBERS: Final = 1 << 32
+_KEPT: Final = 4
+"""The part (a quarter) of a lease that others waited for which is charged at least, of a device that only its worker measures."""
 _ALL: Final = 1 << 30
 """Slots of a device that all may use at once: nobody waits, but for a limit of one's own."""
 
@@ -46,6 +50,11 @@ class _Place:
     claim: Claim
     number: int = 0
     overdue: asyncio.TimerHandle | None = None
+    told_at: int = 0
+    """When its worker told of device time last."""
+    bounded_at: int | None = None
+    """Since when its lease has an end."""
+    used_then: int = 0
 
     def calm(self) -> None:
         """Its lease is over, or nobody waits for its end."""
@@ -57,6 +66,8 @@ class _Place:
 @dataclass(slots=True, eq=False)
 class _Device:
     arbiter: Arbiter
+    measured: bool = False
+    """Whether its time is that of its jobs, of which the workers tell."""
     places: dict[Claim, _Place] = field(default_factory=dict)
     wake: asyncio.TimerHandle | None = None
 
@@ -76,6 +87,11 @@ class Sharing:
         self._loop = loop
         self._devices = {section.name: _Device(Arbiter(section.policy, section.slots or _ALL)) for section in devices}
         self._accounts: dict[Domain, _Account] = {}
+
+    def measure(self, names: Iterable[str]) -> None:
+        """The time of these devices is that of their jobs."""
+        for name in names:
+            self._devices[name].measured = True
 
     def enter(self, domain: Domain) -> None:
         """A domain is served from now on."""
@@ -119,6 +135,8 @@ class Sharing:
         account.charged = 0
         for place in account.places:
             place.calm()
+            place.told_at = time.monotonic_ns()
+            place.bounded_at = None
             place.claim.period = 0
             place.device.arbiter.give_back(place.claim, time.monotonic_ns())
             self._settle(place.device)
@@ -138,10 +156,19 @@ class Sharing:
         self._charge(domain)
         place.calm()
         now = time.monotonic_ns()
+        self._charge_kept(place, now)
         place.device.arbiter.give_back(place.claim, now)
         if wants:
             place.device.arbiter.want(place.claim, now)
         self._settle(place.device)
+
+    def use(self, domain: Domain, index: int, used: int) -> None:
+        """Its worker says that it has used so much of a device's time since it said so last."""
+        place, now = self._place(domain, index), time.monotonic_ns()
+        if not place.device.measured:
+            raise RemoteProtocolError(f"the time of device {index} is the processor's")
+        place.device.arbiter.charge(place.claim, min(used, now - place.told_at), now)
+        place.told_at = now
 
     def pace(self, domain: Domain, index: int, period: int) -> None:
         """Its sessions declare how soon one picture follows another, or with 0 nothing.
@@ -173,15 +200,23 @@ class Sharing:
         return places[index]
 
     def _charge(self, domain: Domain) -> None:
-        """What its worker has used since the last time is for the devices that it has, or had last."""
+        """What its worker has used of the processors since the last time is for those devices that it has, or had last."""
         account = self._accounts[domain]
-        if not domain.worker or not account.places:
+        places = [place for place in account.places if not place.device.measured]
+        if not domain.worker or not places:
             return
         used = domain.worker.processor_time()
         spent, account.charged = used - account.charged, used
-        held = [place for place in account.places if place.claim.lease is not None] or account.places[:1]
+        held = [place for place in places if place.claim.lease is not None] or places[:1]
         for place in held:
             place.device.arbiter.charge(place.claim, spent // len(held), time.monotonic_ns())
+
+    def _charge_kept(self, place: _Place, now: int) -> None:
+        """Its lease ends: what it has said to have used of it may be too little."""
+        if place.device.measured and place.bounded_at is not None:
+            least = (now - place.bounded_at) // _KEPT - (place.claim.used - place.used_then)
+            place.device.arbiter.charge(place.claim, max(0, least), now)
+        place.bounded_at = None
 
     def _settle(self, device: _Device) -> None:
         """Tells the workers what follows."""
@@ -197,6 +232,7 @@ class Sharing:
             place.number = (place.number + 1) % _NUMBERS
         if lease.budget != UNLIMITED and not place.overdue:
             place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+            place.bounded_at, place.used_then = time.monotonic_ns(), place.claim.used
         if place.domain.worker:
             place.domain.worker.device_lease(place.index, place.number, lease.budget)
 

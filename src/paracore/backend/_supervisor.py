@@ -283,6 +283,7 @@ class Supervisor:
         self.config = replace(self.config, device=tuple(devices.get(each.name, each) for each in self.config.device))
         for section in devices.values():
             self.sharing.change_device(section)
+            self.admission.change(section.name, section.pixel_rate)
         for domain in self.domains:
             if rights := domains.get(domain.name):
                 domain.change(rights)
@@ -352,6 +353,9 @@ class Supervisor:
     def device_release(self, domain: Domain, device: int, lease: int, *, wants: bool) -> None:
         self.sharing.release(domain, device, lease, wants=wants)
 
+    def device_used(self, domain: Domain, device: int, used: int) -> None:
+        self.sharing.use(domain, device, used)
+
     def device_pace(self, domain: Domain, device: int, period: int) -> None:
         self.sharing.pace(domain, device, period)
 
@@ -404,6 +408,8 @@ class Supervisor:
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
+        self.hangs.spare(device["name"] for device in self.devices if not device.pop("carries"))
+        self.sharing.measure(device["name"] for device in self.devices if device["time"] == "jobs")
         self.power.manage({device["name"]: device.pop("kernel_devices") for device in self.devices})
         self.sandbox = said
         for lack in said["missing"]:

@@ -93,16 +93,10 @@ class Throttle:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._clock = clock
-        rates = Rate(*pictures), Rate(*macroblocks)  # as in Cost
-        self._limits = [_limit(field, rate, since) for field, rate in enumerate(rates) if rate.per_second]
+        self._limits = _limits(pictures, macroblocks, since)
         self._line: deque[Waiter] = deque()
         self._waits_since = 0
         self._waited = 0
-
-    @property
-    def limits(self) -> bool:
-        """Whether there is any rate to keep."""
-        return bool(self._limits)
 
     @property
     def anybody_waits(self) -> bool:
@@ -113,6 +107,14 @@ class Throttle:
     def waited(self) -> int:
         """Nanoseconds so far during which units waited."""
         return self._waited + (self._clock() - self._waits_since if self._line else 0)
+
+    def change(self, pictures: Sequence[float], macroblocks: Sequence[float]) -> None:
+        """Other rates from now on. What was left of a burst, or owed, stays; who had no such rate begins with nothing."""
+        now, before = self._clock(), {limit.field: limit.allowance for limit in self._limits}
+        self._limits = _limits(pictures, macroblocks, now)
+        for field, _, allowance in self._limits:
+            if old := before.get(field):
+                allowance.level = min(allowance.burst, old.refresh(now))
 
     def take(self, cost: Cost) -> bool:
         """Whether a unit may go at once, which is charged then. Nobody goes past those who wait."""
@@ -158,7 +160,7 @@ class Throttle:
         if not self._line:
             return -1
         now, cost = self._clock(), self._line[0].cost
-        at = max(limit.allowance.ready_at(limit.least(cost)) for limit in self._limits)
+        at = max((limit.allowance.ready_at(limit.least(cost)) for limit in self._limits), default=now)
         return min(max(0, -(-(at - now) // _MS)), _PATIENCE_MS)
 
     # --- inside -------------------------------------------------------------------------------------
@@ -170,6 +172,11 @@ class Throttle:
         """Whoever waited may have gone: while nobody waits it does not count."""
         if not self._line:
             self._waited += self._clock() - self._waits_since
+
+
+def _limits(pictures: Sequence[float], macroblocks: Sequence[float], since: int) -> list[_Limit]:
+    rates = Rate(*pictures), Rate(*macroblocks)  # as in Cost
+    return [_limit(field, rate, since) for field, rate in enumerate(rates) if rate.per_second]
 
 
 def _limit(field: int, rate: Rate, since: int) -> _Limit:

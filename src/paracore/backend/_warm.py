@@ -65,7 +65,6 @@ def _device(section: DeviceSection) -> dict[str, Any]:
         "driver": section.driver,
         "options": section.options,
         "job_deadline": section.job_deadline,
-        "admits": bool(section.pixel_rate),
     }
 
 

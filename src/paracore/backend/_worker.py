@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, TransportError
 from paracore.backend._channel import Channel
 from paracore.backend._farewell import Farewell
+from paracore.backend._gate import UnitGate
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
 from paracore.classes import core, video, worker
+from paracore.drivers import Gate
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
-    from paracore.drivers import Gate
     from paracore.protocol import Header
     from paracore.transport import Loop, Mapping, Packet, Pages, SocketWire
 
@@ -66,8 +67,11 @@ class Worker:
         loop.watch(control.fileno(), _CONTROL)
         self._jobs = JobWatch()
         self._rates: dict[int, int] = {}
-        self._gates = dict(enumerate(device.driver.share() for device in books.devices))
-        self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
+        self._gates = [device.driver.share() or UnitGate() for device in books.devices]
+        self._unit_gates = {index: gate for index, gate in enumerate(self._gates) if isinstance(gate, UnitGate)}
+        self._gate_tokens = {
+            self._watch_gate(gate): index for index, gate in enumerate(self._gates) if isinstance(gate, Gate)
+        }
 
     def run(self) -> None:
         """Serves until the supervisor has gone."""
@@ -127,6 +131,9 @@ class Worker:
             self._rates[device] = rate
             self._tell_event(worker.DevicePace(device, _THOUSAND_SECONDS // rate if rate else 0))
 
+    def gate(self, device: int) -> UnitGate | None:
+        return self._unit_gates.get(device)
+
     def unmapped(self, channel: int, grant: int) -> None:
         self._tell_event(worker.Unmap(channel, grant))
 
@@ -179,19 +186,31 @@ class Worker:
         """How long to wait: a unit may go, or a job be overdue, before that."""
         if self._farewell and self._farewell.hurries:
             return 0
-        ends = timeout_ms, self._books.throttle.timeout_ms(), self._jobs.timeout_ms(self._live(), time.monotonic_ns())
+        ends = [timeout_ms, self._books.throttle.timeout_ms(), self._jobs.timeout_ms(self._live(), time.monotonic_ns())]
+        ends += [gate.timeout_ms() for gate in self._unit_gates.values()]
         return min((end for end in ends if end >= 0), default=-1)
 
-    # --- units that wait for credit ---------------------------------------------------------------
+    # --- units that wait for credit, or for the device ----------------------------------------------
 
     def _let_go(self) -> None:
         """Hands over those that may go now; of what a driver would not take nothing else tells."""
         if self._books.throttle.anybody_waits:
             self._jobs.stir()
-        if news := self._books.throttle.turn():
-            for token, (channel, session) in list(self._sessions.items()):
-                if session.driver in news and token in self._sessions:
-                    self._pump(channel, session)
+        news = bool(self._books.throttle.turn())
+        while (sum([gate.turn() for gate in self._unit_gates.values()]) or news) and self._pump_news():
+            news = False
+        for device, gate in self._unit_gates.items():
+            self._tell_used(device, gate)
+            self._tell_gate(device)
+
+    def _pump_news(self) -> bool:
+        """Whether there were any, of a session that is not over."""
+        pumped = False
+        for token, (channel, session) in list(self._sessions.items()):
+            if session.driver.has_news and token in self._sessions:
+                self._pump(channel, session)
+                pumped = True
+        return pumped
 
     # --- jobs that hang -----------------------------------------------------------------------------
 
@@ -229,12 +248,15 @@ class Worker:
             self._tell_event(worker.DeviceUse(device, used))
 
     def _tell_gate(self, device: int) -> None:
-        if gate := self._gates[device]:
-            words = gate.words()
-            if words.release:
-                self._tell_event(worker.DeviceRelease(device, words.lease, int(words.want)))
-            elif words.want:
-                self._tell_event(worker.DeviceWant(device))
+        words = self._gates[device].words()
+        if words.release:
+            self._tell_event(worker.DeviceRelease(device, words.lease, int(words.want)))
+        elif words.want:
+            self._tell_event(worker.DeviceWant(device))
+
+    def _tell_used(self, device: int, gate: UnitGate) -> None:
+        if used := gate.used():
+            self._tell_event(worker.DeviceUsed(device, used))
 
     # --- the supervisor ---------------------------------------------------------------------------
 
@@ -292,12 +314,21 @@ class Worker:
 
     def _device_lease(self, _: Header, payload: memoryview, __: Packet) -> None:
         told = worker.DeviceLease.unpack(payload)
-        if gate := self._gates[told.device]:
-            gate.lease(told.lease, told.budget)
+        self._gates[told.device].lease(told.lease, told.budget)
+
+    def _change_rates(self, _: Header, payload: memoryview, __: Packet) -> None:
+        told = [number / 1000 for number in worker.Rates.unpack(payload)]
+        self._books.throttle.change(told[:2], told[2:])
 
     def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
-        driver = self._books.devices[worker.DeviceReset.unpack(payload).device].driver
+        device = worker.DeviceReset.unpack(payload).device
+        driver = self._books.devices[device].driver
         _attempt(driver.reset)  # what still hangs meets its own deadline
+        if not driver.carries and any(session.call.device == device for session in self._live()):
+            _log.error(
+                "device %s is reset: its sessions end, and this worker with them", self._books.devices[device].name
+            )
+            self._running = False
 
     def _device_rest(self, _: Header, payload: memoryview, __: Packet) -> None:
         device = worker.DeviceRest.unpack(payload).device
@@ -326,6 +357,7 @@ class Worker:
         worker.Map.OPCODE: _map_reply,
         worker.Reserve.OPCODE: _reserved,
         worker.Report.OPCODE: _report,
+        worker.Rates.OPCODE: _change_rates,
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
         worker.DeviceRest.OPCODE: _device_rest,

@@ -30,6 +30,7 @@ from paracore.transport._rate import Bucket, printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paracore.backend._config import Limits
     from paracore.protocol import Header
     from paracore.transport import ChannelDescriptors
 
@@ -65,6 +66,9 @@ class WorkerOwner(Protocol):
 
     def device_release(self, device: int, lease: int, *, wants: bool) -> None:
         """It says that it does not use a device any more, and whether it wants it again."""
+
+    def device_used(self, device: int, used: int) -> None:
+        """It says that it has used so many nanoseconds of a device, since it said so last; any numbers may come."""
 
     def device_pace(self, device: int, period: int) -> None:
         """It says how soon one picture of a session follows another; any numbers may come."""
@@ -218,6 +222,11 @@ class WorkerEnd:
     def device_lease(self, device: int, lease: int, budget: int) -> None:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
+
+    def rates(self, limits: Limits) -> None:
+        """Tells how fast its domain may work."""
+        pictures, macroblocks = limits.rates().values()
+        self._send_event(worker.Rates(*(round(number * 1000) for number in (*pictures, *macroblocks))))
 
     def renice(self, nice: int) -> None:
         """Another part of the processors, for each of its threads: setpriority(2) knows no processes on Linux.
@@ -373,6 +382,10 @@ class WorkerEnd:
         said = worker.DeviceRelease.unpack(payload)
         self._owner.device_release(said.device, said.lease, wants=bool(said.wants))
 
+    def _device_used(self, _: Header, payload: memoryview) -> None:
+        said = worker.DeviceUsed.unpack(payload)
+        self._owner.device_used(said.device, said.used)
+
     def _device_pace(self, _: Header, payload: memoryview) -> None:
         said = worker.DevicePace.unpack(payload)
         self._owner.device_pace(said.device, said.period)
@@ -400,6 +413,7 @@ class WorkerEnd:
         (worker.Report.OPCODE, REPLY): _reported,
         (worker.DeviceWant.OPCODE, EVENT): _device_want,
         (worker.DeviceRelease.OPCODE, EVENT): _device_release,
+        (worker.DeviceUsed.OPCODE, EVENT): _device_used,
         (worker.DevicePace.OPCODE, EVENT): _device_pace,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,

@@ -1494,7 +1494,10 @@ _SESSION_FAILED = Struct("<II")
 
 
 class SessionFailed(_SessionFailedFields):
-    """``video.session_failed``: The session is over; all further calls but `close` fail with `io`."""
+    """``video.session_failed``: The session is over; all further calls but `close` fail with `io`. `no_space`:
+    the device, or the domain's part of it, has no room for the stream at the rate that the decoder has
+    declared by its control `rate`; the limit is `pixel_rate`.
+    """
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0114

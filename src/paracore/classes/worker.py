@@ -35,6 +35,7 @@ __all__ = [
     "DeviceReset",
     "DeviceRest",
     "DeviceUse",
+    "DeviceUsed",
     "DeviceWant",
     "Drain",
     "Drained",
@@ -44,6 +45,7 @@ __all__ = [
     "Limit",
     "Map",
     "MapReply",
+    "Rates",
     "Report",
     "ReportReply",
     "Reserve",
@@ -571,7 +573,7 @@ _DEVICE_RESET = Struct("<II")
 
 class DeviceReset(_DeviceResetFields):
     """``worker.device_reset``: To the worker: the device hangs again and again; reset it, and carry its sessions
-    over.
+    over. A worker whose driver cannot do that ends, if it has any.
     """
 
     __slots__ = ()
@@ -862,6 +864,93 @@ class Drained(_DrainedFields):
             raise malformed("worker.drained", error) from None
 
 
+class _DeviceUsedFields(NamedTuple):
+    """Fields of ``DeviceUsed``."""
+
+    device: int
+    """Its index, as the domain has it."""
+    used: int
+    """Nanoseconds."""
+
+
+_DEVICE_USED = Struct("<IIQ")
+
+
+class DeviceUsed(_DeviceUsedFields):
+    """``worker.device_used``: From the worker: so much of a device's time has been used since it said so last.
+    Not of a device whose time is the processor's, which the kernel counts.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7130
+    NAME: ClassVar[str] = "device_used"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_USED.pack(self.device, 0, self.used)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_used", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0, used = _DEVICE_USED.unpack(payload)
+            zero(reserved0)
+            return cls(device, used)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_used", error) from None
+
+
+class _RatesFields(NamedTuple):
+    """Fields of ``Rates``."""
+
+    pictures_per_second: int
+    """In the long run; 0: as many as there are."""
+    pictures_burst: int
+    """At once, after a rest."""
+    macroblocks_per_second: int
+    """In the long run; 0: as many as there are."""
+    macroblocks_burst: int
+    """At once, after a rest."""
+
+
+_RATES = Struct("<QQQQ")
+
+
+class Rates(_RatesFields):
+    """``worker.rates``: To the worker: how fast its domain may give work to the drivers from now on. All in
+    thousandths, of pictures and of macroblocks.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7131
+    NAME: ClassVar[str] = "rates"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 32
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RATES.pack(
+                self.pictures_per_second, self.pictures_burst, self.macroblocks_per_second, self.macroblocks_burst
+            )
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.rates", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            pictures_per_second, pictures_burst, macroblocks_per_second, macroblocks_burst = _RATES.unpack(payload)
+            return cls(pictures_per_second, pictures_burst, macroblocks_per_second, macroblocks_burst)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.rates", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -878,6 +967,8 @@ Event: TypeAlias = (
     | DevicePace
     | Drain
     | Drained
+    | DeviceUsed
+    | Rates
 )
 """What is said unasked."""
 
@@ -900,5 +991,7 @@ MESSAGES: dict[int, MessageType] = {
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
     0x7118: MessageType(0x7118, "drain", Kind.EVENT, False, Drain, None),
     0x7119: MessageType(0x7119, "drained", Kind.EVENT, False, Drained, None),
+    0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
+    0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
 }
 """Every message of the class by opcode."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paracore.cli._options import count, positive, share
+from paracore.cli._options import burst, count, positive, share
 from paracore.cli._settings import add_set, change
 
 if TYPE_CHECKING:
@@ -17,11 +17,20 @@ EXAMPLES = """
   paracore domain set web --weight 200        twice as much as a domain of 100
   paracore domain set web --priority 5        on devices with the policy priority
   paracore domain set web --device-time 0.25  a quarter of each device's time at most, 0: no limit
+  paracore domain set web --pictures-per-second 60 --pictures-burst 4
 
 The configuration file stays as it is: write there what is to outlive the backend. See docs/guides/sharing.md.
 """
 
-_SETTINGS = ("weight", "priority", "device_time", "device_burst")
+_RATES = ("pictures", "macroblocks")
+_SETTINGS = (
+    "weight",
+    "priority",
+    "device_time",
+    "device_burst",
+    *(f"{what}_{how}" for what in _RATES for how in ("per_second", "burst")),
+    "pixel_rate",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device-time", type=share, metavar="PART", help="of each device at most, 0.25 is a quarter; 0: no limit"
     )
     verb.add_argument("--device-burst", type=share, metavar="SECONDS", help="of device time at once after a rest")
+    for what in _RATES:
+        verb.add_argument(
+            f"--{what}-per-second", type=share, metavar="RATE", help=f"{what} of all its sessions together; 0: no limit"
+        )
+        verb.add_argument(f"--{what}-burst", type=burst, metavar="N", help=f"{what} at once after a rest")
+    verb.add_argument(
+        "--pixel-rate", type=count, metavar="N", help="samples a second that its sessions may declare; 0: no limit"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

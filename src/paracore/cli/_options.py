@@ -19,6 +19,7 @@ __all__ = [
     "add_file",
     "add_session_options",
     "bits_per_second",
+    "burst",
     "count",
     "count_of_octets",
     "encoder_settings",
@@ -121,6 +122,13 @@ def _share(text: str) -> float:
     return number
 
 
+def _burst(text: str) -> float:
+    number = float(text)
+    if not 1 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
@@ -141,6 +149,7 @@ count_of_octets = _typed("a size such as 4096, 512M or 2G", _octets)
 bits_per_second = _typed("a bit rate such as 4000000, 800k or 4M", _bits)
 _preset = _typed(f"a number from 0 to 9 or one of {', '.join(PRESETS)}", _preset_value)
 mode = _typed("a mode such as 660", _mode)
+burst = _typed("a number from 1", _burst)
 share = _typed("a number such as 0.25", _share)
 seconds = _typed("a number of seconds above 0", _seconds)
 rate = _typed("a rate such as 25 or 30000/1001", _rate)

@@ -81,6 +81,15 @@ class VideoSession(ABC):
     stoppable: bool = True
     """Whether ``close`` ends a job that hangs. Where it cannot, the worker is ended in its place."""
 
+    keeps: int = 0
+    """Inputs that it may have for as long as it likes, because it wants to see what follows them."""
+
+    device_time: int | None = None
+    """Nanoseconds of device time that its jobs have taken so far, where the device says so. None: see ``busy_since``."""
+
+    has_news: bool = False
+    """Whether there are completions of which ``fileno()`` does not tell. For what the worker puts before a driver."""
+
     @abstractmethod
     def fileno(self) -> int:
         """A descriptor that polls readable while completions wait."""
@@ -94,7 +103,8 @@ class VideoSession(ABC):
 
         A job is an input worked off, or what a drain still has to give. None: it is at none, waits for the domain (to
         queue a span) or for its turn at the device, and will not go on before the worker has heard of something. A
-        driver that does all at once, in the caller's thread, need not say so itself.
+        driver that does all at once, in the caller's thread, need not say so itself. Where the device itself
+        does not say how long its jobs take this is also the measure of it: it begins anew with each job.
         """
         return None
 
@@ -171,6 +181,14 @@ class Driver(ABC):
 
     name: str
 
+    is_processor: bool = False
+    """Whether the device is the processor: what its time is the kernel knows. Else it is that of the sessions' jobs."""
+
+    carries: bool = True
+    """Whether its sessions go on over a reset. If not, the worker ends with those that it has: whoever uses them is to begin anew,
+    as after the loss of a worker.
+    """
+
     nodes: Sequence[str] = ()
     """Device files, one of which each session opens. Nothing else can be opened from inside the sandbox."""
 
@@ -190,7 +208,7 @@ class Driver(ABC):
         """What the device can do, in a stable order. Called once, before the sandbox closes."""
 
     def share(self) -> Gate | None:
-        """The gate of all sessions from now on. None when the device's time is not shared out: the device itself does.
+        """The gate of all sessions from now on, of a driver that has threads of its own. None: the worker has one before them.
 
         Called once in each worker, before any session is opened.
         """
@@ -199,7 +217,7 @@ class Driver(ABC):
     def reset(self) -> None:  # noqa: B027 - a device whose sessions know nothing of each other has nothing to reset
         """Sets the device right again, as far as this worker has it: its sessions hang again and again.
 
-        Sessions go on from where they are; a driver that has to stop their work begins it anew.
+        Sessions go on from where they are, if the driver ``carries`` them.
         """
 
     def rest(self) -> None:  # noqa: B027 - a device that keeps nothing without a session has nothing to let go of

@@ -63,7 +63,9 @@ class Device:
             codec: ``"h264"``, ``"hevc"``, ``"vp8"``, ``"vp9"``, ``"av1"``, ``"mpeg2"``, ``"mpeg4"`` or ``"mjpeg"``.
             threads: of the codec; None leaves it to the device.
             low_delay: give pictures out as soon as the codec has them.
-            rate: pictures a second that are to be shown: the policy `deadline` plans with it.
+            rate: pictures a second that are to be shown: the policy `deadline` plans with it, and it is reserved of a
+                device with a ``pixel_rate`` once the stream's size is known. When there is no room for it, ``pixel_rate`` is
+                what the decoder fails with then.
 
         Raises:
             MediaError: the device cannot decode that.

@@ -93,10 +93,11 @@ class PlannedDriver:
 class Bench:
     """A channel, with the test in its worker's and its domain's place."""
 
-    def __init__(self, *, admits=False, **limits):
+    def __init__(self, *, admits=True, **limits):
+        self.admits = admits  # at once; or when the test has the supervisor answer
         allowed = {"channels": 8, "sessions": 4, "buffers": 4, "bytes": 1 << 20, "outstanding": 8, **limits}
         self.driver = PlannedDriver()
-        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), admits=admits)
+        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE))
         self.books = Books((device,), WorkerLimits(**allowed))
         self.pages = MemoryTransport().pages
         self.sent = []
@@ -118,6 +119,11 @@ class Bench:
 
     def reserve(self, channel, session, rate, answer):
         self.reservations.append((session.number, rate, answer))
+        if self.admits:
+            answer(None)
+
+    def gate(self, device):
+        return None
 
     def paced(self, session):
         self.rates.append(session.rate)
@@ -528,7 +534,7 @@ FULL = link.Failure(link.Error.NO_SPACE, link.Limit.PIXEL_RATE, 1000)
 @pytest.fixture
 def asking():
     """A channel with an encoder that has declared a rate, and the supervisor's answer that is awaited."""
-    bench = Bench(admits=True)
+    bench = Bench(admits=False)
     session, driver = bench.open(video.Direction.ENCODE)
     assert bench.say(video.FormatSet(FORMAT), session) == []
     ((number, rate, answer),) = bench.reservations
@@ -611,19 +617,78 @@ def test_a_session_that_ends_gives_back_what_it_reserved(asking, way):
     assert [(number, rate) for number, rate, _ in bench.reservations][1:] == [(session, 0)]
 
 
-def test_nobody_is_asked_without_a_rate_or_without_a_budget(bench):
+def test_nobody_is_asked_without_a_rate(bench):
     session, _ = bench.open(video.Direction.ENCODE)
-    bench.call(video.FormatSet(FORMAT), video.FormatSetReply, session)
-    other = Bench(admits=True)
-    session, _ = other.open(video.Direction.ENCODE)
-    other.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
-    assert bench.reservations == other.reservations == []
+    bench.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
+    assert bench.reservations == []
 
 
 def test_a_question_counts_as_outstanding():
-    bench = Bench(admits=True, outstanding=1)
+    bench = Bench(admits=False, outstanding=1)
     session, _ = bench.open(video.Direction.ENCODE)
     other, _ = bench.open(video.Direction.ENCODE)
     bench.say(video.FormatSet(FORMAT), session)
     refused = bench.refused(video.FormatSet(FORMAT), other)
     assert (refused.error, refused.limit) == (link.Error.NO_SPACE, link.Limit.OUTSTANDING)
+
+
+# --- admission of decoders ------------------------------------------------------------------------------------------
+
+
+def met(generation, width, height):
+    return video.SourceChange(generation, video.ChangeFlag.BUFFERS, gray(width, height))
+
+
+@pytest.fixture
+def declaring():
+    """A channel with a decoder that declares 30 pictures a second; the supervisor answers when the test does."""
+    bench = Bench(admits=False)
+    session, driver = bench.open()
+    bench.call(video.ControlSet(video.Control.RATE, 30_000), video.ControlSetReply, session)
+    assert bench.reservations == [], "nobody knows yet how large its pictures are"
+    return bench, session, driver
+
+
+def test_a_decoders_rate_is_weighed_by_its_streams_size(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    assert [type(event) for event in bench.events(session)] == [video.SourceChange]
+    ((number, rate, answer),) = bench.reservations
+    assert (number, rate) == (session, 8 * 8 * 30)
+    answer(None)
+    assert bench.channel.sessions[session].reserved == rate
+    bench.channel.sessions[session].pay()
+    driver.said.append(met(2, 16, 8))
+    bench.events(session)
+    bench.call(video.ControlSet(video.Control.RATE, 0), video.ControlSetReply, session)
+    assert [rate for _, rate, _ in bench.reservations[1:]] == [16 * 8 * 30, 0]
+
+
+def test_a_stream_that_there_is_no_room_for_is_not_shown(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    bench.sent.clear()
+    bench.reservations[0][2](FULL)
+    ((header, payload),) = bench.sent
+    assert (header.opcode, header.object) == (video.SessionFailed.OPCODE, session)
+    assert video.SessionFailed.unpack(payload).error is video.Error.NO_SPACE
+    assert driver.closed
+    assert bench.refused(video.FormatGet(), session).error is link.Error.IO
+
+
+def test_a_decoder_closed_before_the_answer_gives_back_what_it_may_have_got(declaring):
+    bench, session, driver = declaring
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    bench.call(video.Close(), video.CloseReply, session)
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0]
+    bench.reservations[0][2](FULL)
+
+
+def test_a_decoder_that_declares_nothing_is_not_weighed():
+    bench = Bench(admits=False)
+    session, driver = bench.open()
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    assert bench.reservations == []

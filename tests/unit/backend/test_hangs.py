@@ -38,9 +38,9 @@ class World:
         self.idle.worker = None
         self.hangs = Hangs(["vpu0", "vpu1"], [self.every, self.second, self.idle], lambda: self.now)
 
-    def hang(self, after=0.0, index=1, *, stuck=False):
+    def hang(self, after=0.0, index=1, *, stuck=False, domain=None):
         self.now += after
-        self.hangs.hang(self.every, index, stuck=stuck)
+        self.hangs.hang(domain or self.every, index, stuck=stuck)
 
 
 @pytest.fixture
@@ -68,6 +68,18 @@ def test_a_device_that_hangs_again_is_reset_wherever_it_is(world):
     assert world.hangs.account("vpu1") == {"hangs": 2, "resets": 1}
     assert world.every.worker.reset == [1]
     assert world.second.worker.reset == [0], "each domain counts its own devices"
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_what_hangs_for_one_domain_alone_costs_no_other_its_sessions(world, others):
+    world.hangs.spare(["vpu1"])
+    if others:
+        world.hang(index=0, domain=world.second)
+    else:
+        world.hang()
+    world.hang()
+    assert world.every.worker.reset == [1]
+    assert world.second.worker.reset == [0] * others
 
 
 def test_hangs_far_apart_reset_nothing(world):

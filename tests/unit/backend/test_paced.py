@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paracore.backend._paced import UNKNOWN, PacedSession, macroblocks_of, paced
+from paracore.backend._held import HeldSession
+from paracore.backend._paced import UNKNOWN, PacedSession, macroblocks_of
 from paracore.backend._throttle import Throttle
 from paracore.classes.video import (
     ChangeFlag,
@@ -80,7 +81,7 @@ class Bench:
         self.now = 0
         self.throttle = Throttle(**(rates or {"pictures": (10, 1)}), since=-(10**15), clock=lambda: self.now)
         self.driver = Driver()
-        self.session = paced(self.driver, direction, self.throttle)
+        self.session = PacedSession(self.driver, direction, self.throttle)
 
     def give(self, *cookies, flags=NONE):
         for cookie in cookies:
@@ -130,10 +131,16 @@ def picture(generation=1, flags=OutputFlag.KEY):
 # --- order --------------------------------------------------------------------------------------------
 
 
-def test_without_rates_nothing_stands_before_the_driver():
-    driver = Driver()
-    assert paced(driver, Direction.DECODE, Throttle()) is driver
-    driver.close()
+def test_without_rates_nothing_waits_and_with_one_from_now_on_it_does(make):
+    bench = make(pictures=(0, 1))
+    bench.give(1, 2, 3)
+    bench.throttle.change((10, 1), (0, 1))
+    bench.give(4, 5)
+    assert bench.driver.calls == [("input", cookie) for cookie in (1, 2, 3)]
+    bench.wait(101)
+    bench.throttle.change((0, 1), (0, 1))
+    bench.wait(0)
+    assert bench.driver.calls[3:] == [("input", 4), ("input", 5)]
 
 
 def test_units_go_one_by_one(make):
@@ -174,7 +181,7 @@ def test_parameter_sets_cost_nothing_and_keep_their_place(make):
 def test_nothing_of_a_drivers_session_is_left_to_its_default():
     """What a session of the driver says of itself has to be heard through this one, also what it learns to say later."""
     public = {name for name in vars(VideoSession) if not name.startswith("_")}
-    assert public - vars(PacedSession).keys() == {"copies", "stoppable"}, "which it takes over as they are"
+    assert public - vars(HeldSession).keys() == {"stoppable"}, "which it takes over as it is"
 
 
 def test_outputs_and_questions_do_not_wait(make):
@@ -281,9 +288,9 @@ def test_a_unit_that_is_refused_later_comes_back_with_the_error(make):
     bench = make()
     bench.driver.failures["input", 2] = CallFailed(Error.INVALID)
     bench.give(1, 2, 3)
-    assert bench.wait(101) == [bench.session]
+    assert bench.wait(101) == []
     assert bench.session.completions() == [], "not before the one in front of it"
-    assert bench.wait(101) == [bench.session]
+    assert bench.wait(101) == []
     assert bench.driver.calls[-1] == ("input", 3)
     told = bench.say(InputDone(1, 0), InputDone(3, 0))
     assert told == [InputDone(1, 0), InputDone(2, Error.INVALID), InputDone(3, 0)]

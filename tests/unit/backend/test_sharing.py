@@ -122,6 +122,52 @@ def test_a_pace_is_bounded_and_ends_with_the_worker(world, said, period):
     assert claim.period == 0
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Nanoseconds, in a list of one."""
+    now = [1_000_000_000]
+    monkeypatch.setattr("paracore.backend._sharing.time", SimpleNamespace(monotonic_ns=lambda: now[0]))
+    return now
+
+
+@pytest.fixture
+def measured(clock, world):
+    """The device is not the processor."""
+    _, sharing, keeper, other = world
+    sharing.measure(["vpu0"])
+    return clock, sharing, keeper, other
+
+
+def used(sharing, domain):
+    return sharing.account(domain)["vpu0"]["used_ms"]
+
+
+def test_the_workers_word_counts_up_to_the_time_that_has_passed(measured):
+    clock, sharing, keeper, _ = measured
+    keeper.worker.processor_time = lambda: 10**9
+    sharing.use(keeper, 0, 0)
+    clock[0] += 30_000_000
+    sharing.use(keeper, 0, 20_000_000)
+    assert used(sharing, keeper) == 20
+    clock[0] += 10_000_000
+    sharing.use(keeper, 0, 1 << 63)
+    assert used(sharing, keeper) == 30
+
+
+@pytest.mark.parametrize(("told", "charged"), [(0, 10), (4, 10), (30, 30)])
+def test_who_says_too_little_is_charged_a_part_of_what_it_kept(measured, told, charged):
+    clock, sharing, keeper, _ = measured
+    clock[0] += 40_000_000
+    sharing.use(keeper, 0, told * 1_000_000)
+    sharing.release(keeper, 0, 1, wants=False)
+    assert used(sharing, keeper) == charged
+
+
+def test_the_kernels_count_is_not_the_workers_to_tell(world):
+    with pytest.raises(RemoteProtocolError):
+        world[1].use(world[2], 0, 1)
+
+
 def test_a_device_that_there_is_not(world):
     with pytest.raises(RemoteProtocolError):
         world[1].want(world[2], 1)

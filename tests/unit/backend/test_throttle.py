@@ -251,9 +251,29 @@ def test_the_time_during_which_any_waited_is_counted_once():
 
 
 def test_without_rates_there_is_nothing_to_keep():
-    assert not Throttle().limits
-    assert Throttle(pictures=(1, 1)).limits
+    assert Throttle().take(Cost(10**9, 10**9))
     assert Throttle().turn() == []
+
+
+def test_another_rate_is_no_new_burst():
+    now = 10 * SECOND
+    throttle = Throttle(pictures=(10, 4), clock=lambda: now)
+    taken = 0
+    for rate in (20, 5, 20):
+        taken += sum(throttle.take(Cost(1, 0)) for _ in range(10))
+        throttle.change((rate, 8), (0, 1))
+    assert taken == 4
+    now += SECOND // 10
+    assert [throttle.take(Cost(1, 0)) for _ in range(3)] == [True, True, False]
+
+
+def test_a_rate_that_was_not_there_begins_with_nothing():
+    now = 10 * SECOND
+    throttle = Throttle(clock=lambda: now)
+    throttle.change((10, 4), (0, 1))
+    assert not throttle.take(Cost(1, 0))
+    now += SECOND // 10
+    assert throttle.take(Cost(1, 0))
 
 
 @given(level=st.floats(-1e6, 10), rate=st.floats(1e-9, 1), least=st.floats(0.5, 10), now=st.integers(0, 10**15))

@@ -14,10 +14,12 @@ from paracore.backend._channel import Channel
 from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
 from paracore.classes import core, link, video, worker
+from paracore.drivers import v4l2
 from paracore.drivers.null import NullDriver
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, Ring, Role, format_page, mapping_size, message, split
 from paracore.transport import ChannelDescriptors, SocketWire
 from paracore.transport.local import LocalTransport
+from tests.unit.drivers.fake_codec import FakeCodec
 
 ORDER = 2
 
@@ -25,12 +27,12 @@ ORDER = 2
 class Place:
     """The supervisor's place and the domain's; and the clock of the domain's rates."""
 
-    def __init__(self, **rates):
+    def __init__(self, driver=None, **rates):
         self.now = 0
         self.pages = LocalTransport().pages
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = SocketWire(ours)
-        driver = NullDriver("vpu0")
+        driver = driver or NullDriver("vpu0")
         self.books = Books(
             (Device("vpu0", "null", driver, tuple(driver.capabilities())),),
             WorkerLimits(4, 4, 4, 1 << 20, 8),
@@ -41,6 +43,7 @@ class Place:
         self.worker = Worker(self.worker_wire, self.loop, self.pages, self.books)
         self.rings = {}
         self.made = []
+        self.tell(worker.DeviceLease(0, 1, (1 << 63) - 1))
 
     def close(self):
         self.worker.close()
@@ -126,8 +129,8 @@ class Place:
 def make_place():
     places = []
 
-    def make(**rates):
-        places.append(Place(**rates))
+    def make(**settings):
+        places.append(Place(**settings))
         return places[-1]
 
     yield make
@@ -458,3 +461,15 @@ def test_the_highest_rate_of_a_domains_sessions_is_told(place):
     for session in reversed(sessions):
         place.say(1, video.Close(), of=session)
     assert paces() == [(0, 100_000_000), (0, 0)]
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_reset_ends_a_worker_whose_sessions_would_not_go_on(make_place, opens):
+    """A V4L2 device: closing its nodes is what sets it right."""
+    codec = FakeCodec()
+    place = make_place(driver=v4l2.make("vpu0", path="/dev/null", calls=codec.calls))
+    place.add(1)
+    if opens:
+        place.open(1)
+    place.tell(worker.DeviceReset(0))
+    assert place.worker._running is not opens

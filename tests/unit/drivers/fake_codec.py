@@ -107,6 +107,8 @@ class File:
             return False
         if not self.output.queued:
             return self.draining and self.end()
+        if self.device.keeps and len(self.output.queued) == 1 and not self.draining:
+            return False
         slot = self.output.slots[self.output.queued[0]]
         return self.encode(slot) if self.encodes else self.decode(slot)
 
@@ -370,6 +372,7 @@ class FakeCodec:
         button: has a control for key pictures.
         reorders: says that pictures refer to later ones.
         marks_pictures: marks the last picture instead of an empty buffer.
+        keeps: works on an input when it has seen the next one.
     """
 
     def __init__(
@@ -383,6 +386,7 @@ class FakeCodec:
         button=True,
         reorders=False,
         marks_pictures=False,
+        keeps=False,
     ):
         self.hangs = False  # takes all it gets, and makes nothing of it
         self.planar = planar
@@ -393,6 +397,7 @@ class FakeCodec:
         self.button = button
         self.reorders = reorders
         self.marks_pictures = marks_pictures
+        self.keeps = keeps
         self.files: dict[int, File] = {}
         self.gone = 0
         self.pins = self.mapped = 0

@@ -302,7 +302,7 @@ def test_a_session_may_end_while_its_first_picture_waits():
 
 @pytest.mark.parametrize("flavour", ["in-place", "copied"])
 def test_a_codec_that_hangs_is_busy_since_then(flavour):
-    codec = FakeCodec(**FLAVOURS[flavour])
+    codec = FakeCodec(**FLAVOURS[flavour], keeps=True)
     with opened(codec) as session:
         assert session.stoppable
         player = Player(session)
@@ -317,6 +317,23 @@ def test_a_codec_that_hangs_is_busy_since_then(flavour):
         player.send(unit(8))
         player.take()
         assert session.busy_since() == since, "what the domain does is no progress"
+        session.flush()
+        player.take()
+        assert session.busy_since() is None
+
+
+def test_a_hang_with_a_single_input_is_told_of_a_codec_that_needs_no_other_one():
+    codec = FakeCodec()
+    with opened(codec) as session:
+        player = Player(session)
+        player.send(unit(0))
+        player.wait_inputs()
+        assert session.keeps == 0, "it gave its picture out, and nothing followed it"
+        codec.hangs = True
+        player.send(unit(1))
+        assert session.busy_since()
+        player.take()
+        codec.hangs = False
         session.flush()
         player.take()
         assert session.busy_since() is None

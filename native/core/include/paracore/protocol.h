@@ -110,6 +110,8 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_PACE = 0x7111,
     PARACORE_OP_WORKER_DRAIN = 0x7118,
     PARACORE_OP_WORKER_DRAINED = 0x7119,
+    PARACORE_OP_WORKER_DEVICE_USED = 0x7130,
+    PARACORE_OP_WORKER_RATES = 0x7131,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -807,6 +809,8 @@ struct paracore_video_source_change {
 
 /*
  * video.session_failed, a event: The session is over; all further calls but `close` fail with `io`.
+ * `no_space`: the device, or the domain's part of it, has no room for the stream at the rate that
+ * the decoder has declared by its control `rate`; the limit is `pixel_rate`.
  */
 struct paracore_video_session_failed {
     /* Why. */
@@ -1043,7 +1047,7 @@ struct paracore_worker_device_hang {
 
 /*
  * worker.device_reset, a event: To the worker: the device hangs again and again; reset it, and
- * carry its sessions over.
+ * carry its sessions over. A worker whose driver cannot do that ends, if it has any.
  */
 struct paracore_worker_device_reset {
     /* Its index. */
@@ -1096,6 +1100,33 @@ struct paracore_worker_device_pace {
     uint32_t reserved0;
     /* Nanoseconds; 0: no session declares a rate. */
     uint64_t period;
+};
+
+/*
+ * worker.device_used, a event: From the worker: so much of a device's time has been used since it
+ * said so last. Not of a device whose time is the processor's, which the kernel counts.
+ */
+struct paracore_worker_device_used {
+    /* Its index, as the domain has it. */
+    uint32_t device;
+    uint32_t reserved0;
+    /* Nanoseconds. */
+    uint64_t used;
+};
+
+/*
+ * worker.rates, a event: To the worker: how fast its domain may give work to the drivers from now
+ * on. All in thousandths, of pictures and of macroblocks.
+ */
+struct paracore_worker_rates {
+    /* In the long run; 0: as many as there are. */
+    uint64_t pictures_per_second;
+    /* At once, after a rest. */
+    uint64_t pictures_burst;
+    /* In the long run; 0: as many as there are. */
+    uint64_t macroblocks_per_second;
+    /* At once, after a rest. */
+    uint64_t macroblocks_burst;
 };
 
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
@@ -1436,6 +1467,15 @@ PARACORE_PROVE(sizeof(struct paracore_worker_device_pace) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, reserved0) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, period) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_used) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_used, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_used, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_used, used) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_rates) == 32);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_per_second) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_burst) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_per_second) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_burst) == 24);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);

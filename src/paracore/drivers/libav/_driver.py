@@ -31,6 +31,8 @@ class LibavDriver(Driver):
         TypeError: `codecs` names what is no codec of the video class.
     """
 
+    is_processor = True
+
     def __init__(self, name: str, *, threads: int = 0, threads_max: int = 0, codecs: str = "") -> None:
         self.name = name
         self._codecs = [_codec(word) for word in codecs.split()] or list(video.Codec)

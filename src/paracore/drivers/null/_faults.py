@@ -35,6 +35,7 @@ class Faults(NamedTuple):
         lie_at: the driver tells what is not.
         lie: which of ``LIES``.
         stubborn: a session that hangs cannot be stopped.
+        forgets: sessions do not go on over a reset.
     """
 
     hang_at: int = 0
@@ -42,6 +43,7 @@ class Faults(NamedTuple):
     lie_at: int = 0
     lie: str = "cookie"
     stubborn: bool = False
+    forgets: bool = False
 
 
 class FaultySession(Session):

@@ -60,6 +60,9 @@ class V4l2Driver(Driver):
         ConfigError: no node can be used, and why.
     """
 
+    carries = False
+    """A node's codec is set right by closing it, and what a file had been given goes with it."""
+
     requests = tuple(Request)
 
     def __init__(self, name: str, *, path: str = NODES, in_place: bool = True, calls: Calls = KERNEL) -> None:

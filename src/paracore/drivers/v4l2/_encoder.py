@@ -194,7 +194,7 @@ class Encoder(Session):
         node = self._node
         ahead = node.control(ControlId.MPEG_VIDEO_B_FRAMES, 0)
         self._reorders = ahead > 0
-        self._keeps = 1 + ahead
+        self.keeps = 1 + ahead
         self._sink = Copied(node, node.capture, UNITS)
         for lent in self._spans:
             self._sink.lend(lent)

@@ -15,7 +15,8 @@ never used again, which says here what input it was. So a time of the domain's m
 
 A codec hangs when it has to go on and nothing comes back: neither an input nor an output. It has to when it has more
 inputs than it may keep to see what follows them, or is to stop, and has room for as many outputs as it needs.
-The kernel's stop of both sides ends that.
+The kernel's stop of both sides ends that. Nobody says whether a codec keeps an input until the next one comes: it is taken to, until
+it has once given out what came of the newest input it had.
 
 A request that fails beyond what the interface foresees ends the session: with ``no_device`` when the
 device has been unplugged, with ``io`` else.
@@ -78,8 +79,7 @@ class Session(Notices, VideoSession):
         self._tags: OrderedDict[int, Input] = OrderedDict()
         self._last_tag = 0
         self._copied = 0
-        self._keeps = 1
-        """Inputs that the codec may have for as long as it likes: a unit ends where the next one begins."""
+        self.keeps = 1  # a unit ends where the next one begins
         self._needs = 1
         """Room for outputs without which it need not go on."""
         self._busy_since: int | None = None
@@ -207,7 +207,13 @@ class Session(Notices, VideoSession):
 
     def _take_outputs(self) -> None:
         while self._sink and (output := self._sink.take(alone=self._ends())):
+            self._learn(output)
             self._came(output)
+
+    def _learn(self, output: Output) -> None:
+        """Of a codec that is through with its newest input there is nothing to be kept."""
+        if self.keeps == 1 and output.octets and output.tag == self._last_tag and not self._stopping:
+            self.keeps = 0
 
     def _ends(self) -> bool:
         """Whether a last mark ends a drain, so that it need not wait for a span."""
@@ -252,7 +258,7 @@ class Session(Notices, VideoSession):
 
     def _must_go_on(self) -> bool:
         source, sink = self._source, self._sink
-        has_work = source is not None and (source.count > self._keeps or self._stopping)
+        has_work = source is not None and (source.count > self.keeps or self._stopping)
         return has_work and (sink is None or sink.room >= self._needs)
 
     # --- telling ------------------------------------------------------------------------------------------
