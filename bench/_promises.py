@@ -48,6 +48,9 @@ PROMISES = {
     # device time of eight greedy domains beside their weights: the worst, and Jain's index
     "shares-off": Promise("value", "≤", 2.0),
     "shares-jain": Promise("value", "≥", 0.98),
+    # how late the one in a hundred of a film's pictures is, beside the same film alone at its share of the device
+    "film-beside-greedy": Promise("ratio", "≤", 1.5),
+    "film-beside-hostile": Promise("ratio", "≤", 1.5),
     # frames per second beside a device that is not shared out: of a domain that has it to itself
     "share-alone": Promise("ratio", "≥", 0.99),
     # what a domain costs that does nothing
