@@ -40,6 +40,9 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
         drawn.append(_calls(calls, folder / "round-trips.png"))
     drawn += [_turns(result, folder) for result in results if result.name.startswith("policy-")]
     films = [result for result in results if result.name.startswith("film-")]
+    soaked = [result for result in results if result.name.startswith("soak-")]
+    if soaked:
+        drawn.append(_memory(soaked, folder / "soak.png"))
     if films:
         drawn.append(_lateness(films, folder / "film.png"))
     return drawn
@@ -98,6 +101,20 @@ def _lateness(results: Sequence[Result], path: Path) -> Path:
     axes[-1, 0].set_xlabel(
         "pictures that come later than so many ms after their unit was due; orange: the promise for one in a hundred"
     )
+    return _save(figure, path)
+
+
+def _memory(results: Sequence[Result], path: Path) -> Path:
+    """What each process weighed, by cycles: a panel each, since they differ by more than they could grow."""
+    figure, axes = plt.subplots(len(results), figsize=(9, 7), layout="constrained", sharex=True, squeeze=False)
+    for panel, result in zip(axes[:, 0], results, strict=True):
+        weights = result.samples["MiB"]
+        panel.plot(result.samples["cycles"], weights, color=_OURS if result.met is not False else _MISSED)
+        middle = weights[len(weights) // 2]
+        panel.set_ylim(min(*weights, middle - 1), max(*weights, middle + 1))
+        panel.set_title(f"{result.name}: {result.value:+.1f} KiB in a thousand cycles", loc="left", fontsize=10)
+        panel.set_ylabel("MiB")
+    axes[-1, 0].set_xlabel("times connected, decoded, closed; anonymous memory")
     return _save(figure, path)
 
 

@@ -58,6 +58,11 @@ PROMISES = {
     "idle-memory": Promise("value", "≤", 10.0),
     "connect-64": Promise("value", "≤", 10.0),
     "domains-64": Promise("ratio", "≥", 0.9),
+    # KiB that a process grows by in a thousand times connected, decoded and closed: less than a page
+    "soak-supervisor": Promise("value", "≤", 4.0),
+    "soak-warm-parent": Promise("value", "≤", 4.0),
+    "soak-worker": Promise("value", "≤", 4.0),
+    "soak-client": Promise("value", "≤", 4.0),
     # a guest of the emulated board beside dom0
     "xen-call-sleeping": Promise("ratio", "≤", 1.3),
     "xen-call-spinning": Promise("value", "≤", 5.0),

@@ -2,7 +2,7 @@
 """The table of a run of chaos, and what it makes of streams."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chaos.schedule import HOST, XEN, Event, Hit, Kind, Life, Outcome, Reach, fault, schedule
@@ -11,6 +11,7 @@ tables = pytest.mark.parametrize("rows", [HOST, XEN])
 
 
 @tables
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1 << 32))
 def test_a_seed_says_all(rows, seed):
     events = schedule(seed, 120, rows, lanes=16, domains=8)
