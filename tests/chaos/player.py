@@ -73,6 +73,7 @@ def encode(socket, count, out):
             coded.write(packet.data)
             said = [packet.timestamp, packet.key, packet.discontinuity, packet.lost]
             print(json.dumps([*said, hashlib.md5(packet.data).hexdigest()]), file=lines, flush=True)
+        print(encoder.lost, file=lines)
 
 
 def play(task, arguments, gid, errors):

@@ -224,9 +224,11 @@ def _encode(_, address, folder):
 
 def _encoded(out, code):
     """Each packet decodes to its picture; those that are missing are the ones that were said to be lost."""
-    packets = [json.loads(line) for line in _lines(out)]
-    times, lost = [packet[0] for packet in packets], sum(packet[3] for packet in packets)
     outcome = _ended(code, documented=code == 5)
+    said = [json.loads(line) for line in _lines(out)]
+    packets = [each for each in said if isinstance(each, list)]
+    lost = sum(each for each in said if isinstance(each, int))  # its last word: also those after which no packet came
+    times = [packet[0] for packet in packets]
     if times != sorted(set(times)):
         return Outcome.WRONG, len(packets), "its timestamps do not grow"
     if any(packet[0] - before - 1 != packet[3] for packet, before in zip(packets, [-1, *times], strict=False)):
