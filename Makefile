@@ -21,7 +21,7 @@ as_root = sudo env PYTHONDONTWRITEBYTECODE=1 $(1); status=$$?; sudo chown -R "$$
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native gen format check test fuzz bench xen-bench demo xen-demo testbed wheel arm64 clean
+.PHONY: help setup native gen format check test fuzz chaos bench xen-bench demo xen-demo testbed wheel arm64 clean
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ test: setup $(STAMPS)/debian-test $(if $(XEN),testbed) ## all tests, in C under 
 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
+
+chaos: setup $(STAMPS)/debian-test $(STAMPS)/python-bench ## kills parts at random for ten minutes while sixteen streams run: build/chaos
+	@$(call as_root,$(PYTHON) -m tests.chaos $(ARGS))
 
 bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench $(if $(XEN),testbed) ## measures the promises: build/bench/report.json and plots (XEN= leaves Xen out)
 	@$(call as_root,$(VENV)/bin/paracore bench $(XEN) $(ARGS))

@@ -39,6 +39,12 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
     if calls:
         drawn.append(_calls(calls, folder / "round-trips.png"))
     drawn += [_turns(result, folder) for result in results if result.name.startswith("policy-")]
+    films = [result for result in results if result.name.startswith("film-")]
+    soaked = [result for result in results if result.name.startswith("soak-")]
+    if soaked:
+        drawn.append(_memory(soaked, folder / "soak.png"))
+    if films:
+        drawn.append(_lateness(films, folder / "film.png"))
     return drawn
 
 
@@ -72,6 +78,43 @@ def _calls(results: Sequence[Result], path: Path) -> Path:
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set_xlabel("a small call and its reply, µs (median); blue: paracore, orange: what that is compared with")
+    return _save(figure, path)
+
+
+def _lateness(results: Sequence[Result], path: Path) -> Path:
+    """How many pictures were later than that: the film alone and beside its neighbours, a panel each."""
+    count = len(results)
+    figure, axes = plt.subplots(count, figsize=(9, 0.6 + 1.9 * count), layout="constrained", sharex=True, squeeze=False)
+    for panel, result in zip(axes[:, 0], results, strict=True):
+        for who, color in (("alone", _THEIRS), ("beside", _OURS)):
+            late = result.samples[who]
+            panel.plot(late, [max(100 - percent, 0.2) for percent in range(101)], color=color, label=who)
+        if result.promise and result.reference is not None:
+            panel.axvline(result.reference * PROMISES[result.name].limit, color=_LIMIT, linewidth=1.5)
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.set_yticks([100, 10, 1], ["all", "10 %", "1 %"])
+        panel.set_ylim(0.5, 100)
+        ratio = f"{result.ratio:.2f} x alone" if result.ratio is not None else ""
+        panel.set_title(f"{result.name}, policy {result.notes['policy']}: {ratio}", loc="left", fontsize=10)
+    axes[0, 0].legend(frameon=False)
+    axes[-1, 0].set_xlabel(
+        "pictures that come later than so many ms after their unit was due; orange: the promise for one in a hundred"
+    )
+    return _save(figure, path)
+
+
+def _memory(results: Sequence[Result], path: Path) -> Path:
+    """What each process weighed, by cycles: a panel each, since they differ by more than they could grow."""
+    figure, axes = plt.subplots(len(results), figsize=(9, 7), layout="constrained", sharex=True, squeeze=False)
+    for panel, result in zip(axes[:, 0], results, strict=True):
+        weights = result.samples["MiB"]
+        panel.plot(result.samples["cycles"], weights, color=_OURS if result.met is not False else _MISSED)
+        middle = weights[len(weights) // 2]
+        panel.set_ylim(min(*weights, middle - 1), max(*weights, middle + 1))
+        panel.set_title(f"{result.name}: {result.value:+.1f} KiB in a thousand cycles", loc="left", fontsize=10)
+        panel.set_ylabel("MiB")
+    axes[-1, 0].set_xlabel("times connected, decoded, closed; anonymous memory")
     return _save(figure, path)
 
 

@@ -48,6 +48,9 @@ PROMISES = {
     # device time of eight greedy domains beside their weights: the worst, and Jain's index
     "shares-off": Promise("value", "≤", 2.0),
     "shares-jain": Promise("value", "≥", 0.98),
+    # how late the one in a hundred of a film's pictures is, beside the same film alone at its share of the device
+    "film-beside-greedy": Promise("ratio", "≤", 1.5),
+    "film-beside-hostile": Promise("ratio", "≤", 1.5),
     # frames per second beside a device that is not shared out: of a domain that has it to itself
     "share-alone": Promise("ratio", "≥", 0.99),
     # what a domain costs that does nothing
@@ -55,6 +58,11 @@ PROMISES = {
     "idle-memory": Promise("value", "≤", 10.0),
     "connect-64": Promise("value", "≤", 10.0),
     "domains-64": Promise("ratio", "≥", 0.9),
+    # KiB that a process grows by in a thousand times connected, decoded and closed: less than a page
+    "soak-supervisor": Promise("value", "≤", 4.0),
+    "soak-warm-parent": Promise("value", "≤", 4.0),
+    "soak-worker": Promise("value", "≤", 4.0),
+    "soak-client": Promise("value", "≤", 4.0),
     # a guest of the emulated board beside dom0
     "xen-call-sleeping": Promise("ratio", "≤", 1.3),
     "xen-call-spinning": Promise("value", "≤", 5.0),

@@ -28,6 +28,7 @@ class Result:
         against: what the reference is, in words.
         pairs: all measurements.
         whole: whether it was measured at the length that the promise is about; a shortened one is not judged.
+        samples: single measurements, or hundredths of them, for the plots.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Result:
     pairs: Sequence[Pair] = ()
     whole: bool = True
     notes: dict[str, object] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
@@ -54,19 +56,23 @@ class Result:
 
     def facts(self) -> dict[str, object]:
         """As it stands in the report."""
-        return {
-            "name": self.name,
-            "value": _rounded(self.value),
-            "unit": self.unit,
-            "reference": _rounded(self.reference),
-            "ratio": _rounded(self.ratio),
-            "promise": self.promise,
-            "met": self.met,
-            "against": self.against,
-            "spread": _rounded(spread([pair.ratio for pair in self.pairs])),
-            "reference_spread": _rounded(spread([pair.reference for pair in self.pairs])),
-            "pairs": [[_rounded(pair.reference), _rounded(pair.value)] for pair in self.pairs],
-        } | self.notes
+        return (
+            {
+                "name": self.name,
+                "value": _rounded(self.value),
+                "unit": self.unit,
+                "reference": _rounded(self.reference),
+                "ratio": _rounded(self.ratio),
+                "promise": self.promise,
+                "met": self.met,
+                "against": self.against,
+                "spread": _rounded(spread([pair.ratio for pair in self.pairs])),
+                "reference_spread": _rounded(spread([pair.reference for pair in self.pairs])),
+                "pairs": [[_rounded(pair.reference), _rounded(pair.value)] for pair in self.pairs],
+            }
+            | self.notes
+            | ({"samples": self.samples} if self.samples else {})
+        )
 
 
 def of_pairs(

@@ -52,6 +52,10 @@ class Setting:
         bitrate, seconds = {480: ("1500k", 40), 720: ("3M", 10), 1080: ("6M", 20)}[height]
         return zoomed_clip(self.clips, "bigbuckbunny", round(height * 8 / 9) * 2, height, bitrate, seconds=seconds)
 
+    def film(self) -> Clip:
+        """H.264, 480p, in order: a picture comes out for each unit that goes in."""
+        return zoomed_clip(self.clips, "bigbuckbunny", 854, 480, "1500k", seconds=20, reordered=False)
+
     @property
     def domains_max(self) -> int:
         """How many domains there can be."""
@@ -59,14 +63,14 @@ class Setting:
 
     @contextmanager
     def backend(
-        self, domains: int = 1, weights: Sequence[int] = (), slots: int = 0, **options: float
+        self, domains: int = 1, weights: Sequence[int] = (), slots: int = 0, policy: str = "fair", **options: float
     ) -> Iterator[Backend]:
         """A backend that serves so many domains; ``options`` are of its section of the configuration."""
         gids = [(gid, number) for number in range(domains) if (gid := self.gid(number)) is not None]
         members = [
             Member(f"domain{gid}", gid=gid, weight=weights[number] if weights else 100) for gid, number in gids
         ] or [Member("own", uid=os.geteuid())]
-        with Backend(members, slots=slots, options=options) as backend:
+        with Backend(members, slots=slots, policy=policy, options=options) as backend:
             yield backend
 
     def gid(self, number: int = 0) -> int | None:

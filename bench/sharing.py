@@ -7,17 +7,16 @@ How much of the time each got is the kernel's own count.
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
+from bench._neighbours import greedy, used_ms
 from bench._report import Result, of_pairs, of_value
 from bench._setting import Job, run_jobs, run_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from bench._setting import Setting
     from paracore.demo import Backend
@@ -26,23 +25,21 @@ __all__ = ["BENCHMARKS"]
 
 _WEIGHTS = (100, 100, 200, 400, 100, 100, 200, 400)
 _SECONDS = 8.0
-"""Less than the heaviest takes for its clip."""
 _CROWD_PAIRS = 5
 _PICTURES = 800
 """Of all domains together."""
-_SETTLE = 1.0
-"""Seconds that the domains have to come to full speed after their first picture."""
 
 
 def shares(setting: Setting) -> Iterator[Result]:
-    """Eight domains decode 1080p, all at once; none is at the end of its clip before the measurement is."""
+    """Eight domains decode 1080p, all at once."""
     if setting.domains_max < len(_WEIGHTS):
         return
-    slots = len(os.sched_getaffinity(0))
-    with setting.backend(len(_WEIGHTS), _WEIGHTS, slots) as backend, _greedy(setting, backend):
-        before = _used(backend)
+    slots, clip = len(os.sched_getaffinity(0)), setting.clip(1080).path
+    everybody = range(len(_WEIGHTS))
+    with setting.backend(len(_WEIGHTS), _WEIGHTS, slots) as backend, greedy(setting, backend, clip, everybody):
+        before = used_ms(backend)
         time.sleep(2.0 if setting.quick else _SECONDS)  # the measurement itself
-        used = [after - first for after, first in zip(_used(backend), before, strict=True)]
+        used = [after - first for after, first in zip(used_ms(backend), before, strict=True)]
     parts = [each / weight for each, weight in zip(used, _WEIGHTS, strict=True)]
     mean = sum(used) / sum(_WEIGHTS)
     worst = max(abs(part / mean - 1) for part in parts)
@@ -73,40 +70,6 @@ def crowd(setting: Setting) -> Iterator[Result]:
 def _rate(setting: Setting, backend: Backend, domains: int) -> float:
     words = setting.client("decode", backend.socket, setting.clip(1080).path, 1, _PICTURES // domains)
     return run_rate(run_jobs([Job(words, setting.gid(number)) for number in range(domains)]))
-
-
-@contextmanager
-def _greedy(setting: Setting, backend: Backend) -> Iterator[None]:
-    """All are at work when this begins."""
-    words = setting.client("decode", backend.socket, setting.clip(1080).path, 1)
-    clients = [_start(words, setting.gid(number)) for number in range(len(_WEIGHTS))]
-    try:
-        for client in clients:
-            assert client.stdin
-            assert client.stdout
-            client.stdout.readline()
-        for client in clients:
-            assert client.stdin
-            client.stdin.write("go\n")
-            client.stdin.flush()
-        while not all(_used(backend)):
-            time.sleep(0.05)
-        time.sleep(_SETTLE)
-        yield
-        assert all(client.poll() is None for client in clients), "a clip was too short"
-    finally:
-        for client in clients:
-            client.kill()
-            client.wait()
-
-
-def _start(words: Sequence[str], gid: int | None) -> subprocess.Popen[str]:
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, group=gid, extra_groups=[])
-
-
-def _used(backend: Backend) -> list[int]:
-    """Milliseconds of device time so far, in the order of the domains."""
-    return [domain["time"]["vpu0"]["used_ms"] for domain in backend.status()["domains"]]
 
 
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {

@@ -234,7 +234,9 @@ class Deadline(Policy):
     """The earliest deadline first. A domain's deadline is its next picture's, as long as it takes no more than its part.
 
     Each is a server of constant bandwidth: within a period it may use its part by weight; with that used up its
-    deadline moves on by a period. So whoever declares a higher rate than it is due hurts nobody but itself.
+    deadline moves on by a period. Who has declared a frame rate goes before all that have not while it is ahead of its
+    part by less than a picture; beyond that it waits among them. So whoever declares a higher rate than it is due hurts
+    nobody but itself.
     """
 
     name = "deadline"
@@ -253,8 +255,8 @@ class Deadline(Policy):
     def contend(self, claim: Claim, now: int) -> None:
         claim.credit, claim.deadline = self._whole(claim), now + self._period(claim)
 
-    def choose(self, waiting: Collection[Claim], now: int) -> Claim:  # noqa: ARG002
-        return min(waiting, key=lambda claim: (claim.deadline, _since(claim)))
+    def choose(self, waiting: Collection[Claim], now: int) -> Claim:
+        return min(waiting, key=lambda claim: (*self._rank(claim, now), _since(claim)))
 
     def budget(self, claim: Claim) -> int:
         return max(1, min(int(claim.credit), _TURN))
@@ -264,8 +266,13 @@ class Deadline(Policy):
         if claim.waits_since is not None or claim.lease is not None:
             self._postpone(claim)
 
-    def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:  # noqa: ARG002
-        return claim.deadline < holder.deadline
+    def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:
+        return self._rank(claim, now) < self._rank(holder, now)
+
+    def _rank(self, claim: Claim, now: int) -> tuple[bool, int]:
+        """Less is sooner. A deadline that far ahead is one that has moved on, by more than an early picture explains."""
+        in_time = bool(claim.period) and claim.deadline - now < 2 * claim.period
+        return not in_time, claim.deadline
 
     def _postpone(self, claim: Claim) -> None:
         """By as many periods as its debt is worth: counted, since a domain that declares short ones may have millions."""

@@ -339,7 +339,8 @@ class Worker:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
             text = json.dumps(report(self._books, (), self._loop.statistics())).encode()
-        os.write(packet.descriptors[0], text)
+        with suppress(OSError):  # whoever asked has had no patience: nobody's session is to end for that
+            os.write(packet.descriptors[0], text)
         os.close(packet.descriptors[0])
         self._tell(message(worker.Report.OPCODE, REPLY, 0, header.serial, worker.ReportReply(len(text)).pack()))
 

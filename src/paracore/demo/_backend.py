@@ -63,6 +63,7 @@ class Backend:
         *,
         device: str = "vpu0",
         slots: int = 0,
+        policy: str = "fair",
         options: Mapping[str, float] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-"))
@@ -70,7 +71,8 @@ class Backend:
         self.socket = self.folder / "paracore.sock"
         self._log = self.folder / "log"
         configuration = self.folder / "paracore.toml"
-        configuration.write_text(_configuration(self.socket, device, slots, members, options or {}), encoding="utf-8")
+        section = f'[[device]]\nname = "{device}"\ndriver = "libav"\nslots = {slots}\npolicy = "{policy}"\n'
+        configuration.write_text(_configuration(self.socket, section, members, options or {}), encoding="utf-8")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*_DIES_WITH_US, _PROGRAM, "serve", "--config", configuration],
@@ -125,11 +127,10 @@ class Backend:
             time.sleep(0.02)
 
 
-def _configuration(path: Path, device: str, slots: int, members: Sequence[Member], options: Mapping[str, float]) -> str:
+def _configuration(path: Path, device: str, members: Sequence[Member], options: Mapping[str, float]) -> str:
     head = f'[backend]\nsocket = "{path}"\n'
     head += "".join(f"{name} = {value!r}\n" for name, value in options.items())
-    head += f'\n[[device]]\nname = "{device}"\ndriver = "libav"\nslots = {slots}\n'
-    return "\n".join([head, *(member.toml() for member in members)])
+    return "\n".join([head, device, *(member.toml() for member in members)])
 
 
 def _answers(path: Path) -> bool:

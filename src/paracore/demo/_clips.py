@@ -43,14 +43,21 @@ def natural_clip(name: str) -> Clip:
     return Clip(name, path)
 
 
-def zoomed_clip(folder: Path, source: str, width: int, height: int, bitrate: str, *, seconds: int = 10) -> Clip:
-    """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept."""
+def zoomed_clip(
+    folder: Path, source: str, width: int, height: int, bitrate: str, *, seconds: int = 10, reordered: bool = True
+) -> Clip:
+    """An H.264 clip of that size with a slow zoom into a natural one; made on the first call, then kept.
+
+    What is not `reordered` has no B pictures: each can be shown as soon as it is decoded.
+    """
     name = f"{source}-{height}" if seconds == 10 else f"{source}-{height}-{seconds}s"
+    name += "" if reordered else "-in-order"
     path = folder.resolve() / f"{name}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
-        _ffmpeg(_zoom(natural_clip(source).path, unfinished, (width, height), bitrate, seconds))
+        made = _zoom(natural_clip(source).path, (width, height), bitrate, seconds)
+        _ffmpeg([*made, "-bf", "2" if reordered else "0", "-f", "mp4", str(unfinished)])
         unfinished.rename(path)
     return Clip(name, path)
 
@@ -64,7 +71,7 @@ def prepare_clips(folder: Path, progress: Callable[[str], None] = lambda _: None
     return clips
 
 
-def _zoom(source: Path, target: Path, size: tuple[int, int], bitrate: str, seconds: int) -> list[str]:
+def _zoom(source: Path, size: tuple[int, int], bitrate: str, seconds: int) -> list[str]:
     width, height = size
     # Large enough to fill the picture, then growing by half until the end: every block moves all the time.
     fill = f"max({width},{height}*iw/ih)*(1+t/{2 * seconds})/2"
@@ -73,7 +80,7 @@ def _zoom(source: Path, target: Path, size: tuple[int, int], bitrate: str, secon
         *("-stream_loop", "-1", "-i", str(source), "-t", str(seconds)),
         *("-an", "-vf", f"{grow},setsar=1", "-r", str(_FPS), "-pix_fmt", "yuv420p"),
         *("-c:v", "libx264", "-preset", "faster", "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", bitrate),
-        *("-g", "50", "-bf", "2", "-f", "mp4", str(target)),
+        *("-g", "50"),
     ]
 
 

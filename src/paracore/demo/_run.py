@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from paracore._errors import Error
 
@@ -81,7 +81,11 @@ class Runner:
 
     def result(self) -> Run:
         """Waits for its times."""
-        return Run(**json.loads(self._expect("{")))
+        return Run(**self.answer())
+
+    def answer(self) -> Any:
+        """Waits for what it prints, whatever that is."""
+        return json.loads(self._expect("{", "["))
 
     def close(self) -> None:
         """Ends it. Idempotent."""
@@ -95,10 +99,10 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _expect(self, start: str) -> str:
+    def _expect(self, *starts: str) -> str:
         assert self._process.stdout
         line = self._process.stdout.readline()
-        if not line.startswith(start):
+        if not line.startswith(starts):
             said = self._process.communicate()[1].strip().splitlines()
             raise ProgramFailed(f"{self._name}: {said[-1] if said else 'ended without a word'}")
         return line

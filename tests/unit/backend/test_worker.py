@@ -265,6 +265,17 @@ def test_it_reports(place):
     assert json.loads(text)["channels"][0]["channel"] == 1
 
 
+def test_a_report_that_nobody_waits_for_any_more_ends_nothing(place):
+    place.add(1)
+    read, write = os.pipe()
+    os.close(read)
+    place.tell(worker.Report(), (write,), flags=REQUEST, serial=3)
+    os.close(write)
+    assert place.hear()[0].serial == 3
+    place.say(1, core.LimitsQuery())
+    assert place.worker._channels.keys() == {1}
+
+
 def test_a_report_has_an_end(place, monkeypatch):
     monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 700)
     for number in range(1, 11):

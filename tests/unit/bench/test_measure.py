@@ -58,7 +58,9 @@ def test_report_is_a_list_with_the_promised_fields(tmp_path):
 
 def test_every_promise_has_a_benchmark():
     from bench.__main__ import _BENCHMARKS
+    from bench.soak import ROLES
 
     measured = set(_BENCHMARKS) | {"idle-cpu", "idle-memory", "call-sleeping-one-cpu", "shares-off", "shares-jain"}
     measured |= {"xen-call-sleeping", "xen-call-spinning", "xen-decode", "xen-vicodec", "xen-grants"}
+    measured |= {f"soak-{role.replace(' ', '-')}" for role in ROLES}
     assert set(PROMISES) <= measured

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m tests.chaos``: a run as long as one likes, and its report. The same seed gives the same events."""
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+from tests.chaos import report
+from tests.chaos.run import WORLDS, Run
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long streams are begun and parts killed")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--world", choices=WORLDS, default="host", help="xen: guests, on the fakes of Xen")
+    parser.add_argument("--output", type=Path, default=Path("build/chaos"))
+    arguments = parser.parse_args()
+    say(f"seed {arguments.seed}")
+    world = WORLDS[arguments.world]
+    done = Run(world, seed=arguments.seed, seconds=arguments.seconds, say=say).run()
+    for path in report.write(done, world.rows, arguments.output):
+        say(path)
+    for kind, outcomes in report.counts(done).items():
+        say(f"{kind:18} " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
+    say(
+        f"{len(done.lives)} streams, {len(done.hits)} events, {len(done.faults)} faults; left over: {done.left or 'nothing'}"
+    )
+    return 1 if done.faults or done.left else 0
+
+
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
