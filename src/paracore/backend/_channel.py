@@ -216,8 +216,9 @@ class Channel:
         try:
             with bounded(device.job_deadline):
                 driver = device.driver.open(request.codec, request.direction, request.flags)
-            driver = paced(driver, request.direction, self._books.throttle)
+            driver = paced(driver, request.direction, self._books.throttle, self._books.mark)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
+            driver.label(self.number, session.number)
             self._outlet.watch(self, session)
         except CallFailed:
             raise

@@ -21,14 +21,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from paracore.backend._books import unmarked
 from paracore.backend._throttle import Cost
-from paracore.classes import video
+from paracore.classes import TraceEvent, video
 from paracore.classes.video import Direction, Error, InputFlag, OutputFlag
 from paracore.drivers import CallFailed, VideoSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paracore.backend._books import Mark
     from paracore.backend._throttle import Throttle
     from paracore.drivers import Span
 
@@ -44,9 +46,9 @@ _MACROBLOCK: Final = 16
 _NO_PICTURE: Final = OutputFlag.CANCELLED | OutputFlag.EMPTY
 
 
-def paced(driver: VideoSession, direction: Direction, throttle: Throttle) -> VideoSession:
+def paced(driver: VideoSession, direction: Direction, throttle: Throttle, mark: Mark = unmarked) -> VideoSession:
     """The session as the domain's rates let it work: itself, when there are none."""
-    return PacedSession(driver, direction, throttle) if throttle.limits else driver
+    return PacedSession(driver, direction, throttle, mark) if throttle.limits else driver
 
 
 def macroblocks_of(picture_format: video.PictureFormat) -> int:
@@ -111,8 +113,10 @@ class _Meter:
 class PacedSession(VideoSession):
     """See the module. A ``Waiter`` of the domain's throttle."""
 
-    def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle) -> None:
+    def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle, mark: Mark = unmarked) -> None:
         self._driver = driver
+        self._mark = mark
+        self._label = 0, 0
         self.stoppable = driver.stoppable
         self._throttle = throttle
         self._meter = _Meter(direction)
@@ -156,12 +160,12 @@ class PacedSession(VideoSession):
 
     def queue_input(self, span: Span, cookie: int, flags: InputFlag, timestamp: int, duration: int) -> None:
         unit = _Unit(span, cookie, flags, timestamp, duration)
-        if self._waiting:
-            self._waiting.append(unit)
-        elif self._meter.is_free(unit) or self._throttle.take(self._meter.cost()):
+        if not self._waiting and (self._meter.is_free(unit) or self._throttle.take(self._meter.cost())):
             self._hand_over(unit)
-        else:
-            self._waiting.append(unit)
+            return
+        self._mark(TraceEvent.INPUT_THROTTLED, *self._label, cookie, timestamp)
+        self._waiting.append(unit)
+        if len(self._waiting) == 1:
             self._throttle.wait(self)
 
     def queue_output(self, span: Span, cookie: int) -> None:
@@ -187,6 +191,10 @@ class PacedSession(VideoSession):
 
     def recall(self) -> None:
         self._driver.recall()
+
+    def label(self, channel: int, session: int) -> None:
+        self._label = channel, session
+        self._driver.label(channel, session)
 
     def close(self) -> None:
         self._throttle.leave(self)

@@ -21,6 +21,7 @@ from paracore._errors import GrantError, RemoteProtocolError, TransportBroken, T
 from paracore.backend._channel import Channel
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
+from paracore.backend._tracer import Tracer
 from paracore.classes import core, video, worker
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
 from paracore.transport import ChannelDescriptors, EntryKind, failure_of
@@ -63,6 +64,8 @@ class Worker:
         self._running = True
         loop.watch(control.fileno(), _CONTROL)
         self._jobs = JobWatch()
+        self._tracer = Tracer(loop, pages, (device.driver for device in books.devices))
+        books.mark = loop.mark
         self._rates: dict[int, int] = {}
         self._gates = dict(enumerate(device.driver.share() for device in books.devices))
         self._gate_tokens = {self._watch_gate(gate): index for index, gate in self._gates.items() if gate}
@@ -131,10 +134,12 @@ class Worker:
         self._loop.watch(session.descriptor, self._last_token)
         self._sessions[self._last_token] = (channel, session)
         session.token = self._last_token
+        self._tracer.opened(channel.number, session)
         self._tell_use(session.call.device, 1)
 
     def unwatch(self, session: Session) -> None:
-        del self._sessions[session.token]
+        channel, _ = self._sessions.pop(session.token)
+        self._tracer.closed(channel.number, session)
         self._loop.unwatch(session.descriptor)
         self._tell_use(session.call.device, 0)
         self.paced(session)
@@ -285,6 +290,14 @@ class Worker:
         if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
             _attempt(self._books.devices[device].driver.rest)
 
+    def _trace(self, _: Header, payload: memoryview, packet: Packet) -> None:
+        if not worker.Trace.unpack(payload).on:
+            self._tracer.end()
+            return
+        self._tracer.begin(packet.descriptors[0])
+        for channel, session in self._sessions.values():
+            self._tracer.opened(channel.number, session)
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -309,6 +322,7 @@ class Worker:
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
         worker.DeviceRest.OPCODE: _device_rest,
+        worker.Trace.OPCODE: _trace,
     }
     """What the supervisor may say."""
 

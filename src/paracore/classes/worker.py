@@ -46,6 +46,7 @@ __all__ = [
     "ReportReply",
     "Reserve",
     "ReserveReply",
+    "Trace",
     "Unmap",
     "Violation",
 ]
@@ -792,6 +793,45 @@ class DevicePace(_DevicePaceFields):
             raise malformed("worker.device_pace", error) from None
 
 
+class _TraceFields(NamedTuple):
+    """Fields of ``Trace``."""
+
+    on: int
+    """1: record; 0: stop."""
+
+
+_TRACE = Struct("<II")
+
+
+class Trace(_TraceFields):
+    """``worker.trace``: To the worker, with the descriptor of the trace's memory when `on` is 1: record what
+    happens there, or stop. A worker gets the same memory each time.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7120
+    NAME: ClassVar[str] = "trace"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _TRACE.pack(self.on, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.trace", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            on, reserved0 = _TRACE.unpack(payload)
+            zero(reserved0)
+            return cls(on)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.trace", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -806,6 +846,7 @@ Event: TypeAlias = (
     | DeviceUse
     | DeviceRest
     | DevicePace
+    | Trace
 )
 """What is said unasked."""
 
@@ -826,5 +867,6 @@ MESSAGES: dict[int, MessageType] = {
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
     0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
+    0x7120: MessageType(0x7120, "trace", Kind.EVENT, False, Trace, None),
 }
 """Every message of the class by opcode."""
