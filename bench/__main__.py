@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from bench import alongside, calls, copies, decode, encode, idle, many, policies, sharing, shims, startup, xen
+from bench import alongside, calls, copies, decode, encode, idle, many, policies, sharing, shims, startup, tracing, xen
 from bench._machine import Noise
 from bench._report import Result, write_report
 from bench._setting import ROOT, Setting
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_MODULES = (decode, shims, encode, sharing, policies, calls, alongside, startup, idle, many, copies)
+_MODULES = (decode, shims, encode, sharing, policies, calls, alongside, startup, idle, many, tracing, copies)
 _USUAL: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }

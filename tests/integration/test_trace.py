@@ -2,6 +2,7 @@
 """Timelines of real runs: both sides of programs, what domains may see, and what is left when something dies."""
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -13,12 +14,16 @@ import pytest
 
 from paracore._errors import DriverError, PermissionRefused, StateError
 from paracore.classes import TraceEvent as E
+from paracore.cli import _recording, main  # noqa: F401 - loaded before a child has no more rights to
+from paracore.cli._parser import make_parser
+from paracore.frontend import _domain  # noqa: F401 - as above
 from paracore.frontend._tracing import Collector, timelines, trace_domains
 from paracore.frontend._tracing._timeline import WAY
 from tests import clips
 from tests.integration.backends import BETA, PATIENCE, Backend, Guest, Stream, descriptors, needs_root, wait_until
 from tests.unit.frontend.tracing import judge
 
+make_parser()  # as above
 PROGRAM = [sys.executable, "-m", "paracore"]
 PICTURES = 40
 WORKERS_WAY = [E.INPUT_SEEN, E.OUTPUT_TOLD, E.OUTPUT_SEEN]
@@ -253,6 +258,28 @@ def test_a_domain_sees_itself_and_no_other(make_backend):
     assert Guest(BETA, trace("")).result() == Guest(BETA, trace("beta")).result() == ["beta"]
     assert "only an administrator may trace others" in Guest(BETA, refused("alpha")).result()
     assert "only an administrator may trace others" in Guest(BETA, refused("nobody")).result()
+
+
+@needs_root
+def test_the_command_of_a_domain(make_backend):
+    """It traces itself without being told what it is called, and is told why it may not trace another."""
+    backend = make_backend()
+
+    def run(*words):
+        def step(_):
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+                code = main(["trace", "--seconds", "0.1", "-o", "/dev/null", "--address", backend.address, *words])
+            return code, said.getvalue()
+
+        return step
+
+    code, said = Guest(BETA, run("--json")).result()
+    assert (code, json.loads(said)["domains"]) == (0, ["beta"])
+    assert Guest(BETA, run("--device", "vpu0")).result() == [0, "0 records in /dev/null\n"]
+    code, said = Guest(BETA, run("--domain", "alpha")).result()
+    assert code == 6
+    assert said.startswith("paracore: domain alpha is not this user's")
 
 
 @needs_root

@@ -302,7 +302,7 @@ class Supervisor:
             raise GrantError(errno.EBUSY, f"domain {traced.name} is traced already")
         descriptor = traced.trace_enter()
         connection.traced.add(traced)
-        _log.info("%s traces domain %s", port.peer.text, traced.name)
+        traced.log.write(logging.INFO, "%s traces domain %s", port.peer.text, traced.name)
         return descriptor, traced.name
 
     def _traced(self, connection: Connection, name: str) -> Domain:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paracore
-from paracore._errors import PermissionRefused
+from paracore._errors import PermissionRefused, QuotaExceeded
 from paracore.cli._exit import UsageError
 from paracore.cli._options import add_file, positive, seconds
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from paracore.frontend._tracing import Collector
 
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.programs and not Path(arguments.programs).is_dir():
         raise UsageError(f"--programs: there is no folder {arguments.programs}")
     address = str(arguments.address or default_address())
-    domains = _domains(address, arguments.domain)
+    domains, note = _domains(address, arguments.domain)
     collector = Collector()
     with closing(TraceFile(arguments.output)) as file, closing(collector):
         with trace_domains(address, list(domains)) as tracing:
@@ -72,12 +73,12 @@ def run(arguments: argparse.Namespace) -> None:
                 domains = {collector.domains[0]: domains[""]}
             chosen = _chosen(arguments, domains)
             _collect(collector, arguments, tracing.ended)
-        summary = file.write(collector, domains, chosen)
+        summary = file.write(collector, domains, chosen, note)
+    told = sys.stderr if arguments.output == "-" else sys.stdout
     if arguments.json:
-        json.dump(summary, sys.stderr if arguments.output == "-" else sys.stdout, indent=2)
-        print(file=sys.stderr if arguments.output == "-" else sys.stdout)
+        print(json.dumps(summary, indent=2), file=told)
     else:
-        print_summary(summary, sys.stderr if arguments.output == "-" else sys.stdout)
+        print_summary(summary, told)
 
 
 def _collect(collector: Collector, arguments: argparse.Namespace, ended: Any) -> None:
@@ -88,27 +89,39 @@ def _collect(collector: Collector, arguments: argparse.Namespace, ended: Any) ->
     collector.round(last=True)
 
 
-def _domains(address: str, wanted: str | None) -> dict[str, list[str]]:
-    """Those to be traced, each with its devices; "" stands for this user's own, whose name is not known yet."""
+def _domains(address: str, wanted: str | None) -> tuple[dict[str, list[str]], str | None]:
+    """Those to be traced, each with its devices, "" being this user's own; and what is to be said of them."""
     from paracore.frontend import backend_status  # noqa: PLC0415 - needs the native library
 
     try:
         status = backend_status(address)
     except PermissionRefused:
-        return _own(address, wanted)
-    domains = {domain["name"]: list(domain["devices"]) for domain in status["domains"]}
-    if wanted is None:
-        return domains
-    if wanted not in domains:
-        raise UsageError(f"the backend has no domain {wanted}; it has {', '.join(domains) or 'none'}")
-    return {wanted: domains[wanted]}
+        return {wanted or "": _own_devices(address)}, None
+    found = {domain["name"]: domain for domain in status["domains"] if wanted in {None, domain["name"]}}
+    if wanted is not None and not found:
+        there = ", ".join(domain["name"] for domain in status["domains"])
+        raise UsageError(f"the backend has no domain {wanted}; it has {there or 'none'}")
+    return {name: list(domain["devices"]) for name, domain in found.items()}, _of_guests(found)
 
 
-def _own(address: str, wanted: str | None) -> dict[str, list[str]]:
-    """Of a user who is no administrator; the backend says what he may not."""
-    with paracore.open(address) as domain:
-        devices = list(domain.devices)
-    return {wanted or "": devices}
+def _of_guests(domains: Mapping[str, Any]) -> str | None:
+    """Those that are known by neither user nor group are guests."""
+    guests = [
+        name
+        for name, domain in domains.items()
+        if not any(identity.startswith(("uid:", "gid:")) for identity in domain["identities"])
+    ]
+    names = ", ".join(guests)
+    return f"of guests ({names}) the worker's side alone is in it: their clocks are others" if guests else None
+
+
+def _own_devices(address: str) -> list[str]:
+    """Of a user who is no administrator. One whose domain may have no more channels sees no names."""
+    try:
+        with paracore.open(address) as domain:
+            return list(domain.devices)
+    except QuotaExceeded:
+        return []
 
 
 def _chosen(arguments: argparse.Namespace, domains: dict[str, list[str]]) -> Any:
