@@ -116,6 +116,19 @@ def test_an_unmodified_program(libav, film, tmp_path):
     assert pieces(events)["on its way back"] == PICTURES
 
 
+def test_what_units_wait_for_is_told_apart(make_backend, film, tmp_path):
+    """For credit, and for the device's time, which somebody has to be given even when he is alone."""
+    backend, out = (
+        make_backend(driver="libav", device="slots = 1", limits="pictures_per_second = 100"),
+        tmp_path / "t.json",
+    )
+    assert command("decode", film, "-q", "--trace", out, "--address", backend.address).returncode == 0
+    parts = pieces(load(out)[1])
+    assert parts["waits for the device"]
+    assert parts["waits for credit"]
+    assert parts["on its way back"] == PICTURES
+
+
 def test_a_program_that_says_itself_where(libav, film, tmp_path):
     """PARACORE_TRACE, and somebody who reads it later: the program's side alone is there."""
     folder, out = tmp_path / "programs", tmp_path / "trace.json"
