@@ -128,6 +128,7 @@ class ProgramTrace:
         if self._thread:
             self._thread.join()
         self._collector.round(last=True)
+        self._collector.keep_programs()
         self._collector.close()
         if self._note:
             complain(f"{self._file.name}: {self._note}")

@@ -380,6 +380,17 @@ def test_what_is_kept_is_bounded(memory, monkeypatch):
     collector.close()
 
 
+def test_other_programs_of_the_domain_are_left_out():
+    collector = Collector()
+    collector.found = workers = tell(*WHOLE[2:8], channel=7)
+    collector.keep_programs()
+    assert collector.found == workers
+    own = tell(*WHOLE)
+    collector.found = own + workers
+    collector.keep_programs()
+    assert collector.found == own
+
+
 def test_collecting_ends_when_it_is_said():
     collector = Collector()
     collector.collect(None, lambda: True)

@@ -83,6 +83,12 @@ class Collector:
         """Reads what programs record, and have recorded, in this folder, see ``PARACORE_TRACE``."""
         self._folder = folder
 
+    def keep_programs(self) -> None:
+        """Forgets what workers did for other programs than those whose side was recorded, if any was."""
+        channels = {record.channel for domain, record in self.found if not domain}
+        if channels:
+            self.found = [each for each in self.found if each.record.channel in channels]
+
     def round(self, *, last: bool = False) -> None:
         """Takes what there is."""
         self._look_for_programs()
