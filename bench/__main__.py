@@ -28,6 +28,7 @@ from bench import (
     shims,
     soak,
     startup,
+    tracing,
     xen,
 )
 from bench._machine import Noise
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_MODULES = (decode, shims, encode, sharing, film, policies, calls, alongside, startup, idle, many, copies, soak)
+_MODULES = (decode, shims, encode, sharing, film, policies, calls, alongside, startup, idle, many, tracing, copies, soak)
 _USUAL: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }

@@ -30,7 +30,7 @@ LOCK = "specs/opcodes.lock"
 SHIMS = {"specs/omx.toml": omx_artefacts, "specs/v4l2.toml": v4l2_artefacts}
 SESSION = "src/paracore/protocol/_session.py"
 XENBUS = "src/paracore/protocol"
-PROSE = ("docs/protocol/wire.md", "docs/protocol/ring.md", "docs/protocol/session.md", "docs/protocol/xenbus.md")
+PROSE = tuple(f"docs/protocol/{page}.md" for page in ("wire", "ring", "session", "trace", "xenbus"))
 
 
 def render(protocol: Protocol) -> dict[str, str]:

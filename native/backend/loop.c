@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "state.h"
+#include "trace_mark.h"
 
 /* --- channels ------------------------------------------------------------------------------------ */
 
@@ -124,6 +125,7 @@ int paracore_loop_send(struct paracore_loop *loop, uint32_t number, const void *
 
     if (!channel)
         return -ENOENT;
+    paracore_trace_whole(PARACORE_BACKEND, number, message);
     int error = channel_send(channel, message, size);
     if (channel->violation) {
         if (!channel->reported)

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "native.h"
 #include "state.h"
+#include "trace_mark.h"
 
 enum {
     QUANTUM = 4,      /* messages of one channel before the next has its turn */
@@ -78,6 +79,7 @@ static bool take_one(struct paracore_loop *loop, struct channel *channel, struct
     if (size <= 0)
         return false;
     loop->statistics.messages_in++;
+    paracore_trace_whole(PARACORE_BACKEND, channel->number, message);
     loop_soil(loop, channel);
     if (info->native)
         answer(loop, channel, message);

@@ -43,10 +43,10 @@ WIRE = "paracore/protocol.h"
 MODULES = {
     "_core": Module(
         "The rings and the worker's loop.",
-        (WIRE, "protocol_table.h", "paracore/ring.h", "loop.h"),
+        (WIRE, "protocol_table.h", "paracore/ring.h", "loop.h", "trace.h"),
     ),
     "_frontend": Module("libparacore.", (WIRE, "paracore/paracore.h")),
-    "_libav": Module("libavcodec behind the video class.", (WIRE, "codec.h", "gate.h")),
+    "_libav": Module("libavcodec behind the video class.", (WIRE, "codec.h", "gate.h", "trace.h")),
 }
 
 

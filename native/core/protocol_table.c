@@ -161,6 +161,15 @@ static const struct paracore_rule rules_link_configure_reply[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_link_trace[] = {
+    {PARACORE_RULE_TEXT, 0, 32, NULL},
+};
+
+static const struct paracore_rule rules_link_trace_reply[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+    {PARACORE_RULE_TEXT, 8, 32, NULL},
+};
+
 static const struct paracore_rule rules_worker_channel_add[] = {
     {PARACORE_RULE_ZERO, 12, 4, NULL},
 };
@@ -195,6 +204,10 @@ static const struct paracore_rule rules_worker_device_rest[] = {
 };
 
 static const struct paracore_rule rules_worker_device_pace[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_trace[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
@@ -327,6 +340,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
     {PARACORE_OP_LINK_CONFIGURE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.configure",
      {8, true, 0, 1, rules_link_configure},
      {8, true, 0, 1, rules_link_configure_reply}},
+    {PARACORE_OP_LINK_TRACE, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.trace",
+     {32, false, 0, 1, rules_link_trace},
+     {40, false, 0, 2, rules_link_trace_reply}},
     {PARACORE_OP_WORKER_CHANNEL_ADD, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.channel_add",
      {16, false, 0, 1, rules_worker_channel_add},
      {0, false, 0, 0, NULL}},
@@ -380,6 +396,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DRAINED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.drained",
      {0, false, 0, 0, NULL},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_TRACE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.trace",
+     {8, false, 0, 1, rules_worker_trace},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_USED, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_used",
      {16, false, 0, 1, rules_worker_device_used},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls, posts and events. */
 #include "internal.h"
+#include "trace_mark.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ int paracore_post(struct paracore_channel *channel, uint16_t opcode, uint32_t ob
                                              .opcode = opcode,
                                              .object = object,
                                              .serial = next_serial(channel)};
+    paracore_trace_message(PARACORE_FRONTEND, channel->number, opcode, object, request, request_size);
     error = push(channel, &header, request, deadline);
     channel->statistics.posts += error == 0;
     channel_leave(channel);
@@ -161,6 +163,7 @@ static void take_oldest(struct paracore_channel *channel, struct paracore_event 
     const void *message = paracore_queue_oldest(&channel->events, &size);
 
     memcpy(event, message, size);
+    paracore_trace_whole(PARACORE_FRONTEND, channel->number, event);
     paracore_queue_drop(&channel->events);
 }
 

@@ -82,6 +82,7 @@ struct paracore_channel {
     size_t mapping_size;
     struct paracore_doorbell doorbell_out;
     struct paracore_doorbell doorbell_in;
+    uint32_t number;   /* by which the backend and traces know it */
     uint64_t spin_ns;
     uint32_t serial;
 
@@ -146,6 +147,11 @@ int wait_for(struct paracore_channel *channel, struct waiter *waiter, uint64_t d
 void wait_pump(struct paracore_channel *channel);
 /* Shows the backend what was pushed and rings if it sleeps. The lock is held. */
 void wait_publish(struct paracore_channel *channel);
+
+/* --- trace.c --- */
+
+/* Records what this process does, from its first channel on, in the folder that PARACORE_TRACE names. */
+void trace_begin(void);
 
 /* --- receive.c --- */
 

@@ -66,6 +66,7 @@ static int open_rings(struct paracore_channel *channel, uint32_t ring_order, uin
 
     if (error)
         return error;
+    channel->number = reply.channel;
     channel->doorbell_out = (struct paracore_doorbell){fds[1], reply.port};
     channel->doorbell_in = (struct paracore_doorbell){fds[2], reply.port};
     error = map_rings(channel, fds[0], reply.ring_order);
@@ -150,6 +151,7 @@ int paracore_open(const char *address, const struct paracore_options *given, str
         *reason = PARACORE_REFUSAL_NONE;
     if (!channel)
         return -ENOMEM;
+    trace_begin();
     channel->spin_ns = options.spin_ns;
     int error = establish(channel, address ? address : default_address(), options.ring_order,
                           paracore_deadline(options.connect_ns));

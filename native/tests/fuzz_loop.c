@@ -5,7 +5,7 @@
  *
  *     test-fuzz-loop [MESSAGES [SEED]]
  *
- * A second thread rewrites the pages while they are read.
+ * A second thread rewrites the pages while they are read. All is traced meanwhile.
  */
 #include <err.h>
 #include <pthread.h>
@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "pages.h"
 #include "protocol_table.h"
+#include "trace.h"
 
 enum { ORDER = 2, HALF = 2 * PARACORE_PAGE_SIZE, GOOD = 1, BAD = 2, ENTRIES = 32 };
 
@@ -219,6 +220,10 @@ int main(int argc, char **argv)
 
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     CHECK(seed != 0 && paracore_loop_create(0, &loop) == 0);
+    void *trace = mmap(NULL, PARACORE_TRACE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(trace != MAP_FAILED);
+    paracore_trace_format(trace, 0);
+    paracore_trace_begin(trace);
     join_loop(loop, &good, GOOD);
     CHECK(pthread_create(&rewriter, NULL, rewrite, &bad) == 0);
     while (fuzzed < wanted)
@@ -226,6 +231,8 @@ int main(int argc, char **argv)
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     pthread_join(rewriter, NULL);
     paracore_loop_destroy(loop);
+    paracore_trace_begin(NULL);
+    CHECK(munmap(trace, PARACORE_TRACE_SIZE) == 0);
     free_domain(&good);
     free_domain(&bad);
     return 0;

@@ -389,11 +389,12 @@ static void pass(uint64_t ns)
 static void test_job(void)
 {
     struct paracore_codec codec = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct slip unit = {.codec = &codec};
     TAILQ_INIT(&codec.inputs);
     CHECK(!paracore_codec_busy_since(&codec));
-    paracore_job_advance(&codec);
+    paracore_job_advance(&codec, &unit);
     CHECK(!paracore_codec_busy_since(&codec));
-    paracore_job_begin(&codec);
+    paracore_job_begin(&codec, &unit);
     uint64_t since = paracore_codec_busy_since(&codec);
     CHECK(since && since <= paracore_now());
     paracore_job_pause(&codec);
@@ -405,7 +406,7 @@ static void test_job(void)
     CHECK(paracore_codec_busy_since(&codec) >= since + 2 * PARACORE_NS_PER_MS);
     since = paracore_codec_busy_since(&codec);
     CHECK(paracore_codec_busy_since(&codec) == since);
-    paracore_job_advance(&codec);
+    paracore_job_advance(&codec, &unit);
     CHECK(paracore_codec_busy_since(&codec) > since);
     paracore_job_end(&codec);
     CHECK(!paracore_codec_busy_since(&codec));

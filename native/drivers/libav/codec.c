@@ -103,6 +103,14 @@ void paracore_codec_close(struct paracore_codec *codec)
     discard(codec);
 }
 
+void paracore_codec_label(struct paracore_codec *codec, uint32_t channel, uint32_t session)
+{
+    pthread_mutex_lock(&codec->lock);
+    codec->channel = channel;
+    codec->number = session;
+    pthread_mutex_unlock(&codec->lock);
+}
+
 /* --- queues -------------------------------------------------------------------------------------- */
 
 static struct slip *loan(struct paracore_codec *codec, uint32_t cookie, const void *address, size_t length)
@@ -141,6 +149,7 @@ int paracore_codec_queue_input(struct paracore_codec *codec, uint32_t cookie, co
     int error = check_input(codec, address, length);
     if (!error) {
         codec->started = true;
+        paracore_job_mark(codec, PARACORE_TRACE_EVENT_INPUT_GIVEN, slip);
         paracore_queue(codec, slip);
     }
     pthread_mutex_unlock(&codec->lock);

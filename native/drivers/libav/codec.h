@@ -62,6 +62,9 @@ int paracore_codec_open(const struct paracore_codec_options *options, struct par
 /* Stops the codec; after it returns no span is touched any more. */
 void paracore_codec_close(struct paracore_codec *codec);
 
+/* By which traces know it (trace.h). */
+void paracore_codec_label(struct paracore_codec *codec, uint32_t channel, uint32_t session);
+
 int paracore_codec_format_get(struct paracore_codec *codec, struct paracore_picture_format *format);
 int paracore_codec_format_set(struct paracore_codec *codec, struct paracore_picture_format *format);
 int paracore_codec_control_get(struct paracore_codec *codec, uint32_t control, int64_t *value);

@@ -182,6 +182,8 @@ bool paracore_gate_pass(struct paracore_codec *codec)
     pthread_mutex_lock(&gate->lock);
     bool open = gate->leased && (gate->fresh || !spent(gate));
     gate->fresh &= !open;
+    if (!open && codec->pass.wish != GATE_WAITS)
+        paracore_job_mark(codec, PARACORE_TRACE_EVENT_DEVICE_AWAITED, TAILQ_FIRST(&codec->inputs));
     codec->pass.wish = open ? GATE_RUNS : GATE_WAITS;
     settle(gate, &codec->pass);
     pthread_mutex_unlock(&gate->lock);

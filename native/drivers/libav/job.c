@@ -9,33 +9,65 @@
  */
 #include "clock.h"
 #include "session.h"
+#include "trace_mark.h"
 
-void paracore_job_begin(struct paracore_codec *codec)
+static struct mark mark_of(const struct slip *slip)
 {
+    return (struct mark){slip->done.cookie, slip->timestamp, slip->done.kind == PARACORE_COMPLETION_DRAINED};
+}
+
+static void tell(const struct paracore_codec *codec, uint32_t event, const struct mark *mark)
+{
+    if (paracore_tracing())
+        paracore_trace_mark(event, codec->channel, codec->number, mark->cookie, mark->timestamp, mark->drains);
+}
+
+void paracore_job_mark(const struct paracore_codec *codec, uint32_t event, const struct slip *slip)
+{
+    struct mark mark = mark_of(slip);
+    tell(codec, event, &mark);
+}
+
+void paracore_job_begin(struct paracore_codec *codec, const struct slip *slip)
+{
+    codec->job.mark = mark_of(slip);
+    tell(codec, PARACORE_TRACE_EVENT_JOB_BEGUN, &codec->job.mark);
     codec->job.since = paracore_now();
 }
 
 void paracore_job_end(struct paracore_codec *codec)
 {
+    if (codec->job.since)
+        tell(codec, PARACORE_TRACE_EVENT_JOB_ENDED, &codec->job.mark);
     codec->job.since = 0;
 }
 
-void paracore_job_advance(struct paracore_codec *codec)
+void paracore_job_advance(struct paracore_codec *codec, const struct slip *slip)
 {
+    const struct paracore_completion *done = &slip->done;
+
+    if (paracore_tracing())
+        paracore_trace_mark(PARACORE_TRACE_EVENT_OUTPUT_MADE, codec->channel, codec->number, done->cookie,
+                            done->timestamp, (uint64_t)done->flags << 32 | done->bytes_used);
     if (codec->job.since)
         codec->job.since = paracore_now();
 }
 
 void paracore_job_pause(struct paracore_codec *codec)
 {
-    if (!codec->job.waiting++)
-        codec->job.paused = paracore_now();
+    if (codec->job.waiting++)
+        return;
+    codec->job.paused = paracore_now();
+    tell(codec, PARACORE_TRACE_EVENT_WAIT_BEGUN, &codec->job.mark);
 }
 
 void paracore_job_resume(struct paracore_codec *codec)
 {
-    if (!--codec->job.waiting && codec->job.since)
+    if (--codec->job.waiting)
+        return;
+    if (codec->job.since)
         codec->job.since += paracore_now() - codec->job.paused;
+    tell(codec, PARACORE_TRACE_EVENT_WAIT_ENDED, &codec->job.mark);
 }
 
 /* Between two units there is one in a moment: nobody else would tell the worker of it. */

@@ -89,7 +89,7 @@ void paracore_push(struct paracore_codec *codec, struct slip *slip)
     TAILQ_INSERT_TAIL(&codec->completions, slip, link);
     codec->untold = true;
     if (is_output(slip))
-        paracore_job_advance(codec);
+        paracore_job_advance(codec, slip);
     if (is_first(codec, slip) || !codec->in_unit) {
         mark_told(codec);
         ring(codec);
@@ -233,7 +233,7 @@ static struct slip *next(struct paracore_codec *codec)
     if (slip) {
         unqueue(codec, slip);
         codec->in_unit = slip->done.kind != PARACORE_COMPLETION_DRAINED;
-        paracore_job_begin(codec);
+        paracore_job_begin(codec, slip);
     }
     pthread_mutex_unlock(&codec->lock);
     return slip;

@@ -76,11 +76,19 @@ struct gate_pass {
     enum gate_state state; /* that follows, as the gate has counted it */
 };
 
+/* What a trace tells of a unit. */
+struct mark {
+    uint32_t cookie;
+    int64_t timestamp;
+    uint64_t drains; /* 1: it is none, but what a drain still has to give */
+};
+
 /* What the session's thread is at. */
 struct job {
     uint64_t since;   /* of the monotonic clock, later by what it waited; 0: it is at none */
     uint64_t paused;  /* while anybody waits: since when */
     unsigned waiting; /* threads that wait for the domain, the codec's own among them */
+    struct mark mark; /* of the unit */
 };
 
 struct paracore_codec {
@@ -117,6 +125,7 @@ struct paracore_codec {
     pthread_t warmer; /* if made */
     struct gate_pass pass;
     struct job job;
+    uint32_t channel, number; /* by which traces know the session */
 };
 
 /* --- session.c -------------------------------------------------------------------------------- */
@@ -154,11 +163,13 @@ void paracore_gate_wait(struct paracore_codec *codec);
 
 /* --- job.c; all need the lock --------------------------------------------------------------------------- */
 
-void paracore_job_begin(struct paracore_codec *codec);
+void paracore_job_begin(struct paracore_codec *codec, const struct slip *slip);
 void paracore_job_end(struct paracore_codec *codec);
-void paracore_job_advance(struct paracore_codec *codec); /* something has come of it */
+void paracore_job_advance(struct paracore_codec *codec, const struct slip *slip); /* an output has come of it */
 void paracore_job_pause(struct paracore_codec *codec);   /* a thread waits for the domain... */
 void paracore_job_resume(struct paracore_codec *codec);  /* ...and does no more */
+/* For whoever traces: an enum paracore_trace_event about an input, or a drain. */
+void paracore_job_mark(const struct paracore_codec *codec, uint32_t event, const struct slip *slip);
 
 /* --- spans.c; paracore_span_free takes the lock, the others need it ----------------------------- */
 

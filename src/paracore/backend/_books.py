@@ -4,18 +4,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from paracore.backend._throttle import Throttle
 from paracore.classes import video
 from paracore.drivers import CallFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from paracore.classes import TraceEvent
     from paracore.drivers import Driver
 
-__all__ = ["Books", "Device", "WorkerLimits"]
+__all__ = ["Books", "Device", "Mark", "WorkerLimits", "unmarked"]
+
+Mark: TypeAlias = "Callable[[TraceEvent, int, int, int, int], None]"
+"""Records something for whoever traces: what, channel, session, cookie, timestamp."""
+
+
+def unmarked(event: TraceEvent, channel: int, session: int, cookie: int, timestamp: int) -> None:
+    """Where there is no trace."""
 
 
 class Device(NamedTuple):
@@ -46,6 +54,7 @@ class Books:
     devices: tuple[Device, ...]
     limits: WorkerLimits
     throttle: Throttle = field(default_factory=Throttle)
+    mark: Mark = unmarked
     sessions: int = 0
     buffers: int = 0
     counts: dict[str, int] = field(

@@ -238,6 +238,7 @@ class Channel:
                 driver = device.driver.open(request.codec, request.direction, request.flags)
             driver = self._behind_gates(driver, request)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
+            driver.label(self.number, session.number)
             self._outlet.watch(self, session)
         except CallFailed:
             raise
@@ -251,7 +252,7 @@ class Channel:
         """A driver's session, with units that wait for the device's lease and, before that, for the domain's credit."""
         if gate := self._outlet.gate(request.device):
             driver = GatedSession(driver, request.direction, gate)
-        return PacedSession(driver, request.direction, self._books.throttle)
+        return PacedSession(driver, request.direction, self._books.throttle, self._books.mark)
 
     def _close(self, of: int, _: video.Close, __: int) -> video.CloseReply:
         self._end(self._session(of, Step.CLOSE))

@@ -59,6 +59,7 @@ class Connection:
         domain: whose it is, None before its hello and for administrators without a domain.
         channel: its channel's number, 0 while it has none.
         worker: who has that channel.
+        traced: domains that it traces.
     """
 
     def __init__(self, owner: ConnectionOwner, port: Port) -> None:
@@ -67,6 +68,7 @@ class Connection:
         self.greeted = False
         self.channel = 0
         self.worker: WorkerEnd | None = None
+        self.traced: set[Domain] = set()
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._ended = self._closed = False

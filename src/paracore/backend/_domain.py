@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
 from paracore.backend._config import worker_nice
+from paracore.backend._trace import Trace
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._quota import Quota
@@ -87,6 +88,7 @@ class Domain:
         self.connections: set[Connection] = set()
         self.channels: dict[int, Connection] = {}
         self.worker: WorkerEnd | None = None
+        self.trace = Trace()
         self.violations = self.workers_lost = 0
         self.worker_left_at = 0
         """By the monotonic clock: since then the domain has done nothing, and gathers credit for its rates."""
@@ -134,6 +136,8 @@ class Domain:
             self._dismissal = None
         if self.worker is None:
             self.worker = self._owner.order_worker(self)
+            if self.trace.readers:
+                self.worker.trace(self.trace.memory)
         return self.worker
 
     def leave(self, connection: Connection) -> None:
@@ -178,6 +182,22 @@ class Domain:
             self._owner.worker_left(self)
             leaving, self.worker = self.worker, None
             leaving.dismiss()
+            self.trace.rest()
+
+    def trace_enter(self) -> int:
+        """Somebody wants to know what its worker does, as does the next one; returns where to read it."""
+        descriptor = self.trace.enter()
+        if self.worker:  # also when it is recording: it tells the newcomer which sessions there are
+            self.worker.trace(self.trace.memory)
+        return descriptor
+
+    def trace_leave(self) -> None:
+        """He does not any more."""
+        if self.trace.leave():
+            if self.worker:
+                self.worker.trace(None)
+            else:
+                self.trace.rest()
 
     def change(self, section: DomainSection) -> None:
         """Other rights from now on; its worker, if there is one, gets its weight's part of the processors at once."""
@@ -241,6 +261,7 @@ class Domain:
             return  # it was dismissed
         self._owner.worker_left(self)
         self.worker = None
+        self.trace.rest()
         if self.channels:
             self.workers_lost += 1
             self._owner.worker_lost(self, end, why)

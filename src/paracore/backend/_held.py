@@ -47,6 +47,7 @@ class HeldSession(VideoSession):
         self._handed_over = self._done = 0
         self._told: deque[tuple[int, video.InputDone]] = deque()  # each once so many inputs are done
         self._fault: Exception | None = None
+        self._label = 0, 0
 
     # --- what a subclass says -----------------------------------------------------------------------
 
@@ -61,6 +62,9 @@ class HeldSession(VideoSession):
     @abstractmethod
     def _leave(self) -> None:
         """None waits any more."""
+
+    def _note(self, unit: Unit) -> None:  # noqa: B027 - not every wait is one that traces tell of here
+        """It has to wait."""
 
     def _account(self, event: video.Event) -> None:
         """The driver has said it."""
@@ -117,12 +121,12 @@ class HeldSession(VideoSession):
 
     def queue_input(self, span: Span, cookie: int, flags: InputFlag, timestamp: int, duration: int) -> None:
         unit = Unit(span, cookie, flags, timestamp, duration)
-        if self._waiting:
-            self._waiting.append(unit)
-        elif self._passes(unit):
+        if not self._waiting and self._passes(unit):
             self._hand_over(unit)
-        else:
-            self._waiting.append(unit)
+            return
+        self._note(unit)
+        self._waiting.append(unit)
+        if len(self._waiting) == 1:
             self._line_up()
 
     def queue_output(self, span: Span, cookie: int) -> None:
@@ -151,6 +155,10 @@ class HeldSession(VideoSession):
 
     def recall(self) -> None:
         self._driver.recall()
+
+    def label(self, channel: int, session: int) -> None:
+        self._label = channel, session
+        self._driver.label(channel, session)
 
     def close(self) -> None:
         self._leave()

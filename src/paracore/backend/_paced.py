@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from paracore.backend._books import unmarked
 from paracore.backend._held import HeldSession
 from paracore.backend._throttle import Cost
-from paracore.classes import video
+from paracore.classes import TraceEvent, video
 from paracore.classes.video import Direction, InputFlag, OutputFlag
 
 if TYPE_CHECKING:
+    from paracore.backend._books import Mark
     from paracore.backend._held import Unit
     from paracore.backend._throttle import Throttle
     from paracore.drivers import VideoSession
@@ -87,8 +89,9 @@ class _Meter:
 class PacedSession(HeldSession):
     """See the module. A ``Waiter`` of the domain's throttle; the first unit that waits is never free."""
 
-    def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle) -> None:
+    def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle, mark: Mark = unmarked) -> None:
         super().__init__(driver, direction)
+        self._mark = mark
         self._throttle = throttle
         self._meter = _Meter(direction)
 
@@ -121,6 +124,9 @@ class PacedSession(HeldSession):
 
     def _leave(self) -> None:
         self._throttle.leave(self)
+
+    def _note(self, unit: Unit) -> None:
+        self._mark(TraceEvent.INPUT_THROTTLED, *self._label, unit.cookie, unit.timestamp)
 
     def _account(self, event: video.Event) -> None:
         super()._account(event)

@@ -93,6 +93,7 @@ class Status:
             },
             "violations": domain.violations,
             "workers_lost": domain.workers_lost,
+            "traced": domain.trace.readers,
             "worker": self._worker(domain, domain.worker) if domain.worker else None,
         }
 

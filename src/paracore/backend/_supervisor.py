@@ -9,6 +9,7 @@ is counted against that domain's limits, everything that a domain makes it do is
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import logging
 import time
@@ -18,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from paracore._errors import ConfigError, DeviceLost, Error, RemoteProtocolError, TransportBroken
+from paracore._errors import (
+    ConfigError,
+    DeviceLost,
+    Error,
+    GrantError,
+    PermissionRefused,
+    RemoteProtocolError,
+    TransportBroken,
+)
 from paracore.backend._admission import Admission, Bounds
 from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import section_attached, worker_nice
@@ -290,6 +299,28 @@ class Supervisor:
                 self.sharing.change_domain(domain)
         _log.warning("%s changed settings: %s", port.peer.text, changes.decode())
 
+    def trace(self, port: Port, domain: str) -> tuple[int, str]:
+        connection = self._connections[port]
+        traced = self._traced(connection, domain)
+        if traced in connection.traced:
+            raise GrantError(errno.EBUSY, f"domain {traced.name} is traced already")
+        descriptor = traced.trace_enter()
+        connection.traced.add(traced)
+        traced.log.write(logging.INFO, "%s traces domain %s", port.peer.text, traced.name)
+        return descriptor, traced.name
+
+    def _traced(self, connection: Connection, name: str) -> Domain:
+        """A domain that this peer may know everything of."""
+        own = connection.domain
+        if own and name in {"", own.name}:
+            return own
+        if not connection.port.peer.administrator:
+            raise PermissionRefused("other domains are the administrator's to trace")
+        found = next((domain for domain in self.domains if domain.name == name), None)
+        if found is None:
+            raise GrantError(errno.ENOENT, f"there is no domain {name}")
+        return found
+
     def _domain(self, port: Port) -> Domain:
         domain = self._connections[port].domain
         assert domain is not None  # only an open channel has grants
@@ -308,6 +339,8 @@ class Supervisor:
             self._greeted(connection.port)
         if connection.domain:
             connection.domain.leave(connection)
+        while connection.traced:
+            connection.traced.pop().trace_leave()
 
     def closed(self, connection: Connection) -> None:
         del self._connections[connection.port]

@@ -23,6 +23,7 @@ from paracore.backend._farewell import Farewell
 from paracore.backend._gate import UnitGate
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
+from paracore.backend._tracer import Tracer
 from paracore.classes import core, video, worker
 from paracore.drivers import Gate
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
@@ -66,6 +67,8 @@ class Worker:
         self._farewell: Farewell | None = None
         loop.watch(control.fileno(), _CONTROL)
         self._jobs = JobWatch()
+        self._tracer = Tracer(loop, pages, (device.driver for device in books.devices))
+        books.mark = loop.mark
         self._rates: dict[int, int] = {}
         self._gates = [device.driver.share() or UnitGate() for device in books.devices]
         self._unit_gates = {index: gate for index, gate in enumerate(self._gates) if isinstance(gate, UnitGate)}
@@ -142,10 +145,12 @@ class Worker:
         self._loop.watch(session.descriptor, self._last_token)
         self._sessions[self._last_token] = (channel, session)
         session.token = self._last_token
+        self._tracer.opened(channel.number, session)
         self._tell_use(session.call.device, 1)
 
     def unwatch(self, session: Session) -> None:
-        del self._sessions[session.token]
+        channel, _ = self._sessions.pop(session.token)
+        self._tracer.closed(channel.number, session)
         self._loop.unwatch(session.descriptor)
         self._tell_use(session.call.device, 0)
         self.paced(session)
@@ -335,6 +340,14 @@ class Worker:
         if all(session.call.device != device for session in self._live()):  # one may have been opened meanwhile
             _attempt(self._books.devices[device].driver.rest)
 
+    def _trace(self, _: Header, payload: memoryview, packet: Packet) -> None:
+        if not worker.Trace.unpack(payload).on:
+            self._tracer.end()
+            return
+        self._tracer.begin(packet.descriptors[0])
+        for channel, session in self._sessions.values():
+            self._tracer.opened(channel.number, session)
+
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
@@ -362,6 +375,7 @@ class Worker:
         worker.DeviceLease.OPCODE: _device_lease,
         worker.DeviceReset.OPCODE: _device_reset,
         worker.DeviceRest.OPCODE: _device_rest,
+        worker.Trace.OPCODE: _trace,
     }
     """What the supervisor may say."""
 

@@ -253,6 +253,10 @@ class WorkerEnd:
         """Tells it that nobody uses a device."""
         self._send_event(worker.DeviceRest(device))
 
+    def trace(self, memory: int | None) -> None:
+        """Tells it to record what it does, in memory whose descriptor stays the caller's; None: no more."""
+        self._send_event(worker.Trace(int(memory is not None)), () if memory is None else (memory,))
+
     def processor_time(self) -> int:
         """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
         if self.pid:

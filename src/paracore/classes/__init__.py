@@ -8,6 +8,18 @@ may come over a ring and which over a socket is for the reader of that ring or s
 
 from __future__ import annotations
 
+from paracore.classes._common import TraceEvent, TracePage, TraceRecord
 from paracore.classes._payload import Kind, MessageType, Payload
 
-__all__ = ["Kind", "MessageType", "Payload", "core", "link", "video", "worker"]
+__all__ = [
+    "Kind",
+    "MessageType",
+    "Payload",
+    "TraceEvent",
+    "TracePage",
+    "TraceRecord",
+    "core",
+    "link",
+    "video",
+    "worker",
+]

@@ -53,6 +53,8 @@ __all__ = [
     "RevokeReply",
     "Status",
     "StatusReply",
+    "Trace",
+    "TraceReply",
 ]
 
 
@@ -547,6 +549,84 @@ class ConfigureReply(_ConfigureReplyFields):
             raise malformed("link.configure_reply", error) from None
 
 
+class _TraceFields(NamedTuple):
+    """Fields of ``Trace``."""
+
+    domain: str
+    """Its name; empty: the caller's own."""
+
+
+_TRACE = Struct("<32s")
+
+
+class Trace(_TraceFields):
+    """``link.trace``: Traces a domain's sessions for as long as this connection lives, see trace.md: an
+    administrator any domain's, others their own; to all else the answer is `permission`. With the reply
+    travels a descriptor of the trace's memory, for reading. `busy` when this connection traces it already.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7010
+    NAME: ClassVar[str] = "trace"
+    KIND: ClassVar[Kind] = Kind.CALL
+    SIZE: ClassVar[int] = 32
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _TRACE.pack(name_octets(self.domain, 32))
+        except (StructError, ValueError) as error:
+            raise unsendable("link.trace", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            (domain,) = _TRACE.unpack(payload)
+            return cls(name_text(domain))
+        except (StructError, ValueError) as error:
+            raise malformed("link.trace", error) from None
+
+
+class _TraceReplyFields(NamedTuple):
+    """Fields of ``TraceReply``."""
+
+    records: int
+    """`trace_records`."""
+    domain: str
+    """Its name."""
+
+
+_TRACE_REPLY = Struct("<II32s")
+
+
+class TraceReply(_TraceReplyFields):
+    """Reply to ``link.trace``."""
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7010
+    NAME: ClassVar[str] = "trace_reply"
+    KIND: ClassVar[Kind] = Kind.REPLY
+    SIZE: ClassVar[int] = 40
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _TRACE_REPLY.pack(self.records, 0, name_octets(self.domain, 32))
+        except (StructError, ValueError) as error:
+            raise unsendable("link.trace_reply", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            records, reserved0, domain = _TRACE_REPLY.unpack(payload)
+            zero(reserved0)
+            return cls(records, name_text(domain))
+        except (StructError, ValueError) as error:
+            raise malformed("link.trace_reply", error) from None
+
+
 Event: TypeAlias = Goodbye
 """What is said unasked."""
 
@@ -558,5 +638,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7005: MessageType(0x7005, "status", Kind.CALL, False, Status, StatusReply),
     0x7006: MessageType(0x7006, "goodbye", Kind.EVENT, False, Goodbye, None),
     0x7007: MessageType(0x7007, "configure", Kind.CALL, False, Configure, ConfigureReply),
+    0x7010: MessageType(0x7010, "trace", Kind.CALL, False, Trace, TraceReply),
 }
 """Every message of the class by opcode."""

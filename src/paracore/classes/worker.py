@@ -50,6 +50,7 @@ __all__ = [
     "ReportReply",
     "Reserve",
     "ReserveReply",
+    "Trace",
     "Unmap",
     "Violation",
 ]
@@ -864,6 +865,45 @@ class Drained(_DrainedFields):
             raise malformed("worker.drained", error) from None
 
 
+class _TraceFields(NamedTuple):
+    """Fields of ``Trace``."""
+
+    on: int
+    """1: record; 0: stop."""
+
+
+_TRACE = Struct("<II")
+
+
+class Trace(_TraceFields):
+    """``worker.trace``: To the worker, with the descriptor of the trace's memory when `on` is 1: record what
+    happens there, or stop. A worker gets the same memory each time.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7120
+    NAME: ClassVar[str] = "trace"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _TRACE.pack(self.on, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.trace", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            on, reserved0 = _TRACE.unpack(payload)
+            zero(reserved0)
+            return cls(on)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.trace", error) from None
+
+
 class _DeviceUsedFields(NamedTuple):
     """Fields of ``DeviceUsed``."""
 
@@ -967,6 +1007,7 @@ Event: TypeAlias = (
     | DevicePace
     | Drain
     | Drained
+    | Trace
     | DeviceUsed
     | Rates
 )
@@ -991,6 +1032,7 @@ MESSAGES: dict[int, MessageType] = {
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
     0x7118: MessageType(0x7118, "drain", Kind.EVENT, False, Drain, None),
     0x7119: MessageType(0x7119, "drained", Kind.EVENT, False, Drained, None),
+    0x7120: MessageType(0x7120, "trace", Kind.EVENT, False, Trace, None),
     0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
     0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
 }

@@ -18,6 +18,7 @@ __all__ = [
     "add_encoder_options",
     "add_file",
     "add_session_options",
+    "add_trace_option",
     "bits_per_second",
     "burst",
     "count",
@@ -170,6 +171,11 @@ def add_backend_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGr
     return group
 
 
+def add_trace_option(parser: argparse.ArgumentParser) -> None:
+    """A timeline of what is done."""
+    add_file(parser, "--trace", metavar="JSON", help="record a timeline of both sides for Perfetto (paracore trace)")
+
+
 def add_session_options(parser: argparse.ArgumentParser) -> None:
     """Where the work is done, and how much is said about it."""
     group = add_backend_options(parser)
@@ -181,6 +187,7 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
         default="recover",
         help="when the worker dies: go on with another one (default), or stop at once",
     )
+    add_trace_option(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 

@@ -29,6 +29,7 @@ COMMANDS = (
     "paracore.cli._list",
     "paracore.cli._top",
     "paracore.cli._metrics",
+    "paracore.cli._trace",
     "paracore.cli._device",
     "paracore.cli._domain",
     "paracore.cli._serve",

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import struct
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,10 +23,12 @@ from paracore.cli._environment import (
     static_runner,
 )
 from paracore.cli._exit import UsageError, complain
-from paracore.cli._options import add_backend_options, add_file
+from paracore.cli._options import add_backend_options, add_file, add_trace_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from paracore.backend import PrivateBackend
 
 NAME = "run"
 SUMMARY = "run an unmodified program that finds the devices as /dev/videoN and in OpenMAX IL"
@@ -36,6 +39,7 @@ EXAMPLES = """
   paracore run --api omx -- gst-launch-1.0 filesrc location=in.h264 ! h264parse ! omxh264dec ! fakesink
   paracore run --static -- ./ffmpeg-static -c:v h264_v4l2m2m -i in.mp4 -f null -
   sudo paracore run --domain web -- ffmpeg ...     as a domain of the running backend
+  paracore run --trace trace.json -- ffmpeg ...    with a timeline of each unit, for ui.perfetto.dev
 """
 
 #: Those that somebody sends to end or to tell a program something; this one passes them on.
@@ -63,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--static", action="store_true", help="for a statically linked program, which ignores what is preloaded"
     )
+    add_trace_option(parser)
     add_backend_options(parser)
     add_file(
         parser,
@@ -79,9 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
     apis = () if arguments.static else chosen_apis(arguments.api)
     inherited = os.environ | ({_STATIC: os.path.abspath(words[1])} if arguments.static else {})  # noqa: PTH100 - links stay
     address = None if arguments.private else _running(arguments)
-    if address is None:
-        return _run_private(apis, words, inherited, arguments.planes)
-    changes = _become(arguments.domain, address) if arguments.domain else {}
+    changes = _become(arguments.domain, address) if arguments.domain and address else {}
+    if address is None or arguments.trace:
+        return _run_beside(arguments, apis, words, inherited | changes, address)
     return _execute(words, _environment(apis, address, inherited | changes, arguments.planes))
 
 
@@ -155,17 +160,40 @@ def _execute(words: list[str], environment: Mapping[str, str]) -> NoReturn:
         raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
 
 
-def _run_private(apis: Sequence[str], words: list[str], inherited: Mapping[str, str], planes: str | None) -> int:
-    """With a backend of its own, which has to be ended afterwards."""
-    from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
-
+def _run_beside(
+    arguments: argparse.Namespace,
+    apis: Sequence[str],
+    words: list[str],
+    inherited: dict[str, str],
+    address: str | None,
+) -> int:
+    """With something to be done afterwards: a backend of its own to be ended, a trace to be written."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED, signal.SIGCHLD})
     try:
-        with PrivateBackend() as backend:
-            environment = _environment(apis, backend.address, inherited, planes)
+        with ExitStack() as stack:
+            at = address or stack.enter_context(_private()).address
+            recorded = _record(stack, at, arguments.trace) if arguments.trace else {}
+            environment = _environment(apis, at, inherited | recorded, arguments.planes)
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _private() -> PrivateBackend:
+    from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
+
+    return PrivateBackend()
+
+
+def _record(stack: ExitStack, address: str, output: str) -> dict[str, str]:
+    """Traces the program from now on; returns what changes in its environment."""
+    from paracore.cli._recording import recording  # noqa: PLC0415 - seldom needed
+
+    trace = stack.enter_context(recording(output))
+    with paracore.open(address) as domain:
+        devices = list(domain.devices)
+    trace.follow(address, devices)
+    return trace.variables
 
 
 def _spawn(words: list[str], environment: Mapping[str, str], mask: Any) -> int:

@@ -145,6 +145,9 @@ class VideoSession(ABC):
     def recall(self) -> None:  # noqa: B027 - a codec that cannot let go of anything need not say so itself
         """Gives back the outputs that hold no picture, nor soon will; their completions wait when it returns."""
 
+    def label(self, channel: int, session: int) -> None:  # noqa: B027 - one that records nothing need not say so itself
+        """By which traces know it."""
+
     @abstractmethod
     def close(self) -> None:
         """Stops at once. When it returns no span is touched any more. Idempotent."""
@@ -222,6 +225,9 @@ class Driver(ABC):
 
     def rest(self) -> None:  # noqa: B027 - a device that keeps nothing without a session has nothing to let go of
         """Lets go of what it keeps for sessions to come: nobody has had one for a while."""
+
+    def trace(self, address: int) -> None:  # noqa: B027 - as above
+        """Records in the trace's memory at this address from now on what its sessions do; 0: no more (native/core/trace.h)."""
 
     @abstractmethod
     def open(self, codec: video.Codec, direction: video.Direction, flags: video.OpenFlag) -> VideoSession: ...

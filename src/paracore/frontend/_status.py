@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an administrator asks of a backend, and changes: one question on its socket, no channel."""
+"""What is asked of a backend, or changed, mostly by an administrator: a question on its socket, no channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from paracore.classes._payload import Payload
 
-__all__ = ["backend_status", "configure_backend"]
+__all__ = ["ask", "backend_status", "configure_backend", "connected"]
 
 #: Octets of the account: more is not read, whatever the backend says.
 _STATUS_MAX = 16 << 20
@@ -36,8 +36,8 @@ def backend_status(address: str | os.PathLike[str], *, timeout: float = 10.0) ->
         PermissionRefused: the caller is neither root nor the backend's own user.
         TransportError: nobody listens there.
     """
-    with _connected(address, timeout) as wire:
-        payload, descriptors = _ask(wire, link.Status(), "asking for the backend's status")
+    with connected(address, timeout) as wire:
+        payload, descriptors = ask(wire, link.Status(), "asking for the backend's status")
         return _read(descriptors, link.StatusReply.unpack(payload).length)
 
 
@@ -57,26 +57,27 @@ def configure_backend(
         PermissionRefused: the caller is neither root nor the backend's own user.
         TransportError: nobody listens there.
     """
-    with _connected(address, timeout) as wire:
-        payload, _ = _ask(wire, link.Configure(json.dumps(changes).encode()), "changing the backend's settings")
+    with connected(address, timeout) as wire:
+        payload, _ = ask(wire, link.Configure(json.dumps(changes).encode()), "changing the backend's settings")
         if complaint := link.ConfigureReply.unpack(payload).text.decode(errors="replace"):
             option, _, hint = complaint.partition(": ")
             raise ConfigError(option, hint)
 
 
 @contextmanager
-def _connected(address: str | os.PathLike[str], timeout: float) -> Iterator[socket.socket]:
+def connected(address: str | os.PathLike[str], timeout: float) -> Iterator[socket.socket]:
+    """A connection that has said hello."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as wire:
         wire.settimeout(timeout)
         try:
             wire.connect(os.fspath(address))
         except OSError as error:
             raise open_fault(-(error.errno or 0), os.fspath(address), 0) from error
-        _ask(wire, link.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION), "saying hello to the backend")
+        ask(wire, link.Hello(PROTOCOL_VERSION, PROTOCOL_VERSION), "saying hello to the backend")
         yield wire
 
 
-def _ask(wire: socket.socket, request: Payload, what: str) -> tuple[memoryview, list[int]]:
+def ask(wire: socket.socket, request: Payload, what: str) -> tuple[memoryview, list[int]]:
     """Makes one call of the link class."""
     try:
         wire.sendall(message(request.OPCODE, REQUEST, 0, 1, request.pack()))

@@ -42,6 +42,8 @@ from paracore.protocol._wire import (
     RING_ORDER_MAX,
     RING_ORDER_MIN,
     SPAN_ALIGNMENT,
+    TRACE_RECORDS,
+    TRACE_SIZE,
     MessageFlag,
 )
 from paracore.protocol._xenbus import (
@@ -78,6 +80,8 @@ __all__ = [
     "RING_ORDER_MIN",
     "SESSION",
     "SPAN_ALIGNMENT",
+    "TRACE_RECORDS",
+    "TRACE_SIZE",
     "XENBUS",
     "XENBUS_START",
     "XENBUS_STOP",

@@ -35,6 +35,8 @@ __all__ = [
     "RING_ORDER_MAX",
     "RING_ORDER_MIN",
     "SPAN_ALIGNMENT",
+    "TRACE_RECORDS",
+    "TRACE_SIZE",
     "MessageFlag",
 ]
 
@@ -60,6 +62,12 @@ BUFFER_MAX: Final = 1073741824
 """Octets of one buffer. Bounds the mapping a single call can ask for."""
 SPAN_ALIGNMENT: Final = 64
 """A decoder's output span begins at a multiple of this in its buffer: what the widest vector instructions want."""
+TRACE_RECORDS: Final = 16384
+"""Records that a trace's memory holds. Bounds what tracing takes; those not read before they are written over
+are lost, and counted.
+"""
+TRACE_SIZE: Final = 790528
+"""Octets of a trace's memory: a page, and the records."""
 PAGE_MAGIC: Final = 0
 """`magic`; written once by the side that allocates the pages."""
 PAGE_VERSION: Final = 4

@@ -101,6 +101,9 @@ class BackendStub:
 
     def configure(self, port: Port, changes: bytes) -> None: ...
 
+    def trace(self, port: Port, domain: str) -> tuple[int, str]:  # noqa: ARG002
+        return self.transport.pages.allocate(PAGE_SIZE), domain
+
     # --- its thread -------------------------------------------------------------------------------
 
     def _serve(self) -> None:

@@ -28,6 +28,7 @@ from paracore.protocol import (
     PROTOCOL_VERSION,
     RING_ORDER_MAX,
     RING_ORDER_MIN,
+    TRACE_RECORDS,
     format_page,
     mapping_size,
 )
@@ -203,6 +204,13 @@ class LinkPort(Port):
             complaint = b""
         self._reply(header, link.ConfigureReply(complaint).pack())
 
+    def _trace(self, request: link.Trace, header: Header) -> None:
+        descriptor, domain = self._host.trace(self, request.domain)
+        try:
+            self._reply(header, link.TraceReply(TRACE_RECORDS, domain).pack(), (descriptor,))
+        finally:
+            self._pages.close(descriptor)
+
     HANDLERS: ClassVar[dict[int, Callable[[LinkPort, Any, Header], None]]] = {
         link.Hello.OPCODE: _hello,
         link.ChannelOpen.OPCODE: _channel_open,
@@ -210,5 +218,6 @@ class LinkPort(Port):
         link.Revoke.OPCODE: _revoke,
         link.Status.OPCODE: _status,
         link.Configure.OPCODE: _configure,
+        link.Trace.OPCODE: _trace,
     }
     """What is served, when ``LinkRules`` let it."""

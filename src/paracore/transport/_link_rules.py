@@ -31,12 +31,14 @@ TABLE: Final[dict[LinkState, dict[int, LinkState]]] = {
         link.ChannelOpen.OPCODE: LinkState.OPEN,
         link.Status.OPCODE: LinkState.GREETED,
         link.Configure.OPCODE: LinkState.GREETED,
+        link.Trace.OPCODE: LinkState.GREETED,
     },
     LinkState.OPEN: {
         link.Grant.OPCODE: LinkState.OPEN,
         link.Revoke.OPCODE: LinkState.OPEN,
         link.Status.OPCODE: LinkState.OPEN,
         link.Configure.OPCODE: LinkState.OPEN,
+        link.Trace.OPCODE: LinkState.OPEN,
     },
     LinkState.ENDING: {},
 }

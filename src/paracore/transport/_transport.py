@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from paracore.classes import TraceEvent
     from paracore.classes.link import BufferFlag, Failure, Limit, Refusal
     from paracore.protocol import Attachment
     from paracore.transport._wire import Wire
@@ -218,6 +219,14 @@ class Loop(ABC):
     @abstractmethod
     def statistics(self) -> LoopStatistics: ...
 
+    def trace(self, address: int) -> None:  # noqa: B027 - one of a test's need not
+        """Records in the trace's memory at this address from now on which messages come and go; 0: no more."""
+
+    def mark(  # noqa: B027, PLR0917 - as above; a record's fields
+        self, event: TraceEvent, channel: int, session: int, cookie: int, timestamp: int, value: int = 0
+    ) -> None:
+        """Records something else there, while anybody wants to know."""
+
     @abstractmethod
     def close(self) -> None: ...
 
@@ -291,6 +300,9 @@ class Host(Protocol):
         Raises:
             ConfigError: which of them cannot be so, and the remedy.
         """
+
+    def trace(self, port: Port, domain: str) -> tuple[int, str]:
+        """Traces a domain, the peer's own if it is empty, until the port is closed; the descriptor is the caller's."""
 
 
 class Membership(Protocol):

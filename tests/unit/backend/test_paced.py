@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from paracore.backend._held import HeldSession
 from paracore.backend._paced import UNKNOWN, PacedSession, macroblocks_of
 from paracore.backend._throttle import Throttle
+from paracore.classes import TraceEvent
 from paracore.classes.video import (
     ChangeFlag,
     Direction,
@@ -81,7 +82,8 @@ class Bench:
         self.now = 0
         self.throttle = Throttle(**(rates or {"pictures": (10, 1)}), since=-(10**15), clock=lambda: self.now)
         self.driver = Driver()
-        self.session = PacedSession(self.driver, direction, self.throttle)
+        self.marks = []
+        self.session = PacedSession(self.driver, direction, self.throttle, lambda *mark: self.marks.append(mark))
 
     def give(self, *cookies, flags=NONE):
         for cookie in cookies:
@@ -126,6 +128,13 @@ def change(generation, width, height):
 
 def picture(generation=1, flags=OutputFlag.KEY):
     return OutputReady(1, flags, 0, 0, 0, generation, 64, PictureType.INTRA, 0, 0, 8, 8)
+
+
+def test_a_unit_that_waits_is_marked_for_who_traces(make):
+    bench = make(pictures=(1, 1))
+    bench.session.label(3, 4)
+    bench.give(7, 8, 9)
+    assert bench.marks == [(TraceEvent.INPUT_THROTTLED, 3, 4, cookie, 0) for cookie in (8, 9)]
 
 
 # --- order --------------------------------------------------------------------------------------------

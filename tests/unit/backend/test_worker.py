@@ -13,13 +13,15 @@ from paracore.backend._books import Books, Device, WorkerLimits
 from paracore.backend._channel import Channel
 from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
-from paracore.classes import core, link, video, worker
+from paracore.classes import TraceEvent, core, link, video, worker
 from paracore.drivers import v4l2
 from paracore.drivers.null import NullDriver
+from paracore.frontend._tracing._memory import TraceMemory
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, Ring, Role, format_page, mapping_size, message, split
 from paracore.transport import ChannelDescriptors, SocketWire
 from paracore.transport.local import LocalTransport
 from tests.unit.drivers.fake_codec import FakeCodec
+from tests.unit.frontend.tracing import Memory
 
 ORDER = 2
 
@@ -484,3 +486,47 @@ def test_a_reset_ends_a_worker_whose_sessions_would_not_go_on(make_place, opens)
         place.open(1)
     place.tell(worker.DeviceReset(0))
     assert place.worker._running is not opens
+
+
+# --- traces ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_traced(make_place):
+    """Which sessions there are is told again to each who comes; what waits for credit is told by who makes it wait."""
+    place, memory = make_place(pictures=(1, 1)), Memory()
+    reader = TraceMemory(memory.reader())
+    place.add(1)
+    buffer, first = place.attach(1), place.open(1)
+    for _ in range(2):
+        place.tell(worker.Trace(1), (memory.descriptor,))
+    second = place.open(1)
+    place.give(1, first, buffer, 7, 8)
+    place.say(1, video.Close(), second)
+    told = [(each.event, each.channel, each.session, each.cookie) for each in reader.take(last=True)]
+    E = TraceEvent  # noqa: N806
+    assert told == [
+        (E.OPENED, 1, first, 0),
+        (E.OPENED, 1, first, 0),
+        (E.OPENED, 1, second, 0),
+        (E.INPUT_SEEN, 1, first, 7),
+        (E.INPUT_SEEN, 1, first, 8),
+        (E.INPUT_THROTTLED, 1, first, 8),
+        (E.INPUT_TOLD, 1, first, 7),
+        (E.CLOSED, 1, second, 0),
+    ]
+    place.tell(worker.Trace(0))
+    place.say(1, video.Close(), first)
+    assert reader.take(last=True) == []
+    assert (reader.lost, reader.garbage) == (0, 0)
+    reader.close()
+    memory.close()
+
+
+def test_memory_that_cannot_be_mapped(make_place, caplog):
+    place = make_place()
+    short = os.memfd_create("short")
+    place.tell(worker.Trace(1), (short,))
+    os.close(short)
+    assert "nothing can be traced" in caplog.text
+    place.add(1)
+    assert place.open(1)

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from paracore import ConfigError, GrantError, MessageError, QuotaExceeded, RemoteProtocolError
+from paracore import ConfigError, GrantError, MessageError, PermissionRefused, QuotaExceeded, RemoteProtocolError
 from paracore.classes import link
 from paracore.protocol import (
     EVENT,
@@ -16,6 +16,7 @@ from paracore.protocol import (
     REQUEST,
     RING_ORDER_MAX,
     RING_ORDER_MIN,
+    TRACE_RECORDS,
     mapping_size,
     message,
     split,
@@ -69,6 +70,10 @@ class PlannedHost:
         self.changes.append(changes)
         self._may()
 
+    def trace(self, port, domain):
+        self._may()
+        return self.pages.allocate(PAGE_SIZE), domain or "guest"
+
 
 class Link:
     """Both ends."""
@@ -77,6 +82,7 @@ class Link:
         self.pages = MemoryPages()
         ours, self.theirs = MemoryWire.pair(self.pages)
         self.host = PlannedHost()
+        self.host.pages = self.pages
         peer = Peer(("uid:1",), administrator=administrator, text="peer")
         self.port = LinkPort(ours, self.pages, self.host, peer)
 
@@ -253,6 +259,18 @@ def test_settings_are_the_administrators():
     pair.call(HELLO)
     assert pair.refused(link.Configure(b"{}")).error is link.Error.PERMISSION
     assert pair.host.changes == []
+
+
+def test_a_trace(pair):
+    """Its memory travels with the reply and is nobody's here any more; who may have it the host says."""
+    pair.call(HELLO)
+    flags, payload, descriptors = pair.call(link.Trace(""))
+    assert (flags, link.TraceReply.unpack(payload)) == (REPLY, (TRACE_RECORDS, "guest"))
+    assert len(pair.pages) == len(descriptors) == 1
+    pair.pages.close(*descriptors)
+    pair.host.refusal = PermissionRefused("no")
+    assert pair.refused(link.Trace("other")).error is link.Error.PERMISSION
+    assert len(pair.pages) == 0
 
 
 def test_settings(pair):

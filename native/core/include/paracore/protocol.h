@@ -44,6 +44,13 @@
  * instructions want.
  */
 #define PARACORE_SPAN_ALIGNMENT 64u
+/*
+ * Records that a trace's memory holds. Bounds what tracing takes; those not read before they are
+ * written over are lost, and counted.
+ */
+#define PARACORE_TRACE_RECORDS 16384u
+/* Octets of a trace's memory: a page, and the records. */
+#define PARACORE_TRACE_SIZE 790528u
 
 /* --- classes and opcodes ---------------------------------------------------------------------- */
 
@@ -92,6 +99,7 @@ enum paracore_opcode {
     PARACORE_OP_LINK_STATUS = 0x7005,
     PARACORE_OP_LINK_GOODBYE = 0x7006,
     PARACORE_OP_LINK_CONFIGURE = 0x7007,
+    PARACORE_OP_LINK_TRACE = 0x7010,
     PARACORE_OP_WORKER_CHANNEL_ADD = 0x7101,
     PARACORE_OP_WORKER_CHANNEL_REMOVE = 0x7102,
     PARACORE_OP_WORKER_MAP = 0x7103,
@@ -110,6 +118,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_PACE = 0x7111,
     PARACORE_OP_WORKER_DRAIN = 0x7118,
     PARACORE_OP_WORKER_DRAINED = 0x7119,
+    PARACORE_OP_WORKER_TRACE = 0x7120,
     PARACORE_OP_WORKER_DEVICE_USED = 0x7130,
     PARACORE_OP_WORKER_RATES = 0x7131,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
@@ -331,6 +340,58 @@ enum paracore_refusal {
     PARACORE_REFUSAL_NO_BACKEND = 8,
 };
 
+/*
+ * What a trace's record tells of. `posted` and `received` are the domain's, all else is the
+ * worker's.
+ */
+enum paracore_trace_event {
+    /* The session exists. `value`: codec x 2^32 + direction. */
+    PARACORE_TRACE_EVENT_OPENED = 1,
+    /* It does no longer. */
+    PARACORE_TRACE_EVENT_CLOSED = 2,
+    /* A unit has been queued by the application. `value`: input flags x 2^32 + octets. */
+    PARACORE_TRACE_EVENT_INPUT_POSTED = 3,
+    /* The worker has taken that message out of the ring. `value`: as before. */
+    PARACORE_TRACE_EVENT_INPUT_SEEN = 4,
+    /* The domain has no credit for the unit, which waits before the driver. */
+    PARACORE_TRACE_EVENT_INPUT_THROTTLED = 5,
+    /* The driver has the unit. */
+    PARACORE_TRACE_EVENT_INPUT_GIVEN = 6,
+    /* The session waits for its turn at the device. */
+    PARACORE_TRACE_EVENT_DEVICE_AWAITED = 7,
+    /*
+     * The codec is given the unit. `value`: 1 when it is no unit but what a drain still has to
+     * give.
+     */
+    PARACORE_TRACE_EVENT_JOB_BEGUN = 8,
+    /* It wants the next. `value`: as before. */
+    PARACORE_TRACE_EVENT_JOB_ENDED = 9,
+    /* In the midst of a unit: the codec waits for what the domain is to give. */
+    PARACORE_TRACE_EVENT_WAIT_BEGUN = 10,
+    /* It does no longer. */
+    PARACORE_TRACE_EVENT_WAIT_ENDED = 11,
+    /* The domain is told that a unit's span is its own again. `value`: enum error. */
+    PARACORE_TRACE_EVENT_INPUT_TOLD = 12,
+    /* The application has taken that event. */
+    PARACORE_TRACE_EVENT_INPUT_RECEIVED = 13,
+    /* The domain is told of a picture, or packet. `value`: output flags x 2^32 + octets. */
+    PARACORE_TRACE_EVENT_OUTPUT_TOLD = 14,
+    /* The application has taken that event. `value`: as before. */
+    PARACORE_TRACE_EVENT_OUTPUT_RECEIVED = 15,
+    /*
+     * A span for outputs has been queued by the application, mostly one given back. `value`:
+     * octets.
+     */
+    PARACORE_TRACE_EVENT_OUTPUT_POSTED = 16,
+    /*
+     * The codec has given a picture, or packet, out; it may be told of together with others.
+     * `value`: as of `output_told`.
+     */
+    PARACORE_TRACE_EVENT_OUTPUT_MADE = 18,
+    /* The worker has taken that message out of the ring. `value`: octets. */
+    PARACORE_TRACE_EVENT_OUTPUT_SEEN = 17,
+};
+
 /* Flags of a message header (16 bits). */
 enum paracore_message_flag {
     /* Answers the call with this serial. */
@@ -510,6 +571,43 @@ struct paracore_span {
     uint32_t length;
     /* Octets from the buffer's start. */
     uint64_t offset;
+};
+
+/* The first page of a trace's memory; `trace_records` records follow at `page_size`. */
+struct paracore_trace_page {
+    /* Protocol version of the page and its records. */
+    uint32_t version;
+    /* `trace_records`. */
+    uint32_t records;
+    /* Of the program that writes it; 0: workers, one after the other. */
+    uint32_t process;
+    uint8_t reserved0[52];
+    /*
+     * Records begun so far; record n has the place n modulo `records`. Each writer takes a number
+     * by adding one.
+     */
+    uint64_t begun;
+    uint8_t reserved1[56];
+};
+
+/* One thing that happened to a session, on either side. */
+struct paracore_trace_record {
+    /* Its number plus one, written last; 0 while it is being written. */
+    uint64_t sequence;
+    /* Nanoseconds of CLOCK_MONOTONIC. */
+    uint64_t time;
+    /* What. */
+    uint32_t event;
+    /* The channel's number, which both ends have from `link.channel_open`. */
+    uint32_t channel;
+    /* The session's number on it. */
+    uint32_t session;
+    /* The span's, of an input or an output; the device's index of `opened`. */
+    uint32_t cookie;
+    /* The unit's or the picture's; 0 where there is none. */
+    int64_t timestamp;
+    /* See the event. */
+    uint64_t value;
 };
 
 /* Payload of a reply with the `error` flag, whatever the call. */
@@ -921,6 +1019,26 @@ struct paracore_link_configure_reply {
 };
 
 /*
+ * link.trace, a call: Traces a domain's sessions for as long as this connection lives, see
+ * trace.md: an administrator any domain's, others their own; to all else the answer is
+ * `permission`. With the reply travels a descriptor of the trace's memory, for reading. `busy` when
+ * this connection traces it already.
+ */
+struct paracore_link_trace {
+    /* Its name; empty: the caller's own. */
+    char domain[32];
+};
+
+/* Reply to link.trace. */
+struct paracore_link_trace_reply {
+    /* `trace_records`. */
+    uint32_t records;
+    uint32_t reserved0;
+    /* Its name. */
+    char domain[32];
+};
+
+/*
  * worker.channel_add, a event: To the worker, with three descriptors: shared pages, doorbell to
  * wait on, doorbell to write.
  */
@@ -1103,6 +1221,16 @@ struct paracore_worker_device_pace {
 };
 
 /*
+ * worker.trace, a event: To the worker, with the descriptor of the trace's memory when `on` is 1:
+ * record what happens there, or stop. A worker gets the same memory each time.
+ */
+struct paracore_worker_trace {
+    /* 1: record; 0: stop. */
+    uint32_t on;
+    uint32_t reserved0;
+};
+
+/*
  * worker.device_used, a event: From the worker: so much of a device's time has been used since it
  * said so last. Not of a device whose time is the processor's, which the kernel counts.
  */
@@ -1263,6 +1391,22 @@ PARACORE_PROVE(sizeof(struct paracore_span) == 16);
 PARACORE_PROVE(offsetof(struct paracore_span, buffer) == 0);
 PARACORE_PROVE(offsetof(struct paracore_span, length) == 4);
 PARACORE_PROVE(offsetof(struct paracore_span, offset) == 8);
+PARACORE_PROVE(sizeof(struct paracore_trace_page) == 128);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, version) == 0);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, records) == 4);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, process) == 8);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, reserved0) == 12);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, begun) == 64);
+PARACORE_PROVE(offsetof(struct paracore_trace_page, reserved1) == 72);
+PARACORE_PROVE(sizeof(struct paracore_trace_record) == 48);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, sequence) == 0);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, time) == 8);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, event) == 16);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, channel) == 20);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, session) == 24);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, cookie) == 28);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, timestamp) == 32);
+PARACORE_PROVE(offsetof(struct paracore_trace_record, value) == 40);
 PARACORE_PROVE(sizeof(struct paracore_failure) == 16);
 PARACORE_PROVE(offsetof(struct paracore_failure, error) == 0);
 PARACORE_PROVE(offsetof(struct paracore_failure, limit) == 4);
@@ -1409,6 +1553,12 @@ PARACORE_PROVE(sizeof(struct paracore_link_configure_reply) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, length) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, reserved0) == 4);
 PARACORE_PROVE(offsetof(struct paracore_link_configure_reply, text) == 8);
+PARACORE_PROVE(sizeof(struct paracore_link_trace) == 32);
+PARACORE_PROVE(offsetof(struct paracore_link_trace, domain) == 0);
+PARACORE_PROVE(sizeof(struct paracore_link_trace_reply) == 40);
+PARACORE_PROVE(offsetof(struct paracore_link_trace_reply, records) == 0);
+PARACORE_PROVE(offsetof(struct paracore_link_trace_reply, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_link_trace_reply, domain) == 8);
 PARACORE_PROVE(sizeof(struct paracore_worker_channel_add) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, channel) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_channel_add, ring_order) == 4);
@@ -1467,6 +1617,9 @@ PARACORE_PROVE(sizeof(struct paracore_worker_device_pace) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, reserved0) == 4);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_pace, period) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_trace) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_trace, on) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_trace, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_device_used) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_used, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_used, reserved0) == 4);

@@ -56,6 +56,10 @@ class LibavDriver(Driver):
         if _TRIM:
             _TRIM(0)
 
+    def trace(self, address: int) -> None:
+        """The glue records jobs and waits."""
+        lib.paracore_trace_begin(ffi.cast("void *", address))
+
     def share(self) -> LibavGate:
         """All sessions pass it before each unit."""
         self._gate = LibavGate()

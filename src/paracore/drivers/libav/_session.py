@@ -122,6 +122,9 @@ class Session(VideoSession):
     def recall(self) -> None:
         lib.paracore_codec_recall(self._codec)
 
+    def label(self, channel: int, session: int) -> None:
+        lib.paracore_codec_label(self._codec, channel, session)
+
     def close(self) -> None:
         if self._event >= 0:
             ffi.release(self._codec)

@@ -11,6 +11,7 @@ and once: it is told why, the backend is asked to let go, and only then is taken
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
@@ -172,6 +173,9 @@ class Process:
     async def _configure(self, _: link.Configure) -> _Reply:
         raise PermissionRefused("settings are the driver domain's administrator's")
 
+    async def _trace(self, _: link.Trace) -> _Reply:
+        raise GrantError(errno.EOPNOTSUPP, "a guest's programs record their own side alone: its clock is another one")
+
     HANDLERS: ClassVar[dict[int, Callable[[Process, Any], Awaitable[_Reply]]]] = {
         link.Hello.OPCODE: _hello,
         link.ChannelOpen.OPCODE: _channel_open,
@@ -179,6 +183,7 @@ class Process:
         link.Revoke.OPCODE: _revoke,
         link.Status.OPCODE: _status,
         link.Configure.OPCODE: _configure,
+        link.Trace.OPCODE: _trace,
     }
     """What is served, when ``LinkRules`` let it."""
 

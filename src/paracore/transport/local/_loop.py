@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paracore._errors import RemoteProtocolError, TransportError
 from paracore._native._core import ffi, lib
 from paracore.transport._transport import ChannelDescriptors, Entry, EntryKind, Loop, LoopStatistics
+
+if TYPE_CHECKING:
+    from paracore.classes import TraceEvent
 
 __all__ = ["LocalLoop"]
 
@@ -59,6 +62,14 @@ class LocalLoop(Loop):
         counts: Any = ffi.new("struct paracore_loop_statistics *")
         lib.paracore_loop_statistics(self._loop, counts)
         return LoopStatistics(*(getattr(counts, name) for name in LoopStatistics._fields))
+
+    def trace(self, address: int) -> None:
+        lib.paracore_trace_begin(ffi.cast("void *", address))
+
+    def mark(  # noqa: PLR0917 - a record's fields
+        self, event: TraceEvent, channel: int, session: int, cookie: int, timestamp: int, value: int = 0
+    ) -> None:
+        lib.paracore_trace_mark(event, channel, session, cookie, timestamp, value)
 
     def close(self) -> None:
         lib.paracore_loop_destroy(self._loop)

@@ -270,6 +270,7 @@ async def test_the_status_is_not_the_guests(guest):
     program = await guest.greeted()
     assert (await program.refused(link.Status())).error == link.Error.PERMISSION
     assert (await program.refused(link.Configure(b"{}"))).error == link.Error.PERMISSION
+    assert (await program.refused(link.Trace(""))).error == link.Error.NOT_SUPPORTED
     program.close()
 
 
