@@ -34,6 +34,7 @@ from tests.integration.backends import (
     needs_root,
     wait_until,
 )
+from tests.integration.test_sharing import greedy, time_of
 
 pytestmark = needs_root
 
@@ -148,6 +149,26 @@ def test_an_encoder_does_not_notice(make_backend):
             shades = [int(picture.planes[0][70, 70]) for picture in decoder.decode(map(unit, packets))]
     assert all(abs(shade - number % 200) <= 2 for number, shade in enumerate(shades))
     assert len(shades) == counts[0]
+
+
+def test_domains_that_share_a_device_go_on_sharing_it(make_backend):
+    """Leases are held, waited for and counted across reloads."""
+    backend = make_backend(driver="libav", device="slots = 1\noptions = { threads = 1 }")
+    names = ("alpha", "beta")
+    with greedy(backend, *names):
+        workers = [backend.worker(name) for name in names]
+        for _ in range(2):
+            before = {name: time_of(backend, name) for name in names}
+            backend.reload()
+            assert all(time_of(backend, name)["used_ms"] >= before[name]["used_ms"] for name in names)
+            wait_until(
+                lambda before=before: all(
+                    time_of(backend, name)["turns"] > before[name]["turns"] + 5 for name in names
+                ),
+                "both have turns on",
+            )
+        assert [backend.worker(name) for name in names] == workers
+        assert backend.statistics()["workers_lost"] == 0
 
 
 def test_nobody_who_comes_meanwhile_is_refused(backend):

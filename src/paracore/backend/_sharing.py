@@ -108,6 +108,8 @@ class Sharing:
         account.charged = state.charged
         for name, place in zip(domain.section.device_names(self._devices), account.places, strict=True):
             _restore(place, state.places[name])
+            if place.claim.lease == 0:  # it was told to give the device back, and is not told again
+                place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
 
     def begin(self, section: DeviceSection) -> None:
         """All domains are there that were handed over: a device goes on as when its policy is changed.

@@ -289,7 +289,8 @@ class Worker:
         text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
         if len(text) > REPORT_MAX:
             text = json.dumps(report(self._books, (), self._loop.statistics())).encode()
-        os.write(packet.descriptors[0], text)
+        with suppress(BrokenPipeError):  # it comes too late: nobody waits for it any more
+            os.write(packet.descriptors[0], text)
         os.close(packet.descriptors[0])
         self._tell(message(worker.Report.OPCODE, REPLY, 0, header.serial, worker.ReportReply(len(text)).pack()))
 

@@ -153,12 +153,15 @@ def test_leases_accounts_and_limits():
     assert follower.account(keeper)["vpu0"]["turns"] == 1
 
 
-def test_who_holds_a_device_on_is_ended_after_a_reload_too():
+@pytest.mark.parametrize("recalled", [False, True])
+def test_who_holds_a_device_on_is_ended_after_a_reload_too(recalled):
     loop, keeper, other = Loop(), Domain("keeper"), Domain("other")
     sharing = Sharing([DEVICE], Loop())
     for domain in (keeper, other):
         sharing.enter(domain)
         sharing.want(domain, 0)
+    if recalled:
+        sharing.change_device(DEVICE)
     follower = Sharing([DEVICE], loop)
     for domain in (keeper, other):
         follower.enter(domain)

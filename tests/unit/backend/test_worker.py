@@ -262,6 +262,18 @@ def test_it_reports(place):
     assert json.loads(text)["channels"][0]["channel"] == 1
 
 
+def test_a_report_that_comes_too_late_is_nobodys_loss(place):
+    """On a busy machine it takes longer than the supervisor waits."""
+    place.add(1)
+    read, write = os.pipe()
+    os.close(read)
+    place.tell(worker.Report(), (write,), flags=REQUEST, serial=3)
+    os.close(write)
+    place.hear()
+    place.say(1, core.LimitsQuery())
+    assert place.answer(1)
+
+
 def test_a_report_has_an_end(place, monkeypatch):
     monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 700)
     for number in range(1, 11):
