@@ -369,6 +369,7 @@ def test_a_configuration_that_is_wrong_is_refused(backend, capsys):
             (before.replace("user = 47001", "user = -1"), "-1 is no valid user"),
             (before.replace('name = "vpu0"', 'name = "vpu1"'), "must be vpu0 for a reload"),
             (before.replace('driver = "null"', 'driver = "nil"'), "the driver nil cannot be loaded"),
+            ("[xen]\nenabled = true\n" + before, "guests cannot be served"),
             (before.replace("paracore.sock", "other.sock"), "backend.socket: must stay as it is"),
         ):
             backend.file.write_text(wrong)
@@ -381,7 +382,7 @@ def test_a_configuration_that_is_wrong_is_refused(backend, capsys):
         assert f"process {backend.process.pid}" in capsys.readouterr().out
         stream.play(2, 4)
     told = backend.statistics()
-    assert (told["reloads"], told["reloads_refused"]) == (1, 4)
+    assert (told["reloads"], told["reloads_refused"]) == (1, 5)
 
 
 def test_a_backend_of_one_program_is_not_reloaded(capsys):

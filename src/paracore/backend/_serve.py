@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paracore.backend._supervisor import Supervisor
     from paracore.backend._warm import Launched
     from paracore.transport import Listener
+    from paracore.transport.xen import XenHypervisor
 
 __all__ = ["serve"]
 
@@ -90,9 +91,11 @@ def _rehearse(config: Config) -> None:
     """Whether a backend could begin with it.
 
     Raises:
-        ConfigError: a device could not be made.
+        ConfigError: a device could not be made, or guests are to be served where there is no Xen.
         DeviceLost: its warm parent does not live.
     """
+    if config.xen.enabled:
+        _hypervisor()
     launched = launch(config)
     try:
         octets = launched.socket.recv(ORDER_MAX)
@@ -132,14 +135,27 @@ def _run(start: _Start, launched: Launched, ready: Callable[[], None]) -> None:
 
 
 def _listen_to_guests(supervisor: Supervisor) -> Listener:
-    from paracore.transport.xen import XenHypervisor, XenListener  # noqa: PLC0415 - needs Xen
+    from paracore.transport.xen import XenListener  # noqa: PLC0415 - needs Xen
+
+    try:
+        return XenListener(_hypervisor(), supervisor)
+    except TransportError as error:
+        raise _no_guests(error) from error
+
+
+def _hypervisor() -> XenHypervisor:
+    from paracore.transport.xen import XenHypervisor  # noqa: PLC0415 - needs Xen
 
     try:
         hypervisor = XenHypervisor()
         hypervisor.check_backend()
-        return XenListener(hypervisor, supervisor)
     except TransportError as error:
-        raise ConfigError("xen.enabled", f"guests cannot be served: {error}; or leave it out") from error
+        raise _no_guests(error) from error
+    return hypervisor
+
+
+def _no_guests(error: TransportError) -> ConfigError:
+    return ConfigError("xen.enabled", f"guests cannot be served: {error}; or leave it out")
 
 
 def _obey(supervisor: Supervisor, start: _Start, loop: asyncio.AbstractEventLoop) -> None:
