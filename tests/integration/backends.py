@@ -34,6 +34,11 @@ from paracore.backend import config_load, serve
 serve(config_load(sys.argv[1]), ready=lambda: print("ready", flush=True))
 """
 
+_BETWEEN = """
+import os
+if os.environ.get("PARACORE_HANDOVER", "").isdecimal():
+"""
+
 
 def configuration(socket, *, linger=30.0, limits="", options="", driver="null", weight=100, device=""):
     return f"""
@@ -66,9 +71,13 @@ user = {GAMMA}
 
 
 class Backend:
-    """One run after another of a backend on one socket."""
+    """One run after another of a backend on one socket.
 
-    def __init__(self, **settings):
+    `between` is done by each program image that follows another one, before it serves.
+    """
+
+    def __init__(self, *, between="", **settings):
+        self._program = f"{_BETWEEN}    {between}\n{_SERVE}" if between else _SERVE
         # Not pytest's own folder: other users may not go there.
         folder = self.folder = Path(tempfile.mkdtemp(prefix="paracore-test-"))
         folder.chmod(0o755)
@@ -81,8 +90,8 @@ class Backend:
 
     def start(self):
         with self.log.open("ab") as log:
-            command = [sys.executable, "-c", _SERVE, str(self.file)]
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            command = [sys.executable, "-c", self._program, str(self.file)]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
         assert self.process.stdout.readline() == b"ready\n", self.log.read_text()
         return self
 
@@ -95,6 +104,22 @@ class Backend:
         self.process.stdout.close()
         self.process = None
         return code
+
+    def reload(self):
+        """Has it become its next program image, and waits until that serves."""
+        self.begin_reload()
+        self.wait_said("ready")
+
+    def begin_reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def said(self, timeout=0):
+        """Whether it has something to say: that it is ready again."""
+        return bool(select.select([self.process.stdout], [], [], timeout)[0])
+
+    def wait_said(self, word):
+        assert self.said(3 * PATIENCE), self.log.read_text()
+        assert self.process.stdout.readline() == f"{word}\n".encode(), self.log.read_text()
 
     def kill(self):
         self.process.kill()

@@ -86,6 +86,14 @@ class Admission:
         """A device can do so much from now on. Who has been let in stays, though it may be more than that."""
         self.budgets[device] = budget
 
+    def hand_over(self, domain: Hashable) -> dict[str, dict[int, int]]:
+        """What a domain's sessions have, by device."""
+        return self._reserved.get(domain, {})
+
+    def adopt(self, domain: Hashable, reserved: dict[str, dict[int, int]]) -> None:
+        """It has that from before: nobody is asked again."""
+        self._reserved[domain] = reserved
+
     def leave(self, domain: Hashable) -> None:
         """Its worker has gone, with all its sessions."""
         self._reserved.pop(domain, None)

@@ -14,6 +14,7 @@ import traceback
 from typing import TYPE_CHECKING, Final, Protocol
 
 from paracore._errors import RemoteProtocolError
+from paracore.backend._handover import ConnectionState
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
 from paracore.transport._rate import BoundedLog
@@ -71,8 +72,35 @@ class Connection:
         self.traced: set[Domain] = set()
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._ended = self._closed = False
+        self._ended = self._closed = self._paused = False
         self._deadline = self._loop.call_later(_HELLO, self._too_late)
+        self._resume()
+
+    def hand_over(self) -> ConnectionState | None:
+        """What the next program image needs to go on with it; None: its transport cannot. Changes nothing."""
+        if port := self.port.hand_over():
+            return ConnectionState(port, self.greeted, self.channel, self._ended)
+        return None
+
+    def adopt(self, state: ConnectionState, domain: Domain | None) -> None:
+        """Goes on as it was handed over."""
+        if state.greeted:
+            self.hello(domain)
+        self._ended = state.ended
+        if self._ended:
+            self._deadline.cancel()
+            self._deadline = self._loop.call_later(_GOODBYE, self.close)
+        elif state.channel and domain:
+            self.channel, self.worker = state.channel, domain.worker
+
+    def pause(self) -> None:
+        """Reads nothing until ``go_on``: what the peer sends waits in the transport."""
+        self._paused = True
+        self._loop.remove_reader(self.port.fileno())
+
+    def go_on(self) -> None:
+        """The reverse."""
+        self._paused = False
         self._resume()
 
     def hello(self, domain: Domain | None) -> None:
@@ -136,5 +164,5 @@ class Connection:
             self._loop.call_later(_PAUSE, self._resume)
 
     def _resume(self) -> None:
-        if not self._closed:
+        if not self._closed and not self._paused:
             self._loop.add_reader(self.port.fileno(), self._readable)

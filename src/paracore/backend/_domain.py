@@ -21,10 +21,11 @@ from paracore.transport._quota import Quota
 from paracore.transport._rate import BoundedLog, Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from paracore.backend._config import DomainSection
     from paracore.backend._connection import Connection
+    from paracore.backend._handover import DomainState
     from paracore.backend._worker_end import WorkerEnd
     from paracore.classes import worker
     from paracore.transport import ChannelDescriptors
@@ -98,6 +99,23 @@ class Domain:
         self._leaving = False
         self._drained: Callable[[], None] | None = None
 
+    def adopt(self, state: DomainState, connections: Iterable[Connection]) -> None:
+        """It has that from the last program image, and its worker."""
+        self.violations, self.workers_lost = state.violations, state.workers_lost
+        self.worker_left_at = state.worker_left_at
+        for connection, each in zip(connections, state.connections, strict=True):
+            if each.ended:
+                continue
+            self.connections.add(connection)
+            self.quota.buffers += len(each.port.grants)
+            self.quota.bytes += sum(grant.length for grant in each.port.grants)
+            if each.channel:
+                self.channels[each.channel] = connection
+                self.quota.channels += 1
+        if self.worker and self.section.weight != state.section.weight:
+            self.worker.renice(worker_nice(self.section.weight))
+        self.rest()
+
     def admit(self, connection: Connection) -> None:
         """Takes a connection in.
 
@@ -148,10 +166,13 @@ class Domain:
         self.quota.leave_channel()
         assert connection.worker is not None  # it has a channel
         connection.worker.channel_remove(connection.channel, connection.port.released)
-        if self.channels:
-            return
-        self.worker_drained()
-        if self.worker:
+        if not self.channels:
+            self.worker_drained()
+        self.rest()
+
+    def rest(self) -> None:
+        """With no channel left its worker is kept for a while."""
+        if self.worker and not self.channels:
             self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
 
     def drain(self, ended: Callable[[], None]) -> None:

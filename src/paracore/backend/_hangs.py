@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._domain import Domain
 
-__all__ = ["WINDOW", "Hangs"]
+__all__ = ["WINDOW", "HangState", "Hangs"]
 
 _log = logging.getLogger("paracore.backend")
 
@@ -31,8 +31,8 @@ that makes a codec hang at will costs the others."""
 
 
 @dataclass(slots=True)
-class _Device:
-    """What is known of one.
+class HangState:
+    """What is known of one device.
 
     Attributes:
         last: when it hung last, since it was reset.
@@ -71,7 +71,7 @@ class Hangs:
     def __init__(
         self, devices: Sequence[str], domains: Sequence[Domain], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._devices = {name: _Device() for name in devices}
+        self._devices = {name: HangState() for name in devices}
         self._domains = domains
         self._clock = clock
 
@@ -107,6 +107,14 @@ class Hangs:
         names = domain.section.device_names(self._devices)
         if len(names) == 1:
             self._count(names[0], domain)
+
+    def hand_over(self) -> dict[str, HangState]:
+        """By the devices' names."""
+        return self._devices
+
+    def adopt(self, devices: dict[str, HangState]) -> None:
+        """What was known before."""
+        self._devices.update(devices)
 
     def account(self, name: str) -> dict[str, int]:
         """For the status."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paracore._errors import RemoteProtocolError
+from paracore.backend._handover import PowerState
 from paracore.backend._sysfs import KernelDevice, Writer
 
 if TYPE_CHECKING:
@@ -58,6 +59,29 @@ class Power:
         self._domains = domains
         self._loop = loop
         self._writer = Writer()
+        self._before: dict[Path, str] = {}
+
+    def hand_over(self) -> PowerState:
+        """For the next program image: who uses what, and the kernel's settings as they were. Changes nothing."""
+        kernel = [each for device in self._devices.values() for each in device.kernel]
+        before = {file: text for each in kernel for file, text in each.before.items()} or self._before
+        return PowerState(
+            users={name: [domain.name for domain in device.users] for name, device in self._devices.items()},
+            on=[name for name, device in self._devices.items() if device.on],
+            before={str(file): text for file, text in before.items()},
+            orders={str(file): text for file, text in self._writer.orders().items()},
+        )
+
+    def adopt(self, state: PowerState) -> None:
+        """Goes on as it was handed over, with those of the domains that are still served."""
+        self._before = {Path(file): text for file, text in state.before.items()}
+        for file, text in state.orders.items():
+            self._writer.write(Path(file), text)
+        for name, device in self._devices.items():
+            device.on = name in state.on
+            device.users = {domain for domain in self._domains if domain.worker and domain.name in state.users[name]}
+            if device.on and not device.users:
+                self._let_rest(device)
 
     def manage(self, folders: Mapping[str, Sequence[str]]) -> None:
         """Takes the devices of the kernel over, whose folders in sysfs these are, by the devices' names."""
@@ -65,7 +89,7 @@ class Power:
             device = self._devices[name]
             if device.kernel:
                 continue  # another warm parent says the same
-            device.kernel = [KernelDevice(Path(path), self._writer) for path in paths]
+            device.kernel = [KernelDevice(Path(path), self._writer, self._before) for path in paths]
             for each in device.kernel:
                 each.let_sleep(device.section.autosuspend)
 
@@ -121,7 +145,10 @@ class Power:
             return
         device.users.remove(domain)
         if not device.users:
-            device.rest = self._loop.call_later(device.section.autosuspend, self._sleep, device)
+            self._let_rest(device)
+
+    def _let_rest(self, device: _Device) -> None:
+        device.rest = self._loop.call_later(device.section.autosuspend, self._sleep, device)
 
     def _sleep(self, device: _Device) -> None:
         device.rest = None

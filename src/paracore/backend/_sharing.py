@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paracore._errors import RemoteProtocolError
 from paracore.backend._allowance import Allowance
 from paracore.backend._arbiter import UNLIMITED, Arbiter, Lease
+from paracore.backend._handover import AccountState, PlaceState
 from paracore.backend._policies import Claim
 
 if TYPE_CHECKING:
@@ -109,6 +110,30 @@ class Sharing:
         for place in self._accounts.pop(domain).places:
             place.device.arbiter.leave(place.claim)
             del place.device.places[place.claim]
+
+    def hand_over(self, domain: Domain) -> AccountState:
+        """What a domain has of the devices, for the next program image. Changes nothing."""
+        account = self._accounts[domain]
+        names = domain.section.device_names(self._devices)
+        places = zip(names, account.places, strict=True)
+        return AccountState(account.charged, {name: _place_state(place) for name, place in places})
+
+    def adopt(self, domain: Domain, state: AccountState) -> None:
+        """It has that again. ``begin`` has to follow."""
+        account = self._accounts[domain]
+        account.charged = state.charged
+        for name, place in zip(domain.section.device_names(self._devices), account.places, strict=True):
+            _restore(place, state.places[name])
+            if place.claim.lease == 0:  # it was told to give the device back, and is not told again
+                place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+
+    def begin(self, section: DeviceSection) -> None:
+        """All domains are there that were handed over: a device goes on as when its policy is changed.
+
+        Who has it gives it back at the end of a unit and comes again, so that both ends know the same; what a turn
+        had cost too much, or too little, is forgotten.
+        """
+        self.change_device(section)
 
     def change_device(self, section: DeviceSection) -> None:
         """It is shared out in another way from now on."""
@@ -253,6 +278,23 @@ class Sharing:
             device.wake = None
         if (at := device.arbiter.wake_at(now)) is not None:
             device.wake = self._loop.call_later((at - now) / _SECOND, self._settle, device)
+
+
+def _place_state(place: _Place) -> PlaceState:
+    claim = place.claim
+    limit = (claim.limit.level, claim.limit.then) if claim.limit else None
+    return PlaceState(
+        place.number, claim.lease, claim.waits_since, claim.period, claim.used, claim.waited, claim.turns, limit
+    )
+
+
+def _restore(place: _Place, state: PlaceState) -> None:
+    claim = place.claim
+    place.number = state.number
+    claim.lease, claim.waits_since, claim.period = state.lease, state.waits_since, state.period
+    claim.used, claim.waited, claim.turns = state.used, state.waited, state.turns
+    if claim.limit and state.limit:
+        claim.limit.level, claim.limit.then = min(claim.limit.burst, state.limit[0]), state.limit[1]
 
 
 def _claim(domain: Domain) -> Claim:

@@ -59,6 +59,7 @@ class Status:
             "devices": [device | self._device(device["name"]) for device in supervisor.devices],
             "sandbox": supervisor.sandbox,
             "statistics": asdict(supervisor.statistics()),
+            "reload_complaint": supervisor.reload_complaint,
             "transports": supervisor.transport_counts(),
             "domains": [self._domain(domain) for domain in supervisor.domains],
         }

@@ -12,9 +12,12 @@ import asyncio
 import errno
 import itertools
 import logging
+import os
+import signal
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -29,10 +32,12 @@ from paracore._errors import (
     TransportBroken,
 )
 from paracore.backend._admission import Admission, Bounds
+from paracore.backend._adoption import Adoption, domain_state, states_of
 from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import section_attached, worker_nice
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
+from paracore.backend._handover import State
 from paracore.backend._hangs import Hangs
 from paracore.backend._power import Power
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from paracore.backend._warm import Launched
     from paracore.protocol import Attachment
     from paracore.transport import ChannelDescriptors, Listener, Port
+    from paracore.transport.local._listener import LocalListener
 
 __all__ = ["Statistics", "Supervisor"]
 
@@ -85,6 +91,8 @@ class Statistics:
     channels_opened: int
     workers_started: int
     workers_lost: int
+    reloads: int
+    reloads_refused: int
 
 
 class Supervisor:
@@ -111,10 +119,15 @@ class Supervisor:
         self._counts: Counter[str] = Counter()
         self._strangers = BoundedLog(_log)
         self._wanted: list[Status] = []
+        self._asked = 0
+        self._draining = False
+        self.reload_complaint: str | None = None
+        """Why the last reload was refused; None in a backend that cannot be reloaded."""
         self._stopping = asyncio.Event()
         self._fatal: Error | None = None
         self._warm_since = time.monotonic()
         self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)
+        self._retired: list[WarmParent] = []
 
     def statistics(self) -> Statistics:
         """The accounts."""
@@ -126,12 +139,17 @@ class Supervisor:
             grants=sum(quota.buffers for quota in quotas),
             bytes=sum(quota.bytes for quota in quotas),
             workers=len(self._workers),
-            **{name: self._counts[name] for name in counted},
+            **{name: self._counts[name] for name in (*counted, "reloads", "reloads_refused")},
         )
 
     def transport_counts(self) -> dict[str, int]:
         """What the transports have counted, in one: their names differ."""
         return {name: count for listener in self._listeners for name, count in listener.counts().items()}
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is about to end."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Says goodbye to everybody; ``run`` returns soon."""
@@ -155,7 +173,8 @@ class Supervisor:
         await self._wait_farewell()
         for listener in self._listeners:
             await listener.wait_closed()
-        self._warm.close()
+        for warm in (self._warm, *self._retired):
+            warm.close()
         self.power.close()
         if self._fatal:
             raise self._fatal
@@ -174,7 +193,7 @@ class Supervisor:
         self._resume(listener)
 
     def _resume(self, listener: Listener) -> None:
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() and not self._draining:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _accept(self, listener: Listener) -> None:
@@ -206,6 +225,79 @@ class Supervisor:
         self._ungreeted[identity] -= 1
         if not self._ungreeted[identity]:
             del self._ungreeted[identity]
+
+    # --- across a reload ----------------------------------------------------------------------------
+
+    def hand_over(self, file: Config) -> State:
+        """All that there is, for the next program image, if it were now. `file` is the configuration as it was read.
+
+        Changes nothing, but takes a number.
+        """
+        connections = states_of(self._connections.values())
+        return State(
+            file=file,
+            config=self.config,
+            listener=next(state for listener in self._listeners if (state := listener.hand_over())),
+            number=next(self._numbers),
+            counts=dict(self._counts),
+            domains=tuple(domain_state(self, domain, connections[domain]) for domain in self.domains),
+            strangers=tuple(connections[None]),
+            warm=tuple(warm.hand_over() for warm in (self._warm, *self._retired)),
+            hangs=self.hangs.hand_over(),
+            power=self.power.hand_over(),
+        )
+
+    def refuse_reload(self, complaint: str) -> None:
+        """It is not to be, and nothing has changed."""
+        self._counts["reloads_refused"] += 1
+        self.reload_complaint = complaint
+        _log.error("the reload is refused, and nothing has changed: %s", complaint)
+
+    async def drain(self) -> None:
+        """Comes to a point where all that is under way can be handed over; what cannot be ends.
+
+        Those who ask for something wait in their sockets, those who arrive in the listener's. Workers are heard on.
+        """
+        self._draining = True
+        ending = [listener for listener in self._listeners if not listener.hand_over()]
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+        for listener in ending:
+            self._listeners.remove(listener)
+            listener.close()
+        for connection in list(self._connections.values()):
+            if connection.hand_over():
+                connection.pause()
+            else:
+                connection.end(Refusal.SHUTDOWN)
+        for listener in ending:
+            await listener.wait_closed()
+        while self._asked and not self._stopping.is_set():  # noqa: ASYNC110 - a second at most, once
+            await asyncio.sleep(0.01)
+
+    def leave(self) -> None:
+        """The next program image is about to be: what it would not know of ends."""
+        for end in self._workers.values():
+            if not end.hand_over():
+                end.kill()
+
+    def adopt(self, state: State, listener: LocalListener) -> None:
+        """Has all of it again that the last program image has handed over, and listens on."""
+        self._counts.update(state.counts)
+        self._counts["reloads"] += 1
+        self._numbers = itertools.count(state.number)
+        self._retired += [WarmParent.adopted(warm, self._loop, self._heard, self._warm_lost) for warm in state.warm]
+        self.hangs.adopt(state.hangs)
+        adoption = Adoption(self, listener, self._connections, self._ungreeted, self._workers)
+        for domain in state.domains:
+            adoption.domain(domain)
+        for stranger in state.strangers:
+            adoption.connection(None, stranger)
+        for section in self.config.device:
+            self.sharing.begin(section)
+        self.power.adopt(state.power)
+        self._part()
+        self.listen(listener)
 
     # --- domains that come and go -------------------------------------------------------------------
 
@@ -279,11 +371,16 @@ class Supervisor:
         self._domain(port).hear()
 
     def status(self, port: Port, answer: Callable[[bytes], None]) -> None:  # noqa: ARG002 - everybody gets the same
-        wanted = Status(self, answer)
+        self._asked += 1
+        wanted = Status(self, partial(self._answered, answer))
         if self.sandbox:
             wanted.gather()
         else:
             self._wanted.append(wanted)  # the warm parent is about to say what devices there are
+
+    def _answered(self, answer: Callable[[bytes], None], text: bytes) -> None:
+        self._asked -= 1
+        answer(text)
 
     def configure(self, port: Port, changes: bytes) -> None:
         wanted = changes_parse(changes)
@@ -433,11 +530,26 @@ class Supervisor:
         if "ready" in said:
             self._ready(said)
         elif "spawned" in said:
-            self._workers[said["spawned"]].spawned(said["pid"], descriptors[0])
+            self._spawned(said, descriptors[0])
         elif "ended" in said:
-            self._workers.pop(said["ended"]).waited(said["status"])
+            if end := self._workers.pop(said["ended"], None):
+                end.waited(said["status"])
+            self._part()
         elif "failed" in said:
-            self._give_up(ConfigError(*said["failed"]))
+            self.give_up(ConfigError(*said["failed"]))
+
+    def _spawned(self, said: dict[str, Any], pidfd: int) -> None:
+        if end := self._workers.get(said["spawned"]):
+            end.spawned(said["pid"], pidfd)
+        else:  # it was ended before a reload, and before it was born
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
+
+    def _part(self) -> None:
+        """Retired warm parents go with their last workers."""
+        for warm in [each for each in self._retired if not each.workers]:
+            self._retired.remove(warm)
+            warm.close()
 
     def _ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
@@ -448,25 +560,27 @@ class Supervisor:
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
         if self.config.backend.sandbox == "required" and not (said["landlock"] and said["seccomp"]):
-            self._give_up(
-                ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)")
-            )
+            self.give_up(ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)"))
         while self._wanted:
             self._wanted.pop().gather()
 
-    def _warm_lost(self) -> None:
-        """Its workers die with it. Another one is started, unless it would not live either."""
-        for number in list(self._workers):
+    def _warm_lost(self, lost: WarmParent) -> None:
+        """Its workers die with it. Another one is started, unless it is not needed or would not live either."""
+        for number in lost.workers & self._workers.keys():
             self._workers.pop(number).orphaned()
+        if lost is not self._warm:
+            self._retired.remove(lost)
+            return
         if self._stopping.is_set():
             return
         if time.monotonic() - self._warm_since < _WARM_MIN:
-            self._give_up(DeviceLost("paracore", 0, "the warm parent of the workers does not live"))
+            self.give_up(DeviceLost("paracore", 0, "the warm parent of the workers does not live"))
             return
         _log.error("the warm parent of the workers has died; starting another")
         self._warm_since = time.monotonic()
         self._warm = WarmParent(launch(self.config), self._loop, self._heard, self._warm_lost)
 
-    def _give_up(self, error: Error) -> None:
+    def give_up(self, error: Error) -> None:
+        """Ends by this error."""
         self._fatal = self._fatal or error
         self.stop()

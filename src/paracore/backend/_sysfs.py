@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["KernelDevice", "Writer"]
@@ -53,6 +54,11 @@ class Writer:
             self._thread = threading.Thread(target=self._run, name="paracore-sysfs", daemon=True)
             self._thread.start()
 
+    def orders(self) -> dict[Path, str]:
+        """What is still to be written."""
+        with self._changed:
+            return dict(self._orders)
+
     def close(self) -> None:
         """What was ordered is done, unless a device keeps it."""
         with self._changed:
@@ -83,12 +89,13 @@ class KernelDevice:
     Args:
         folder: of sysfs.
         files: reads them, and changes them now or later.
+        before: what files held before this program, or its last image, changed them.
     """
 
-    def __init__(self, folder: Path, files: Writer) -> None:
+    def __init__(self, folder: Path, files: Writer, before: Mapping[Path, str] = {}) -> None:
         self._folder = folder
         self._files = files
-        self._before: dict[Path, str] = {}
+        self.before = {file: text for file, text in before.items() if file.is_relative_to(folder)}
 
     def state(self) -> str:
         """``active`` or ``suspended`` as the kernel has it; ``unsupported`` where it has no notion of that."""
@@ -117,7 +124,7 @@ class KernelDevice:
 
     def restore(self) -> None:
         """As it was before any change."""
-        for file in list(self._before):
+        for file in list(self.before):
             self._restore(file)
 
     def _clocks(self) -> list[Path]:
@@ -128,11 +135,11 @@ class KernelDevice:
     def _change(self, file: Path, text: str) -> None:
         before = self._files.read(file)
         if before is not None and before != text:
-            self._before.setdefault(file, before)
+            self.before.setdefault(file, before)
             self._files.write(file, text)
 
     def _restore(self, file: Path) -> None:
-        before = self._before.pop(file, None)
+        before = self.before.pop(file, None)
         if before is not None:
             self._files.write(file, before)
 

@@ -9,12 +9,14 @@ no event loop either, so that the warm parent loads its drivers while the superv
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from paracore.backend._boot import python
 from paracore.backend._config import worker_identity
+from paracore.backend._handover import WarmState
 from paracore.backend._orders import ORDER_MAX, order_octets, order_parse
 from paracore.transport import SocketWire
 
@@ -25,13 +27,45 @@ if TYPE_CHECKING:
     from paracore.backend._config import Config, DeviceSection
     from paracore.transport import Packet
 
-__all__ = ["Launched", "WarmParent", "launch"]
+__all__ = ["Launched", "Process", "WarmParent", "launch"]
+
+
+class Process(Protocol):
+    """A child of this process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int:
+        """Its exit code. May be asked again."""
+
+
+class Inherited:
+    """A ``Process`` that the last program image has started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def kill(self) -> None:
+        """Ends it."""
+        if self._code is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        """See ``Process``."""
+        if self._code is None:
+            _, status = os.waitpid(self.pid, 0)
+            self._code = os.waitstatus_to_exitcode(status)
+        return self._code
 
 
 class Launched(NamedTuple):
     """A warm parent that is loading, and the socket to it."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     socket: socket.socket
 
 
@@ -75,7 +109,10 @@ class WarmParent:
         launched: what ``launch`` has started.
         loop: the supervisor's.
         heard: called with each thing that the warm parent says and the descriptors that came along.
-        lost: called when it has died.
+        lost: called when it has died, with this object.
+
+    Attributes:
+        workers: numbers of those whose ends it has still to tell.
     """
 
     def __init__(
@@ -83,8 +120,9 @@ class WarmParent:
         launched: Launched,
         loop: asyncio.AbstractEventLoop,
         heard: Callable[[dict[str, Any], tuple[int, ...]], None],
-        lost: Callable[[], None],
+        lost: Callable[[WarmParent], None],
     ) -> None:
+        self.workers: set[int] = set()
         self._process = launched.process
         self._wire = SocketWire(launched.socket, descriptors_max=1, size_max=ORDER_MAX)
         self._loop = loop
@@ -99,7 +137,25 @@ class WarmParent:
         Raises:
             TransportBroken: the warm parent is dying; ``lost`` will be called.
         """
+        self.workers.add(order["spawn"])
         self._wire.send(order_octets(order), descriptors)
+
+    @classmethod
+    def adopted(
+        cls,
+        state: WarmState,
+        loop: asyncio.AbstractEventLoop,
+        heard: Callable[[dict[str, Any], tuple[int, ...]], None],
+        lost: Callable[[WarmParent], None],
+    ) -> WarmParent:
+        """One of the last program image. It has the code and the devices of that time, and gets no orders any more."""
+        made = cls(Launched(Inherited(state.pid), socket.socket(fileno=state.socket)), loop, heard, lost)
+        made.workers.update(state.workers)
+        return made
+
+    def hand_over(self) -> WarmState:
+        """What the next program image needs to hear it."""
+        return WarmState(self._process.pid, self._wire.fileno(), tuple(self.workers))
 
     def close(self) -> None:
         """Ends it and with it whatever workers are left. Its end is awaited: it has nothing to finish.
@@ -118,9 +174,11 @@ class WarmParent:
         while not self._closed and (packet := self._wire.receive()) is not None:
             if not packet.message:
                 self.close()
-                self._lost()
+                self._lost(self)
                 return
             self._hear(packet)
 
     def _hear(self, packet: Packet) -> None:
-        self._heard(order_parse(packet.message), packet.descriptors)
+        said = order_parse(packet.message)
+        self.workers.discard(said.get("ended", 0))
+        self._heard(said, packet.descriptors)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend._alarm import ALARMED
+from paracore.backend._handover import WorkerState
 from paracore.backend._report_reader import ReportReader
 from paracore.backend._worker_log import WorkerLog
 from paracore.classes import worker
@@ -106,7 +107,8 @@ class WorkerEnd:
         pid: its process, 0 before the warm parent has told it.
     """
 
-    def __init__(self, number: int, owner: WorkerOwner) -> None:
+    def __init__(self, number: int, owner: WorkerOwner, adopted: WorkerState | None = None) -> None:
+        """`adopted` is what the last program image has handed over; without it there is a worker to be ordered."""
         self.number = number
         self.pid = 0
         self._owner = owner
@@ -118,22 +120,61 @@ class WorkerEnd:
         self._last_serial = 0
         self._processor_time = 0
         self._loop = asyncio.get_running_loop()
-        ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._wire = SocketWire(ours)
-        errors, self._errors = os.pipe2(os.O_CLOEXEC)
-        self._log = WorkerLog(errors, owner.name)
+        self._theirs: tuple[int, int] = (-1, -1)
+        if adopted:
+            self._adopt(adopted)
+        else:
+            self._make()
         self._resume()
+
+    def _make(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._wire = SocketWire(ours)
+        errors, their_errors = os.pipe2(os.O_CLOEXEC)
+        self._log = WorkerLog(errors, self._owner.name)
+        self._theirs = theirs.detach(), their_errors
+
+    # --- across a reload --------------------------------------------------------------------------
+
+    def hand_over(self) -> WorkerState | None:
+        """What the next program image needs to go on; None of a worker that has ended or is told to. Changes nothing."""
+        if self._ended:
+            return None
+        errors, line = self._log.hand_over()
+        return WorkerState(
+            number=self.number,
+            pid=self.pid,
+            pidfd=self._pidfd,
+            socket=self._wire.fileno(),
+            errors=errors,
+            line=line,
+            serial=self._last_serial,
+            processor_time=self._processor_time,
+            removals=tuple(self._removals),
+            backlog=tuple(self._backlog),
+        )
+
+    def _adopt(self, state: WorkerState) -> None:
+        self._wire = SocketWire(socket.socket(fileno=state.socket))
+        self._log = WorkerLog(state.errors, self._owner.name, state.line)
+        self._last_serial, self._processor_time = state.serial, state.processor_time
+        for channel in state.removals:
+            self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), _nobody_waits)
+        self._backlog.extend(state.backlog)
+        if self._backlog:
+            self._loop.add_writer(self._wire.fileno(), self._send_on)
+        if state.pidfd >= 0:
+            self.spawned(state.pid, state.pidfd)
 
     # --- its process ------------------------------------------------------------------------------
 
     def theirs(self) -> tuple[int, int]:
         """What the worker is born with: its end of the socket, its standard error."""
-        return self._theirs.fileno(), self._errors
+        return self._theirs
 
     def ordered(self) -> None:
         """The warm parent has them, or never will."""
-        self._theirs.close()
-        os.close(self._errors)
+        _close_all(self._theirs)
 
     def spawned(self, pid: int, pidfd: int) -> None:
         """It lives."""
@@ -424,6 +465,10 @@ class WorkerEnd:
         (worker.Drained.OPCODE, EVENT): _drained,
     }
     """What a worker may say."""
+
+
+def _nobody_waits() -> None:
+    """For a channel's pages: those of a port that outlives a reload are the backend's own."""
 
 
 def _close_all(descriptors: tuple[int, ...]) -> None:

@@ -26,13 +26,19 @@ _LEVELS = {b"WARNING": logging.WARNING, b"ERROR": logging.ERROR}
 class WorkerLog:
     """Reads one pipe until its end, which comes with the end of the worker."""
 
-    def __init__(self, descriptor: int, name: str) -> None:
+    def __init__(self, descriptor: int, name: str, rest: bytes = b"") -> None:
+        """`rest` is the begun line of a pipe that is taken over; a `descriptor` of -1 is one that has ended."""
         self._descriptor = descriptor
         self._name = name
         self._log = BoundedLog(logging.getLogger("paracore.worker"), rate=5.0, burst=200.0)
-        self._rest = b""
-        os.set_blocking(descriptor, False)
+        self._rest = rest
+        if descriptor >= 0:
+            os.set_blocking(descriptor, False)
         self._resume()
+
+    def hand_over(self) -> tuple[int, bytes]:
+        """What another one needs to go on: descriptor and begun line."""
+        return self._descriptor, self._rest
 
     def close(self) -> None:
         """Reads no more."""

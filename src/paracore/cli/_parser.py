@@ -33,6 +33,7 @@ COMMANDS = (
     "paracore.cli._device",
     "paracore.cli._domain",
     "paracore.cli._serve",
+    "paracore.cli._reload",
     "paracore.cli._attach",
     "paracore.cli._detach",
     "paracore.cli._frontend",

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from paracore._errors import GrantError, RemoteProtocolError
 from paracore.classes.link import BufferFlag
 from paracore.protocol import BUFFER_MAX, PAGE_SIZE
+from paracore.transport._handover import GrantState
 
 if TYPE_CHECKING:
+    from paracore.transport._handover import PortState
     from paracore.transport._transport import Pages
 
 __all__ = ["AllocatedGrant", "Grant", "GrantTable"]
@@ -48,13 +50,18 @@ class Grant(ABC):
 class AllocatedGrant(Grant):
     """Pages that the backend has allocated for the domain."""
 
-    def __init__(self, pages: Pages, length: int, flags: BufferFlag) -> None:
+    def __init__(self, pages: Pages, length: int, flags: BufferFlag, descriptor: int = -1) -> None:
+        """`descriptor` is that of pages that are there already."""
         super().__init__(length, flags)
         self._pages = pages
-        self.descriptor = pages.allocate(length)
+        self.descriptor = pages.allocate(length) if descriptor < 0 else descriptor
 
     def lend(self, length: int) -> int:  # noqa: ARG002 - the worker maps no more than it asked for
         return self._pages.duplicate(self.descriptor, read_only=bool(self.flags & BufferFlag.READ_ONLY))
+
+    def hand_over(self, number: int) -> GrantState:
+        """What the next program image needs to have it."""
+        return GrantState(number, self.length, int(self.flags), self.mapped, self.descriptor)
 
     def close(self) -> None:
         self._pages.close(self.descriptor)
@@ -66,6 +73,22 @@ class GrantTable:
     def __init__(self) -> None:
         self._grants: dict[int, Grant] = {}
         self._last = 0
+
+    @classmethod
+    def adopted(cls, state: PortState, pages: Pages) -> GrantTable:
+        """What another one has handed over, with the pages."""
+        table = cls()
+        for each in state.grants:
+            grant = AllocatedGrant(pages, each.length, BufferFlag(each.flags), each.descriptor)
+            grant.mapped = each.mapped
+            table.enter(grant, each.number)
+        table._last = state.last
+        return table
+
+    def hand_over(self) -> tuple[int, tuple[GrantState, ...]]:
+        """The last number, and all grants whose pages the backend has allocated."""
+        allocated = ((number, grant) for number, grant in self._grants.items() if isinstance(grant, AllocatedGrant))
+        return self._last, tuple(grant.hand_over(number) for number, grant in allocated)
 
     def lengths(self) -> list[int]:
         """Octets of each grant."""

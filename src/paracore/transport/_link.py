@@ -34,7 +34,8 @@ from paracore.protocol import (
 )
 from paracore.transport._failure import failure_of
 from paracore.transport._grants import AllocatedGrant, GrantTable
-from paracore.transport._link_rules import LinkRules
+from paracore.transport._handover import PortState
+from paracore.transport._link_rules import LinkRules, LinkState
 from paracore.transport._transport import ChannelDescriptors, Port, Refused
 
 if TYPE_CHECKING:
@@ -63,6 +64,17 @@ class LinkPort(Port):
         self._host = host
         self._grants = GrantTable()
         self._asked = False
+
+    @classmethod
+    def adopted(cls, state: PortState, wire: Wire, pages: Pages, host: Host, peer: Peer) -> LinkPort:
+        """A port that the last program image has handed over."""
+        port = cls(wire, pages, host, peer)
+        port.rules.state = LinkState[state.state]
+        port._grants = GrantTable.adopted(state, pages)
+        return port
+
+    def hand_over(self) -> PortState:
+        return PortState(self._wire.fileno(), self.rules.state.name, *self._grants.hand_over())
 
     def fileno(self) -> int:
         return self._wire.fileno()

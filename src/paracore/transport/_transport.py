@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from paracore.classes import TraceEvent
     from paracore.classes.link import BufferFlag, Failure, Limit, Refusal
     from paracore.protocol import Attachment
+    from paracore.transport._handover import ListenerState, PortState
     from paracore.transport._wire import Wire
 
 __all__ = [
@@ -269,6 +270,10 @@ class Port(ABC):
     def released(self) -> None:  # noqa: B027 - nothing to do where pages are the backend's own
         """After the end of a channel: no worker has any of its pages mapped any more. Called once, late or early."""
 
+    def hand_over(self) -> PortState | None:
+        """What the backend's next program image needs to go on with it; None: there is no going on. Changes nothing."""
+        return None
+
     @abstractmethod
     def close(self) -> None: ...
 
@@ -341,6 +346,10 @@ class Listener(ABC):
     @abstractmethod
     def close(self) -> None:
         """Lets nobody else in; those who are in stay until their ports are closed."""
+
+    def hand_over(self) -> ListenerState | None:
+        """As that of a ``Port``: with None all that arrived here has to end first."""
+        return None
 
     def counts(self) -> dict[str, int]:
         """What it has counted beside arrivals, such as pages mapped and unmapped; most count nothing."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paracore._errors import TransportError
+from paracore.transport._handover import ListenerState
 from paracore.transport._transport import Peer
 
 __all__ = ["Credentials", "UnixSocket", "credentials_of", "peer_of"]
@@ -40,6 +41,20 @@ class UnixSocket:
         except OSError as error:
             os.close(self._lock)
             raise TransportError(f"{address}: {error.strerror}") from error
+
+    @classmethod
+    def adopted(cls, state: ListenerState) -> UnixSocket:
+        """The same one in the next program image."""
+        made = cls.__new__(cls)
+        made._address = Path(state.address)  # noqa: SLF001 - its own
+        made._lock = state.lock  # noqa: SLF001
+        made._socket = socket.socket(fileno=state.descriptor)  # noqa: SLF001
+        made._socket.settimeout(0)  # noqa: SLF001
+        return made
+
+    def hand_over(self) -> ListenerState:
+        """What ``adopted`` needs."""
+        return ListenerState(str(self._address), self._socket.fileno(), self._lock)
 
     def fileno(self) -> int:
         """Polls readable when somebody has arrived."""

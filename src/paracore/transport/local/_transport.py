@@ -16,10 +16,12 @@ from paracore.transport._transport import Transport
 from paracore.transport._wire import SocketWire
 from paracore.transport.local._listener import LocalListener
 from paracore.transport.local._pages import LocalPages
+from paracore.transport.local._socket import UnixSocket
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from paracore.transport._handover import ListenerState
     from paracore.transport._transport import FrontendChannel, Listener, Loop
     from paracore.transport._wire import Wire
 
@@ -35,7 +37,11 @@ class LocalTransport(Transport):
         self.pages = LocalPages()
 
     def listen(self, address: str, mode: int = 0o666) -> Listener:
-        return LocalListener(address, mode, self.pages)
+        return LocalListener(UnixSocket(address, mode), self.pages)
+
+    def adopt(self, state: ListenerState) -> LocalListener:
+        """Goes on listening where the last program image of this process did."""
+        return LocalListener(UnixSocket.adopted(state), self.pages)
 
     def connect(self, address: str, *, timeout: float = 10.0) -> AbstractContextManager[FrontendChannel]:
         from paracore.transport.local._frontend import LocalFrontendChannel  # noqa: PLC0415 - see above

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one program image of the supervisor leaves to the next: each part, there and back through its octets."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import msgspec
+import pytest
+
+from paracore import ConfigError, DeviceLost
+from paracore.backend import _handover, _reload
+from paracore.backend._admission import Admission, Bounds
+from paracore.backend._arbiter import UNLIMITED
+from paracore.backend._config import Config, DeviceSection, DomainSection, Limits
+from paracore.backend._handover import PowerState, State, enclose, inherited, merged, open_state
+from paracore.backend._hangs import Hangs
+from paracore.backend._power import Power
+from paracore.backend._reload import Reload
+from paracore.backend._sharing import Sharing
+from paracore.backend._worker_end import WorkerEnd
+from paracore.classes import worker
+from paracore.protocol import EVENT, message
+from paracore.transport._handover import ListenerState
+from tests.unit.backend import test_hangs
+from tests.unit.backend.test_sharing import Domain, Loop
+from tests.unit.backend.test_sysfs import WHOLE, contents, tree
+from tests.unit.backend.test_worker_end import PlannedOwner, taken
+
+DEVICE = DeviceSection(name="vpu0", driver="null", slots=1)
+
+
+def through(value):
+    """As the next image reads it."""
+    return msgspec.json.decode(msgspec.json.encode(value), type=type(value))
+
+
+def state(**more):
+    config = Config(device=(DEVICE,))
+    empty = {
+        "file": config,
+        "config": config,
+        "listener": ListenerState("/none", 3, 4),
+        "number": 7,
+        "counts": {},
+        "domains": (),
+        "strangers": (),
+        "warm": (),
+        "hangs": {},
+        "power": PowerState({}, [], {}, {}),
+    }
+    return State(**empty | more)
+
+
+# --- the envelope ---------------------------------------------------------------------------------------
+
+
+def left(monkeypatch, memory, *, rehearsal=False):
+    monkeypatch.setenv(_handover.VARIABLE, f"{memory}:rehearsal" if rehearsal else str(memory))
+    return inherited()
+
+
+def test_a_state_is_found_again_and_nobody_else_finds_it(monkeypatch):
+    found = left(monkeypatch, enclose(state()), rehearsal=True)
+    assert open_state(found.envelope) == state()
+    assert found.rehearsal
+    assert found.envelope.descriptors == (3, 4)
+    assert _handover.VARIABLE not in os.environ
+    assert inherited() is None
+
+
+def test_what_is_inherited_is_not_inherited_on(monkeypatch):
+    one, other = os.pipe()
+    for descriptor in (one, other):
+        os.set_inheritable(descriptor, 1)
+    found = left(monkeypatch, enclose(state(listener=ListenerState("/none", one, other))))
+    assert not found.rehearsal
+    assert not os.get_inheritable(one)
+    assert not os.get_inheritable(other)
+    _handover.abandon(found.envelope)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(one)
+
+
+def test_it_cannot_be_changed_on_its_way():
+    memory = enclose(state())
+    with pytest.raises(PermissionError):
+        os.pwrite(memory, b"x", 0)
+    with pytest.raises(PermissionError):
+        os.ftruncate(memory, 0)
+    os.close(memory)
+
+
+@pytest.mark.parametrize("kind", ["word", "closed", "pipe", "unsealed", "empty"])
+def test_what_is_no_state_of_a_supervisor_is_refused(monkeypatch, kind):
+    memory = os.memfd_create("no-state", os.MFD_ALLOW_SEALING)
+    one, other = os.pipe()
+    if kind == "empty":
+        import fcntl
+
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _handover._SEALS)
+    given = {"word": "x", "closed": "999999", "pipe": str(one)}.get(kind, str(memory))
+    monkeypatch.setenv(_handover.VARIABLE, given)
+    with pytest.raises(ConfigError, match="do not set it"):
+        inherited()
+    for descriptor in (one, other, *([] if kind == "empty" else [memory])):
+        os.close(descriptor)
+
+
+def test_another_version_is_not_taken_over(monkeypatch):
+    found = left(monkeypatch, enclose(state()), rehearsal=True)
+    monkeypatch.setattr(_handover, "VERSION", 99)
+    with pytest.raises(ConfigError, match="restart it"):
+        open_state(found.envelope)
+
+
+def test_a_state_with_other_fields_is_not_taken_over(monkeypatch):
+    found = left(monkeypatch, enclose(state()), rehearsal=True)
+    odd = msgspec.structs.replace(found.envelope, state=msgspec.Raw(b'{"number": 5}'))
+    with pytest.raises(ConfigError, match="restart it"):
+        open_state(odd)
+
+
+# --- its parts ------------------------------------------------------------------------------------------
+
+
+def test_leases_accounts_and_limits():
+    limits = Limits(device_time=0.5, device_burst=1.0)
+    loop, keeper, other = Loop(), Domain("keeper"), Domain("other")
+    other.section = DomainSection(name="other", user=1, limits=limits)
+    sharing = Sharing([DEVICE], loop)
+    for domain in (keeper, other):
+        sharing.enter(domain)
+    sharing.want(keeper, 0)
+    sharing.want(other, 0)
+    sharing.pace(keeper, 0, 40_000_000)
+    states = {domain: through(sharing.hand_over(domain)) for domain in (keeper, other)}
+    assert [lease for _, lease, _ in keeper.worker.leases] == [1, 1]
+
+    follower, later = Sharing([DEVICE], Loop()), []
+    for domain in (keeper, other):
+        follower.enter(domain)
+        follower.adopt(domain, states[domain])
+        later.append(follower.hand_over(domain))
+    assert later == list(states.values())
+    keeper.worker.leases.clear()
+    follower.begin(DEVICE)
+    assert keeper.worker.leases == [(0, 1, 0)], "it has the device, and is called back"
+    follower.release(keeper, 0, 1, wants=False)
+    assert other.worker.leases[-1][:2] == (0, 1), "who waited has waited on"
+    assert other.worker.leases[-1][2] < UNLIMITED
+    assert follower.account(keeper)["vpu0"]["turns"] == 1
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_who_holds_a_device_on_is_ended_after_a_reload_too(recalled):
+    loop, keeper, other = Loop(), Domain("keeper"), Domain("other")
+    sharing = Sharing([DEVICE], Loop())
+    for domain in (keeper, other):
+        sharing.enter(domain)
+        sharing.want(domain, 0)
+    if recalled:
+        sharing.change_device(DEVICE)
+    follower = Sharing([DEVICE], loop)
+    for domain in (keeper, other):
+        follower.enter(domain)
+        follower.adopt(domain, through(sharing.hand_over(domain)))
+    follower.begin(DEVICE)
+    loop.pass_time()
+    assert keeper.worker.killed
+
+
+def user():
+    domain = Domain("user")
+    domain.worker.device_rest = lambda _: None
+    return domain
+
+
+def test_power_knows_the_kernels_settings_from_before(tmp_path):
+    device = tree(tmp_path, WHOLE)
+    before = contents(device)
+    domain = user()
+    power = Power([DEVICE], [domain], Loop())
+    power.manage({"vpu0": [str(device)]})
+    power.use(domain, 0, used=True)
+    handed = through(power.hand_over())
+    power._writer.close()
+
+    loop = Loop()
+    follower = Power([DEVICE], [domain], loop)
+    follower.adopt(handed)
+    assert follower.hand_over().before == handed.before, "also before the drivers are there"
+    follower.manage({"vpu0": [str(device)]})
+    assert follower.hand_over().users == {"vpu0": ["user"]}
+    follower.leave(domain)
+    loop.pass_time()
+    follower.close()
+    assert contents(device) == before
+
+
+def test_a_device_that_was_left_meanwhile_goes_to_sleep():
+    domain, loop = user(), Loop()
+    power = Power([DEVICE], [domain], Loop())
+    power.use(domain, 0, used=True)
+    handed = through(power.hand_over())
+    domain.worker = None
+    follower = Power([DEVICE], [domain], loop)
+    follower.adopt(handed)
+    assert follower.state("vpu0") == "on"
+    loop.pass_time()
+    assert follower.state("vpu0") == "off"
+
+
+def test_hangs_are_remembered():
+    domain, told = test_hangs.Domain("every"), []
+    hangs = Hangs(["vpu0"], [domain], lambda: 10.0)
+    hangs.hang(domain, 0, stuck=False)
+    follower = Hangs(["vpu0"], [domain], lambda: 20.0)
+    follower.adopt({name: through(each) for name, each in hangs.hand_over().items()})
+    follower.hang(domain, 0, stuck=False)
+    told.append(follower.account("vpu0"))
+    assert told == [{"hangs": 2, "resets": 1}]
+
+
+def test_reservations_are_kept():
+    admission, bounds = Admission({"vpu0": 100}), Bounds(8, 0)
+    admission.reserve("alpha", "vpu0", 3, 60, bounds)
+    follower = Admission({"vpu0": 100})
+    handed = msgspec.json.decode(msgspec.json.encode(admission.hand_over("alpha")), type=dict[str, dict[int, int]])
+    follower.adopt("alpha", handed)
+    assert follower.reserve("beta", "vpu0", 1, 50, bounds) == 100
+    follower.leave("alpha")
+    assert follower.reserve("beta", "vpu0", 1, 50, bounds) is None
+
+
+def test_what_a_worker_has_not_read_is_said_by_the_next_image():
+    async def main():
+        async with taken() as both:
+            while not both.end._backlog:
+                both.end.device_rest(0)
+            both.end.device_rest(7)
+            both.end.channel_remove(5, lambda: None)
+            handed = through(both.end.hand_over())
+            assert handed.removals == (5,)
+            for descriptor_ready in (both.end._loop.remove_reader, both.end._loop.remove_writer):
+                descriptor_ready(handed.socket)
+            owner = PlannedOwner()
+            copy = handed._replace(socket=os.dup(handed.socket), errors=-1)
+            follower = WorkerEnd(1, owner, copy)
+            last = []
+            while not last or last[-1] != message(
+                worker.ChannelRemove.OPCODE, EVENT, 0, 0, worker.ChannelRemove(5).pack()
+            ):
+                last.append((await both.hear()).message)
+            assert last[-2] == message(worker.DeviceRest.OPCODE, EVENT, 0, 0, worker.DeviceRest(7).pack())
+            both.say(worker.DeviceWant, worker.DeviceWant(0).pack())
+            await both.wait(lambda: owner.heard == ["want"])
+            follower.kill()
+
+    asyncio.run(main())
+
+
+def test_one_that_has_ended_is_not_handed_over():
+    async def main():
+        async with taken() as both:
+            both.end.dismiss()
+            assert both.end.hand_over() is None
+
+    asyncio.run(main())
+
+
+# --- the configuration ----------------------------------------------------------------------------------
+
+
+def test_another_socket_or_other_devices_are_for_a_restart():
+    config = Config(device=(DEVICE,))
+    other = msgspec.structs.replace(config, device=(DEVICE, DeviceSection(name="vpu1", driver="null")))
+    with pytest.raises(ConfigError, match="must be vpu0"):
+        merged(state(), other)
+    other = msgspec.structs.replace(config, backend=msgspec.structs.replace(config.backend, socket_mode=0o600))
+    with pytest.raises(ConfigError, match="socket_mode"):
+        merged(state(), other)
+
+
+# --- the step itself ------------------------------------------------------------------------------------
+
+
+class Supervisor:
+    """One that has nothing but a socket."""
+
+    stopping = False
+
+    def __init__(self):
+        self.done, self.error = [], None
+        self._pair = socket.socketpair()
+
+    def hand_over(self, file):
+        return state(listener=ListenerState("/none", *(end.fileno() for end in self._pair)))
+
+    async def drain(self):
+        self.done.append("drain")
+
+    def leave(self):
+        self.done.append("leave")
+
+    def refuse_reload(self, complaint):
+        self.complaint = complaint
+
+    def give_up(self, error):
+        self.error = error
+
+    def close(self):
+        for end in self._pair:
+            end.close()
+
+
+@pytest.fixture
+def supervisor():
+    made = Supervisor()
+    yield made
+    made.close()
+
+
+def reload(supervisor, monkeypatch, *command):
+    monkeypatch.setattr(_reload, "_command", lambda: list(command))
+
+    async def main():
+        reload = Reload(supervisor, Config())
+        reload.begin()
+        reload.begin()
+        await reload._task
+
+    asyncio.run(main())
+
+
+def test_a_program_that_cannot_be_executed_any_more_ends_the_backend(supervisor, monkeypatch):
+    def fail(path, command, environment):
+        assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        assert all(os.get_inheritable(end.fileno()) for end in supervisor._pair)
+        raise FileNotFoundError(2, "it has gone")
+
+    monkeypatch.setattr(os, "execve", fail)
+    reload(supervisor, monkeypatch, "/bin/true")
+    assert supervisor.done == ["drain", "leave"]
+    assert isinstance(supervisor.error, DeviceLost)
+    assert not any(os.get_inheritable(end.fileno()) for end in supervisor._pair)
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("/bin/sh", "-c", "echo one; echo paracore: option: remedy >&2; exit 3"), "option: remedy"),
+        (("/bin/false",), "without a word"),
+        (("/nonexistent",), "cannot be started"),
+    ],
+)
+def test_a_rehearsal_that_fails_changes_nothing(supervisor, monkeypatch, command, why):
+    reload(supervisor, monkeypatch, *command)
+    assert supervisor.done == []
+    assert why in supervisor.complaint
+
+
+def test_a_rehearsal_that_never_ends_is_ended(supervisor, monkeypatch):
+    monkeypatch.setattr(_reload, "_REHEARSAL", 0.05)
+    reload(supervisor, monkeypatch, "/bin/sleep", "1000")
+    assert supervisor.done == []
+    assert "lasted more than" in supervisor.complaint
+
+
+def test_a_backend_told_to_stop_meanwhile_stops(supervisor, monkeypatch):
+    supervisor.stopping = True
+    reload(supervisor, monkeypatch, "/bin/true")
+    assert supervisor.done == ["drain"]
+    assert supervisor.error is None
