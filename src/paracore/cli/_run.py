@@ -15,6 +15,7 @@ import paracore
 from paracore.cli._backend import nobody_there
 from paracore.cli._environment import (
     add_api_option,
+    add_loss_option,
     add_planes_option,
     cache_folder,
     chosen_apis,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
     add_planes_option(parser)
+    add_loss_option(parser)
     parser.add_argument(
         "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
     )
@@ -78,11 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
     words = _words(arguments)
     apis = () if arguments.static else chosen_apis(arguments.api)
     inherited = os.environ | ({_STATIC: os.path.abspath(words[1])} if arguments.static else {})  # noqa: PTH100 - links stay
+    wishes = {"planes": arguments.planes, "on_loss": arguments.on_loss}
     address = None if arguments.private else _running(arguments)
     if address is None:
-        return _run_private(apis, words, inherited, arguments.planes)
+        return _run_private(apis, words, inherited, wishes)
     changes = _become(arguments.domain, address) if arguments.domain else {}
-    return _execute(words, _environment(apis, address, inherited | changes, arguments.planes))
+    return _execute(words, _environment(apis, address, inherited | changes, wishes))
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
@@ -135,12 +138,14 @@ def _running(arguments: argparse.Namespace) -> str | None:
     return os.path.abspath(address)  # noqa: PTH100 - the program may be in another folder, links stay
 
 
-def _environment(apis: Sequence[str], address: str, inherited: Mapping[str, str], planes: str | None) -> dict[str, str]:
+def _environment(
+    apis: Sequence[str], address: str, inherited: Mapping[str, str], wishes: Mapping[str, str | None]
+) -> dict[str, str]:
     folder = cache_folder()
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}, planes=planes).over(inherited)
+        return environment_for(apis, address, folder, {}, **wishes).over(inherited)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices, planes=planes).over(inherited)
+        return environment_for(apis, address, folder, domain.devices, **wishes).over(inherited)
 
 
 # --- in place of this process, or beside it -------------------------------------------------------------------
@@ -155,14 +160,16 @@ def _execute(words: list[str], environment: Mapping[str, str]) -> NoReturn:
         raise UsageError(f"{words[0]} cannot be started: {error.strerror}") from error
 
 
-def _run_private(apis: Sequence[str], words: list[str], inherited: Mapping[str, str], planes: str | None) -> int:
+def _run_private(
+    apis: Sequence[str], words: list[str], inherited: Mapping[str, str], wishes: Mapping[str, str | None]
+) -> int:
     """With a backend of its own, which has to be ended afterwards."""
     from paracore.backend import PrivateBackend  # noqa: PLC0415 - not needed when one runs
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED, signal.SIGCHLD})
     try:
         with PrivateBackend() as backend:
-            environment = _environment(apis, backend.address, inherited, planes)
+            environment = _environment(apis, backend.address, inherited, wishes)
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
