@@ -32,6 +32,7 @@ struct shim_pages {
     uint64_t length, piece;  /* octets: of all, of one */
     bool moved;              /* the channel on which they were made has gone: `address` is ours to unmap */
     int fd;                  /* of the buffer; -1 unless pieces are stale */
+    int error;               /* why they were not granted again, or 0 */
     uint32_t stale_count;
     uint32_t held;           /* times that something that may have to be given again lies there */
     uint32_t pieces;         /* that are not dropped; atomic */
@@ -177,7 +178,7 @@ const uint8_t *pages_at(const struct shim_pages *pages, const struct paracore_sp
 int pages_lend(struct shim_pages *pages, struct paracore_span *span, bool keep);
 /* The channel is lost, and soon closed: the pages are the process's own. */
 void pages_leave(struct shim_pages *pages, struct paracore_channel *lost);
-int pages_grant_again(struct shim_pages *pages, struct paracore_channel *channel);
+void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channel);
 
 /* --- session.c --- */
 

@@ -50,6 +50,12 @@ void journal_close(struct shim_session *session)
 
 /* --- posts ------------------------------------------------------------------------------------------------- */
 
+/* A channel that has just died takes nothing more: what is noted will be given to the next one. */
+static int unless_lost(int error)
+{
+    return error == -EPIPE ? 0 : error;
+}
+
 /* A unit's octets are copied: the program has its buffer back before the unit is needed no more. */
 static int number_unit(struct shim_session *session, struct sent *sent)
 {
@@ -72,7 +78,7 @@ static int post_input(struct shim_session *session, struct sent *sent)
     else
         sent->number = ++session->last_number;
     if (error == 0 && now)
-        error = post_sent(session, sent);
+        error = unless_lost(post_sent(session, sent));
     if (session->history) {
         pages_release(sent->pages);
         sent->pages = NULL;
@@ -107,7 +113,7 @@ static int note_output(struct shim_session *session, const void *request)
     bool awaited = session->unsettled && (!session->view || loan->request.span.length < session->wanted);
     int error = loan->pages ? 0 : -EINVAL;
     if (error == 0 && session->channel && !awaited)
-        error = post_loan(session, loan);
+        error = unless_lost(post_loan(session, loan));
     if (error)
         loan_drop(session, loan);
     return error;

@@ -28,28 +28,57 @@ static void add(struct shim_link *link, struct shim_pages *pages)
     pthread_mutex_unlock(&link->lock);
 }
 
+static void all_stale(struct shim_pages *pages)
+{
+    pages->stale_count = (uint32_t)(pages->length / pages->piece);
+    for (uint32_t n = 0; n < pages->stale_count; n++)
+        pages->stale[n] = true;
+}
+
+/* The channel has just died, and another will follow: pages of the process's own stand in until there is one. */
+static int stand_in(struct shim_link *link, struct shim_pages *pages)
+{
+    if (!link->recovers || !link->pumping)
+        return -EPIPE;
+    pages->address = mmap(NULL, pages->length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages->address == MAP_FAILED)
+        return -errno;
+    pages->moved = true;
+    all_stale(pages);
+    return 0;
+}
+
+static int grant_now(struct shim_link *link, struct shim_pages *pages)
+{
+    struct use use;
+    int error = use_begin(link, &use);
+
+    if (error)
+        return error;
+    error = paracore_buffer_create(use.channel, pages->length, pages->flags, &pages->buffer);
+    if (error == 0)
+        pages->address = pages->buffer.address;
+    if (error == -EPIPE)
+        error = stand_in(link, pages);
+    if (error == 0)
+        add(link, pages);
+    use_end(link);
+    return error;
+}
+
 static int grant(struct shim_link *link, uint64_t piece, uint32_t flags, uint32_t count, struct shim_pages **out)
 {
     struct shim_pages *pages = calloc(1, sizeof *pages + count * sizeof *pages->stale);
-    struct use use;
 
     if (!pages)
         return -ENOMEM;
-    int error = use_begin(link, &use);
-    if (error == 0) {
-        error = paracore_buffer_create(use.channel, piece * count, flags, &pages->buffer);
-        if (error == 0) {
-            pages->link = link;
-            pages->flags = flags;
-            pages->address = pages->buffer.address;
-            pages->length = pages->buffer.length;
-            pages->piece = piece;
-            pages->pieces = count;
-            pages->fd = -1;
-            add(link, pages);
-        }
-        use_end(link);
-    }
+    pages->link = link;
+    pages->flags = flags;
+    pages->length = piece * count;
+    pages->piece = piece;
+    pages->pieces = count;
+    pages->fd = -1;
+    int error = grant_now(link, pages);
     if (error) {
         free(pages);
         return error;
@@ -200,7 +229,7 @@ int pages_lend(struct shim_pages *pages, struct paracore_span *span, bool keep)
 
     pthread_mutex_lock(&pages->link->lock);
     if (error == 0 && !pages->buffer.id)
-        error = -ENOSPC; /* they could not be granted again */
+        error = pages->error ? pages->error : -EPIPE; /* not granted again; or the channel is dead, and it is not known yet */
     for (uint64_t at = span->offset / pages->piece; error == 0 && pages->stale_count; at++) {
         if (at * pages->piece >= span->offset + span->length)
             break;
@@ -223,12 +252,11 @@ void pages_leave(struct shim_pages *pages, struct paracore_channel *lost)
     if (pages->fd >= 0)
         close(pages->fd);
     pages->fd = -1;
-    pages->stale_count = (uint32_t)(pages->length / pages->piece);
-    for (uint32_t n = 0; n < pages->stale_count; n++)
-        pages->stale[n] = true;
+    all_stale(pages);
 }
 
-int pages_grant_again(struct shim_pages *pages, struct paracore_channel *channel)
+void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channel)
 {
-    return paracore_buffer_create_open(channel, pages->length, pages->flags, &pages->buffer, &pages->fd);
+    pages->error =
+        paracore_buffer_create_open(channel, pages->length, pages->flags, &pages->buffer, &pages->fd);
 }

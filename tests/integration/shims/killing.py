@@ -76,6 +76,15 @@ class Killed:
         assert self.process.wait(PATIENCE) == 0, self.process.stderr.read()[-2000:]
         return "".join(lines)
 
+    def said(self):
+        """What it has complained of since it was last asked."""
+        descriptor = self.process.stderr.fileno()
+        os.set_blocking(descriptor, False)
+        try:
+            return os.read(descriptor, 1 << 16).decode()
+        except BlockingIOError:
+            return ""
+
     def end(self):
         """It must end well."""
         _, said = self.process.communicate(timeout=PATIENCE)
