@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "internal.h"
 #include "paracore/protocol.h"
 #include "parameters.h"
 
@@ -283,6 +284,23 @@ static void test_at_random(void)
     history_free(history);
 }
 
+/* What no worker survives is given to three more, and then to none; a picture in between is hope. */
+static void test_fruitless_recoveries(void)
+{
+    struct shim_session session = {.recovers = true, .request.direction = PARACORE_DIRECTION_ENCODE};
+
+    TAILQ_INIT(&session.sent);
+    TAILQ_INIT(&session.loans);
+    TAILQ_INIT(&session.words);
+    for (int n = 0; n < FRUITLESS_MAX; n++)
+        CHECK(replay_lose(&session));
+    session.fruitless = 0; /* journal.c, at each picture */
+    for (int n = 0; n < FRUITLESS_MAX; n++)
+        CHECK(replay_lose(&session));
+    CHECK(!replay_lose(&session) && !session.recovers);
+    CHECK(!replay_lose(&session));
+}
+
 static const struct test TESTS[] = {
     {"lost anywhere", test_lost_anywhere},
     {"lost twice", test_lost_twice},
@@ -293,6 +311,7 @@ static const struct test TESTS[] = {
     {"a device that does not say which", test_a_device_that_does_not_say_which},
     {"parameter sets", test_parameter_sets},
     {"at random", test_at_random},
+    {"fruitless recoveries", test_fruitless_recoveries},
 };
 
 int main(void)

@@ -169,7 +169,7 @@ def workers(device):
 
 
 def test_a_worker_that_dies_again_and_again(start, device):
-    """What no worker survives is not given to ever more: the API's own error, in the end."""
+    """The API's own error, in the end. That it takes three fruitless recoveries at most: native/tests/history.c."""
     killed = set()
     with start(*decoding("h264", clips.film("h264", pictures=3000)), stdout=subprocess.DEVNULL) as playing:
         wait_until(lambda: played(device) >= 10, "it does not play", 20)
@@ -180,7 +180,7 @@ def test_a_worker_that_dies_again_and_again(start, device):
                 with suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
                 killed.add(worker)
-    assert len(killed) > 3
+    assert len(killed) > 1
 
 
 def test_a_backend_that_is_started_again(preloaded, make_backend, tmp_path):
