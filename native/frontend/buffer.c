@@ -133,27 +133,28 @@ static void forget(struct paracore_channel *channel, uint32_t id)
 }
 
 /* Grants, maps and attaches; undoes what it did when a step fails. */
-static int make(struct paracore_channel *channel, struct paracore_buffer *buffer)
+static int make(struct paracore_channel *channel, struct paracore_buffer *buffer, int *fd)
 {
-    int fd;
-    int error = request_grant(channel, buffer->length, buffer->flags, &buffer->grant, &fd);
+    int error = request_grant(channel, buffer->length, buffer->flags, &buffer->grant, fd);
 
     if (error)
         return error;
-    error = map(fd, buffer->length, &buffer->address);
-    close(fd);
+    error = map(*fd, buffer->length, &buffer->address);
     if (error == 0) {
         error = attach(channel, buffer);
         if (error)
             munmap(buffer->address, buffer->length);
     }
-    if (error)
+    if (error) {
+        close(*fd);
         revoke_grant(channel, buffer->grant);
+    }
     return error;
 }
 
 /* The same with what is remembered of it; the channel is held. */
-static int create(struct paracore_channel *channel, uint64_t length, uint32_t flags, struct paracore_buffer *buffer)
+static int create(struct paracore_channel *channel, uint64_t length, uint32_t flags, struct paracore_buffer *buffer,
+                  int *fd)
 {
     struct mapped *mapped = calloc(1, sizeof *mapped);
 
@@ -161,9 +162,11 @@ static int create(struct paracore_channel *channel, uint64_t length, uint32_t fl
         return -ENOMEM;
     mapped->buffer.length = (length + PARACORE_PAGE_SIZE - 1) & ~(uint64_t)(PARACORE_PAGE_SIZE - 1);
     mapped->buffer.flags = flags;
-    int error = make(channel, &mapped->buffer);
-    if (error == 0 && (error = remember(channel, mapped)))
+    int error = make(channel, &mapped->buffer, fd);
+    if (error == 0 && (error = remember(channel, mapped))) {
         munmap(mapped->buffer.address, mapped->buffer.length);
+        close(*fd);
+    }
     if (error) {
         free(mapped);
         return error;
@@ -172,16 +175,46 @@ static int create(struct paracore_channel *channel, uint64_t length, uint32_t fl
     return 0;
 }
 
-int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
-                           struct paracore_buffer *buffer)
+int paracore_buffer_create_open(struct paracore_channel *channel, uint64_t length, uint32_t flags,
+                                struct paracore_buffer *buffer, int *fd)
 {
     if (length == 0 || length > PARACORE_BUFFER_MAX || (flags & ~(uint32_t)PARACORE_BUFFER_FLAG_READ_ONLY))
         return -EINVAL;
     int error = channel_hold(channel);
     if (error)
         return error;
-    error = create(channel, length, flags, buffer);
+    error = create(channel, length, flags, buffer, fd);
     channel_drop(channel);
+    return error;
+}
+
+int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
+                           struct paracore_buffer *buffer)
+{
+    int fd;
+    int error = paracore_buffer_create_open(channel, length, flags, buffer, &fd);
+
+    if (error == 0)
+        close(fd);
+    return error;
+}
+
+int paracore_buffer_leave(struct paracore_channel *channel, struct paracore_buffer *buffer)
+{
+    int error = -EBUSY;
+
+    pthread_mutex_lock(&channel->lock);
+    struct mapped *mapped = channel->error ? find(channel, buffer->id) : NULL;
+    if (mapped) {
+        LIST_REMOVE(mapped, entry);
+        channel->statistics.buffers--;
+        channel->statistics.bytes_granted -= mapped->buffer.length;
+        free(mapped);
+        error = 0;
+    }
+    pthread_mutex_unlock(&channel->lock);
+    if (error == 0)
+        *buffer = (struct paracore_buffer){0};
     return error;
 }
 

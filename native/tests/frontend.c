@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -242,6 +243,31 @@ static void a_goodbye_wakes_every_waiter(void)
     paracore_close(channel);
 }
 
+/* Pages that are left are there when their channel is not; a piece of them can be put anywhere. */
+static void pages_outlive_their_channel(void)
+{
+    struct paracore_channel *channel = open_channel(0);
+    struct paracore_buffer buffer, left;
+    uint64_t length = 3 * PARACORE_PAGE_SIZE;
+    int fd;
+
+    CHECK(paracore_buffer_create_open(channel, length, 0, &buffer, &fd) == 0);
+    memset(buffer.address, 1, length);
+    uint8_t *piece = mmap(NULL, PARACORE_PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 2 * PARACORE_PAGE_SIZE);
+    CHECK(piece != MAP_FAILED && close(fd) == 0);
+    CHECK(piece[0] == 1);
+    left = buffer;
+    CHECK(paracore_buffer_leave(channel, &buffer) == -EBUSY && buffer.id == left.id);
+    fake_backend_hang_up(backend);
+    CHECK(ping(channel, 1, PARACORE_FOREVER) == -EPIPE);
+    CHECK(paracore_buffer_leave(channel, &buffer) == 0 && buffer.address == NULL);
+    CHECK(paracore_buffer_leave(channel, &left) == -EBUSY); /* no more its own */
+    paracore_close(channel);
+    memset(left.address, 2, length);
+    CHECK(piece[0] == 2);
+    CHECK(munmap(left.address, length) == 0 && munmap(piece, PARACORE_PAGE_SIZE) == 0);
+}
+
 static void *make_buffers_until_the_end(void *argument)
 {
     struct paracore_buffer buffer;
@@ -280,6 +306,7 @@ int main(int argc, char **argv)
         {"many threads have buffers", many_threads_have_buffers},
         {"closing wakes every waiter", closing_wakes_every_waiter},
         {"a goodbye wakes every waiter", a_goodbye_wakes_every_waiter},
+        {"pages outlive their channel", pages_outlive_their_channel},
         {"a goodbye in the middle of link requests", a_goodbye_in_the_middle_of_link_requests},
     };
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process's one link: made when it is needed, replaced when it has died, forgotten after a fork. */
+/* The process's one link: made when it is needed, replaced when it has died, forgotten after a fork; and its channel, which
+ * may be followed by another. */
 #include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
 
 /* A backend that listens but does not answer: a program that only looks into /dev waits no longer than this. */
 #define CONNECT_NS UINT64_C(2000000000)
@@ -56,9 +60,36 @@ static void link_free(struct shim_link *link)
     free(link);
 }
 
+/* The domain's choice, as `on_loss` in Python. What it does not know is as good as not set. */
+static bool wants_recovery(void)
+{
+    const char *wish = getenv("PARACORE_ON_LOSS");
+
+    return !wish || strcmp(wish, "fail") != 0;
+}
+
+static void link_init(struct shim_link *link)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_mutex_init(&link->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&link->idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    LIST_INIT(&link->pages);
+    LIST_INIT(&link->sessions);
+}
+
+int link_dial(struct paracore_channel **channel, uint64_t connect_ns)
+{
+    struct paracore_options options = {.size = sizeof options, .connect_ns = connect_ns};
+
+    return paracore_open(NULL, &options, channel, NULL);
+}
+
 static struct shim_link *link_make(int *error)
 {
-    struct paracore_options options = {.size = sizeof options, .connect_ns = CONNECT_NS};
     struct shim_link *link = calloc(1, sizeof *link);
 
     *error = -ENOMEM;
@@ -66,9 +97,9 @@ static struct shim_link *link_make(int *error)
         return NULL;
     link->age = process.age;
     link->references = 2; /* the process's and the caller's */
-    pthread_mutex_init(&link->lock, NULL);
-    pthread_cond_init(&link->idle, NULL);
-    *error = paracore_open(NULL, &options, &link->channel, NULL);
+    link->recovers = wants_recovery();
+    link_init(link);
+    *error = link_dial(&link->channel, CONNECT_NS);
     if (*error == 0)
         *error = devices_query(link);
     if (*error == 0)
@@ -82,10 +113,19 @@ static bool lives(struct shim_link *link)
 {
     struct paracore_core_ping ping = {0};
     struct paracore_core_ping_reply reply;
-    size_t size = sizeof reply;
+    struct use use;
+    int error;
 
-    return paracore_call(link->channel, PARACORE_OP_CORE_PING, 0, &ping, sizeof ping, &reply, &size, NULL,
-                         SHIM_CALL_NS) == 0;
+    do {
+        size_t size = sizeof reply;
+        error = use_begin(link, &use);
+        if (error)
+            return false;
+        error = paracore_call(use.channel, PARACORE_OP_CORE_PING, 0, &ping, sizeof ping, &reply, &size, NULL,
+                              SHIM_CALL_NS);
+        use_end(link);
+    } while (error == -EPIPE && use_again(link, &use));
+    return error == 0;
 }
 
 /* The lock is held. */
@@ -95,26 +135,41 @@ static void put_locked(struct shim_link *link)
         link_free(link);
 }
 
-/* The lock is held. */
-static struct shim_link *get_locked(int *error)
+/* The process's link, or a new one, with a reference more; `fresh` says which. */
+static struct shim_link *take(bool *fresh, int *error)
 {
-    if (process.link && !lives(process.link)) {
-        put_locked(process.link);
-        process.link = NULL;
-    }
-    if (!process.link)
-        return process.link = link_make(error);
-    process.link->references++;
-    *error = 0;
-    return process.link;
+    pthread_mutex_lock(&process.lock);
+    struct shim_link *link = process.link;
+    *fresh = !link;
+    if (link)
+        link->references++;
+    else
+        link = process.link = link_make(error);
+    pthread_mutex_unlock(&process.lock);
+    return link;
 }
 
+static void replace(struct shim_link *link)
+{
+    pthread_mutex_lock(&process.lock);
+    if (process.link == link) {
+        process.link = NULL;
+        link->references--; /* the caller has another */
+    }
+    put_locked(link);
+    pthread_mutex_unlock(&process.lock);
+}
+
+/* Whether it lives is asked without the lock: while another channel is looked for, the answer takes a while. */
 struct shim_link *shim_link_get(int *error)
 {
+    struct shim_link *link;
+    bool fresh;
+
     pthread_once(&process.once, watch_forks);
-    pthread_mutex_lock(&process.lock);
-    struct shim_link *link = get_locked(error);
-    pthread_mutex_unlock(&process.lock);
+    *error = 0;
+    while ((link = take(&fresh, error)) && !fresh && !lives(link))
+        replace(link);
     return link;
 }
 
@@ -134,6 +189,14 @@ void shim_link_put(struct shim_link *link)
     pthread_mutex_unlock(&process.lock);
 }
 
+bool link_is_wanted(struct shim_link *link)
+{
+    pthread_mutex_lock(&process.lock);
+    bool wanted = link->references > (process.link == link ? 2 : 1);
+    pthread_mutex_unlock(&process.lock);
+    return wanted;
+}
+
 bool shim_link_lives(struct shim_link *link)
 {
     return __atomic_load_n(&link->dead, __ATOMIC_ACQUIRE) == 0;
@@ -145,7 +208,54 @@ const struct shim_device *shim_link_devices(struct shim_link *link, uint32_t *co
     return link->devices;
 }
 
-struct paracore_channel *shim_link_channel(struct shim_link *link)
+/* --- its channel ----------------------------------------------------------------------------------------- */
+
+/* Waits for news of the link until then. The lock is held. */
+static bool wait_until(struct shim_link *link, uint64_t deadline)
 {
-    return link->channel;
+    struct timespec when = {.tv_sec = (time_t)(deadline / PARACORE_NS_PER_S),
+                            .tv_nsec = (long)(deadline % PARACORE_NS_PER_S)};
+
+    return pthread_cond_timedwait(&link->idle, &link->lock, &when) == 0;
+}
+
+int use_begin(struct shim_link *link, struct use *use)
+{
+    uint64_t deadline = paracore_deadline(SHIM_CALL_NS);
+    int error = 0;
+
+    pthread_mutex_lock(&link->lock);
+    while (link->lost && error == 0)
+        if (!wait_until(link, deadline))
+            error = -ETIMEDOUT;
+    if (error == 0)
+        error = link->dead;
+    if (error == 0) {
+        link->users++;
+        *use = (struct use){.channel = link->channel, .turn = link->turn};
+    }
+    pthread_mutex_unlock(&link->lock);
+    return error;
+}
+
+void use_end(struct shim_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    if (--link->users == 0)
+        pthread_cond_broadcast(&link->idle);
+    pthread_mutex_unlock(&link->lock);
+}
+
+bool use_again(struct shim_link *link, const struct use *use)
+{
+    uint64_t deadline = paracore_deadline(SHIM_CALL_NS);
+    bool waits = true;
+
+    pthread_mutex_lock(&link->lock);
+    waits = link->pumping && link->recovers;
+    while (waits && !link->dead && (link->lost || link->turn == use->turn))
+        waits = wait_until(link, deadline);
+    waits &= !link->dead;
+    pthread_mutex_unlock(&link->lock);
+    return waits;
 }

@@ -4,9 +4,13 @@
  * events arrive by callback.
  *
  * Theory of operation. A process has one link at a time. It is made at the first use and lives until the process
- * ends or its channel dies; then the next use makes another. The link's one thread, started with the first
- * session, takes all events and calls the session they belong to. When the channel dies it tells each session
- * that it failed, once, and ends. A post that the backend refuses ends its session too: no shim posts what it
+ * ends or its channel dies for good; then the next use makes another. The link's one thread, started with the first
+ * session, takes all events and calls the session they belong to.
+ *
+ * When the channel dies because its worker did, or its backend is started again, that thread opens another one, has the
+ * same pages granted there, opens the sessions anew and gives them what the lost ones had (recovery.c): the sessions'
+ * owners notice nothing. Posts are taken meanwhile, calls wait. Where that cannot be, or $PARACORE_ON_LOSS is
+ * "fail", each session is told that it failed, once. A post that the backend refuses ends its session too: no shim posts what it
  * may refuse. After fork() the child has no link: the parent's cannot be used there, and a
  * session of it answers -EPIPE.
  *
@@ -52,13 +56,11 @@ void shim_link_put(struct shim_link *link);
 /* False in the child of a fork: the link, and all that hangs on it, is the parent's. */
 bool shim_link_is_ours(const struct shim_link *link);
 
-/* False once the channel has died: nothing that hangs on it comes back. */
+/* False once the channel has died and none follows: nothing that hangs on it comes back. */
 bool shim_link_lives(struct shim_link *link);
 
 /* The video devices that the backend had when the link was made. The pointer is valid as long as the reference. */
 const struct shim_device *shim_link_devices(struct shim_link *link, uint32_t *count);
-
-struct paracore_channel *shim_link_channel(struct shim_link *link);
 
 /* The first capability with this codec and direction, or NULL. */
 const struct paracore_video_capability_query_reply *shim_capability(const struct shim_device *device, uint32_t codec,
@@ -70,7 +72,7 @@ struct shim_piece {
     void *address;
     uint64_t length; /* whole pages */
     uint64_t offset; /* within the buffer */
-    uint32_t buffer;
+    uint32_t buffer;   /* the link's name for it, which stays */
 };
 
 /* Grants pieces of at least `length` octets each, together if that can be; a piece keeps the link. Returns how many

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- the thread -------------------------------------------------------------------------------------- */
 
@@ -47,40 +48,43 @@ static int fatal(const struct paracore_event *event)
     }
 }
 
-/* Runs one callback: of the event, of the failure, or that there is no more. The lock is held before and after. */
-static void tell(struct shim_session *session, const struct paracore_event *event, int failure)
+/* Its owner may be called: the session stays. The lock is held before and after. */
+static void tell_begin(struct shim_session *session)
 {
-    struct shim_link *link = session->link;
-
-    if (session->failed)
-        return;
-    session->failed = failure != 0;
     session->busy = true;
-    pthread_mutex_unlock(&link->lock);
-    if (failure)
-        session->listener->failed(session->owner, failure);
-    else if (event)
-        deliver(session, event);
-    else
-        session->listener->settled(session->owner);
-    pthread_mutex_lock(&link->lock);
-    session->busy = false;
-    pthread_cond_broadcast(&link->idle);
+    pthread_mutex_unlock(&session->link->lock);
 }
 
-static void route(struct shim_link *link, const struct paracore_event *event)
+static void tell_end(struct shim_session *session)
 {
-    struct shim_session *session;
+    pthread_mutex_lock(&session->link->lock);
+    session->busy = false;
+    pthread_cond_broadcast(&session->link->idle);
+}
 
-    pthread_mutex_lock(&link->lock);
-    LIST_FOREACH(session, &link->sessions, entry)
-        if (session->id == event->header.object)
-            break;
-    if (session) {
-        session->stirred = session->listener->settled;
-        tell(session, event, fatal(event));
-    }
-    pthread_mutex_unlock(&link->lock);
+/* The lock is held before and after. */
+static void fail(struct shim_session *session, int error)
+{
+    if (session->failed)
+        return;
+    session->failed = true;
+    tell_begin(session);
+    session->listener->failed(session->owner, error);
+    tell_end(session);
+}
+
+void pump_fail(struct shim_session *session, int error)
+{
+    pthread_mutex_lock(&session->link->lock);
+    fail(session, error);
+    pthread_mutex_unlock(&session->link->lock);
+}
+
+/* Its owner has been told something, and is to be told when there is no more. On the link's thread. */
+static void stir(struct shim_session *session, bool told)
+{
+    session->stirred |= told && session->listener->settled;
+    session->link->stirred |= session->stirred;
 }
 
 static struct shim_session *first_stirred(struct shim_link *link)
@@ -88,7 +92,7 @@ static struct shim_session *first_stirred(struct shim_link *link)
     struct shim_session *session;
 
     LIST_FOREACH(session, &link->sessions, entry)
-        if (session->stirred)
+        if (session->stirred && !session->failed)
             break;
     return session;
 }
@@ -99,23 +103,46 @@ static void settle(struct shim_link *link)
     struct shim_session *session;
 
     pthread_mutex_lock(&link->lock);
+    link->stirred = false;
     while ((session = first_stirred(link))) {
         session->stirred = false;
-        tell(session, NULL, 0);
+        tell_begin(session);
+        session->listener->settled(session->owner);
+        tell_end(session);
     }
     pthread_mutex_unlock(&link->lock);
 }
 
-/* All that is there, which is more than one as a rule: the backend tells of several at once. */
-static int route_all(struct shim_link *link, struct paracore_event *event)
+/* The lock is held before and after. */
+static void tell(struct shim_session *session, struct paracore_event *event)
 {
-    int said;
+    int error = fatal(event);
 
-    do
-        route(link, event);
-    while ((said = paracore_next_event(link->channel, event, 0)) > 0);
-    settle(link);
-    return said == 0 ? 1 : said;
+    if (error || session->failed) {
+        fail(session, error);
+        return;
+    }
+    tell_begin(session);
+    int wanted = journal_event(session, event);
+    if (wanted > 0)
+        deliver(session, event);
+    stir(session, wanted > 0);
+    tell_end(session);
+    if (wanted < 0)
+        fail(session, EIO);
+}
+
+static void route(struct shim_link *link, struct paracore_event *event)
+{
+    struct shim_session *session;
+
+    pthread_mutex_lock(&link->lock);
+    LIST_FOREACH(session, &link->sessions, entry)
+        if (session->id == event->header.object)
+            break;
+    if (session)
+        tell(session, event);
+    pthread_mutex_unlock(&link->lock);
 }
 
 static struct shim_session *first_untold(struct shim_link *link)
@@ -128,27 +155,115 @@ static struct shim_session *first_untold(struct shim_link *link)
     return session;
 }
 
-/* The channel has died: each session hears of it. From now on none can be opened. */
+/* The channel has died for good: each session hears of it. From now on none can be opened. */
 static void end_all(struct shim_link *link, int error)
 {
     struct shim_session *session;
 
     pthread_mutex_lock(&link->lock);
     __atomic_store_n(&link->dead, error, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&link->idle);
     while ((session = first_untold(link)))
-        tell(session, NULL, EIO);
+        fail(session, EIO);
     pthread_mutex_unlock(&link->lock);
+}
+
+/* --- words of its own ------------------------------------------------------------------------------------ */
+
+/* How often the thread looks whether a session that is not settled has a word to say. */
+#define LOOK_NS UINT64_C(20000000)
+
+static struct word *next_word(struct shim_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    struct word *word = TAILQ_FIRST(&session->words);
+    if (word) {
+        TAILQ_REMOVE(&session->words, word, entry);
+        __atomic_sub_fetch(&session->word_count, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&session->lock);
+    return word;
+}
+
+static void say_words(struct shim_session *session)
+{
+    struct word *word;
+
+    while ((word = next_word(session))) {
+        if (word->input)
+            session->listener->input_done(session->owner, &word->done);
+        else
+            session->listener->output_ready(session->owner, &word->ready);
+        free(word);
+    }
+}
+
+/* One session that has something to say; the lock is held. `unsettled` becomes true when there may be more to come. */
+static struct shim_session *with_words(struct shim_link *link, bool *unsettled)
+{
+    struct shim_session *session;
+
+    LIST_FOREACH(session, &link->sessions, entry) {
+        if (session->failed)
+            continue;
+        *unsettled |= __atomic_load_n(&session->unsettled, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&session->word_count, __ATOMIC_ACQUIRE))
+            break;
+    }
+    return session;
+}
+
+static void say_all(struct shim_link *link)
+{
+    struct shim_session *session;
+    bool unsettled = false;
+
+    pthread_mutex_lock(&link->lock);
+    while ((session = with_words(link, &unsettled))) {
+        tell_begin(session);
+        say_words(session);
+        stir(session, true);
+        tell_end(session);
+    }
+    link->unsettled = unsettled;
+    pthread_mutex_unlock(&link->lock);
+}
+
+/* --- its life -------------------------------------------------------------------------------------------- */
+
+/* How long it sleeps; while something was told, only what is there already is taken. */
+static uint64_t patience(const struct shim_link *link)
+{
+    return link->stirred ? 0 : link->unsettled ? LOOK_NS : PARACORE_FOREVER;
+}
+
+/* Takes events until the channel has ended; returns what it died of. */
+static int take_all(struct shim_link *link)
+{
+    struct paracore_event event;
+    int said;
+
+    for (;;) {
+        said = paracore_next_event(link->channel, &event, patience(link));
+        if (said < 0 && said != -EINTR)
+            return said;
+        if (link->unsettled)
+            say_all(link);
+        if (said > 0)
+            route(link, &event);
+        else if (link->stirred)
+            settle(link);
+    }
 }
 
 static void *pump(void *argument)
 {
     struct shim_link *link = argument;
-    struct paracore_event event;
     int said;
 
-    while ((said = paracore_next_event(link->channel, &event, PARACORE_FOREVER)) > 0 || said == -EINTR)
-        if (said > 0 && (said = route_all(link, &event)) < 0 && said != -EINTR)
-            break;
+    do
+        said = take_all(link);
+    while (link_recover(link, said));
     end_all(link, said);
     shim_link_put(link);
     return NULL;
@@ -204,14 +319,46 @@ static int start(struct shim_session *session)
     return error;
 }
 
-static int open_there(struct shim_session *session, const struct paracore_video_open *request)
+static void remember_device(struct shim_session *session)
+{
+    struct shim_link *link = session->link;
+
+    for (uint32_t n = 0; n < link->device_count; n++)
+        if (link->devices[n].index == session->request.device)
+            memcpy(session->device, link->devices[n].name, sizeof session->device);
+}
+
+/* On that channel, which stays meanwhile. */
+static int open_there(struct shim_session *session, const struct use *use)
 {
     struct paracore_video_open_reply reply;
     size_t size = sizeof reply;
-    int error = paracore_call(session->link->channel, PARACORE_OP_VIDEO_OPEN, 0, request, sizeof *request, &reply,
-                              &size, NULL, SHIM_CALL_NS);
+    int error = paracore_call(use->channel, PARACORE_OP_VIDEO_OPEN, 0, &session->request, sizeof session->request,
+                              &reply, &size, NULL, SHIM_CALL_NS);
 
-    session->id = error ? 0 : reply.session;
+    if (error)
+        return error;
+    session->id = reply.session;
+    session->turn = use->turn;
+    session->channel = use->channel;
+    error = start(session);
+    if (error)
+        paracore_call(use->channel, PARACORE_OP_VIDEO_CLOSE, session->id, NULL, 0, NULL, NULL, NULL, SHIM_CALL_NS);
+    return error;
+}
+
+static int open_somewhere(struct shim_session *session)
+{
+    struct use use;
+    int error;
+
+    do {
+        error = use_begin(session->link, &use);
+        if (error)
+            return error;
+        error = open_there(session, &use);
+        use_end(session->link);
+    } while (error == -EPIPE && use_again(session->link, &use));
     return error;
 }
 
@@ -222,16 +369,17 @@ int shim_session_open(struct shim_link *link, const struct paracore_video_open *
 
     if (!session)
         return -ENOMEM;
-    *session = (struct shim_session){.link = link, .listener = listener, .owner = owner};
-    int error = shim_link_is_ours(link) ? open_there(session, request) : -EPIPE;
+    *session = (struct shim_session){.link = link, .listener = listener, .owner = owner, .request = *request};
+    int error = shim_link_is_ours(link) ? journal_open(session) : -EPIPE;
     if (error == 0) {
+        remember_device(session);
         shim_link_keep(link);
-        error = start(session);
+        error = open_somewhere(session);
         if (error == 0) {
             *out = session;
             return 0;
         }
-        shim_session_call(session, PARACORE_OP_VIDEO_CLOSE, NULL, 0, NULL, 0);
+        journal_close(session);
         shim_link_put(link);
     }
     free(session);
@@ -245,39 +393,79 @@ void shim_session_close(struct shim_session *session)
     if (!shim_link_is_ours(link))
         return; /* the parent's; its memory is a copy that nothing uses */
     pthread_mutex_lock(&link->lock);
-    while (session->busy)
+    while (session->busy || link->lost)
         pthread_cond_wait(&link->idle, &link->lock);
     LIST_REMOVE(session, entry);
     pthread_mutex_unlock(&link->lock);
+    session->recovers = false;
     shim_session_call(session, PARACORE_OP_VIDEO_CLOSE, NULL, 0, NULL, 0);
+    journal_close(session);
     free(session);
     shim_link_put(link);
+}
+
+/* --- calls and posts -------------------------------------------------------------------------------------- */
+
+/* A session that is not open on this channel may have another's number there. */
+static int call_on(struct shim_session *session, const struct use *use, uint16_t opcode, const void *request,
+                   size_t request_size, void *reply, size_t reply_size)
+{
+    pthread_mutex_lock(&session->lock);
+    uint32_t id = session->turn == use->turn ? session->id : 0;
+    pthread_mutex_unlock(&session->lock);
+    if (!id)
+        return -EIO;
+    journal_before_call(session, opcode);
+    int error =
+        paracore_call(use->channel, opcode, id, request, request_size, reply, &reply_size, NULL, SHIM_CALL_NS);
+    journal_after_call(session, opcode, request, reply, error);
+    return error;
 }
 
 int shim_session_call(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size,
                       void *reply, size_t reply_size)
 {
+    struct use use;
+    int error;
+
     if (!shim_link_is_ours(session->link))
         return -EPIPE;
-    return paracore_call(session->link->channel, opcode, session->id, request, request_size, reply, &reply_size, NULL,
-                         SHIM_CALL_NS);
+    do {
+        error = use_begin(session->link, &use);
+        if (error)
+            return error;
+        error = call_on(session, &use, opcode, request, request_size, reply, reply_size);
+        use_end(session->link);
+    } while (error == -EPIPE && session->recovers && use_again(session->link, &use));
+    return error;
 }
 
-int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size)
+int wire_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
 {
-    int error = shim_session_post_unseen(session, opcode, request, request_size);
+    struct paracore_channel *channel = session->channel;
+    int error = paracore_post(channel, opcode, session->id, request, size, NULL, SHIM_CALL_NS);
+
+    return error == -EPIPE && session->recovers ? 0 : error;
+}
+
+int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
+{
+    return shim_link_is_ours(session->link) ? journal_post(session, opcode, request, size) : -EPIPE;
+}
+
+int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
+{
+    int error = shim_session_post_unseen(session, opcode, request, size);
 
     return error ? error : shim_session_publish(session);
 }
 
-int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size)
+int shim_session_publish(struct shim_session *session)
 {
     if (!shim_link_is_ours(session->link))
         return -EPIPE;
-    return paracore_post(session->link->channel, opcode, session->id, request, request_size, NULL, SHIM_CALL_NS);
-}
-
-int shim_session_publish(struct shim_session *session)
-{
-    return shim_link_is_ours(session->link) ? paracore_flush(session->link->channel) : -EPIPE;
+    pthread_mutex_lock(&session->lock);
+    int error = session->channel ? paracore_flush(session->channel) : 0;
+    pthread_mutex_unlock(&session->lock);
+    return error == -EPIPE && session->recovers ? 0 : error;
 }

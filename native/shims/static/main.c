@@ -53,6 +53,9 @@ int main(int count, char **arguments, char **environment)
         fprintf(stderr, "usage: paracore-static PROGRAM [ARGUMENT...]\n");
         return USAGE;
     }
+    /* The image has a mapping of its own of each buffer, in the place of which no other pages can be put: link.h. Its own
+     * environment is `environment`, which stays. */
+    setenv("PARACORE_ON_LOSS", "fail", 1);
     int error = image_load(arguments[1], &image);
     if (error == 0)
         error = notify_start(&image);

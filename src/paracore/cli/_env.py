@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paracore.cli._environment import add_api_option, add_planes_option, cache_folder, chosen_apis, environment_for
+from paracore.cli._environment import (
+    add_api_option,
+    add_loss_option,
+    add_planes_option,
+    cache_folder,
+    chosen_apis,
+    environment_for,
+)
 from paracore.cli._exit import UsageError
 from paracore.cli._options import add_file
 
@@ -36,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
     add_planes_option(parser)
+    add_loss_option(parser)
     add_file(parser, "--address", metavar="SOCKET", help="the backend's (default: $PARACORE_SOCKET, else the system's)")
     add_file(parser, "--folder", metavar="FOLDER", help="for generated files (default: one in the user's cache)")
     form = parser.add_mutually_exclusive_group()
@@ -61,10 +69,11 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     apis = chosen_apis(arguments.api)
     address = os.path.abspath(arguments.address or default_address())  # noqa: PTH100 - links stay
     folder = Path(arguments.folder).absolute() if arguments.folder else cache_folder()
+    wishes = {"planes": arguments.planes, "on_loss": arguments.on_loss}
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}, planes=arguments.planes)
+        return environment_for(apis, address, folder, {}, **wishes)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices, planes=arguments.planes)
+        return environment_for(apis, address, folder, domain.devices, **wishes)
 
 
 def _shell(environment: Environment) -> Iterator[str]:

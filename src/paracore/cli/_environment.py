@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIS",
+    "ON_LOSS",
     "PLANES",
     "Environment",
     "add_api_option",
+    "add_loss_option",
     "add_planes_option",
     "cache_folder",
     "chosen_apis",
@@ -41,6 +43,9 @@ APIS = ("v4l2", "omx")
 
 #: V4L2's two: a node speaks one of them.
 PLANES = ("single", "multi")
+
+#: What a program's sessions do when their worker dies.
+ON_LOSS = ("recover", "fail")
 
 _NATIVE = Path(__file__).resolve().parents[1] / "_native"
 
@@ -97,6 +102,16 @@ def add_planes_option(parser: argparse.ArgumentParser) -> None:
         choices=PLANES,
         help="V4L2: the API of one plane or that of several; most programs know both (default: "
         "$PARACORE_V4L2_PLANES, else multi)",
+    )
+
+
+def add_loss_option(parser: argparse.ArgumentParser) -> None:
+    """What becomes of a program's sessions when their worker dies."""
+    parser.add_argument(
+        "--on-loss",
+        choices=ON_LOSS,
+        help="when the worker dies: the program's sessions go on with another one, or it gets its API's error (default: "
+        "$PARACORE_ON_LOSS, else recover)",
     )
 
 
@@ -162,6 +177,7 @@ def environment_for(
     devices: Mapping[str, paracore.Device],
     *,
     planes: str | None = None,
+    on_loss: str | None = None,
 ) -> Environment:
     """The environment, and the files behind it.
 
@@ -171,10 +187,13 @@ def environment_for(
         folder: for files.
         devices: those of the domain; only looked at for OpenMAX IL.
         planes: of ``PLANES``; without it, what is set already stays.
+        on_loss: of ``ON_LOSS``; likewise.
     """
     variables = {"PARACORE_SOCKET": address}
     if planes:
         variables["PARACORE_V4L2_PLANES"] = planes
+    if on_loss:
+        variables["PARACORE_ON_LOSS"] = on_loss
     files = [str(Path(address).parent)]
     if "v4l2" in apis:
         variables["LD_PRELOAD"] = shim("v4l2")

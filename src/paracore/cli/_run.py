@@ -16,6 +16,7 @@ import paracore
 from paracore.cli._backend import nobody_there
 from paracore.cli._environment import (
     add_api_option,
+    add_loss_option,
     add_planes_option,
     cache_folder,
     chosen_apis,
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
     add_planes_option(parser)
+    add_loss_option(parser)
     parser.add_argument(
         "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
     )
@@ -87,7 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
     changes = _become(arguments.domain, address) if arguments.domain and address else {}
     if address is None or arguments.trace:
         return _run_beside(arguments, apis, words, inherited | changes, address)
-    return _execute(words, _environment(apis, address, inherited | changes, arguments.planes))
+    return _execute(words, _environment(apis, address, inherited | changes, _wishes(arguments)))
+
+
+def _wishes(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """What the environment says beside where the backend is."""
+    return {"planes": arguments.planes, "on_loss": arguments.on_loss}
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
@@ -140,12 +147,14 @@ def _running(arguments: argparse.Namespace) -> str | None:
     return os.path.abspath(address)  # noqa: PTH100 - the program may be in another folder, links stay
 
 
-def _environment(apis: Sequence[str], address: str, inherited: Mapping[str, str], planes: str | None) -> dict[str, str]:
+def _environment(
+    apis: Sequence[str], address: str, inherited: Mapping[str, str], wishes: Mapping[str, str | None]
+) -> dict[str, str]:
     folder = cache_folder()
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}, planes=planes).over(inherited)
+        return environment_for(apis, address, folder, {}, **wishes).over(inherited)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices, planes=planes).over(inherited)
+        return environment_for(apis, address, folder, domain.devices, **wishes).over(inherited)
 
 
 # --- in place of this process, or beside it -------------------------------------------------------------------
@@ -173,7 +182,7 @@ def _run_beside(
         with ExitStack() as stack:
             at = address or stack.enter_context(_private()).address
             recorded = _record(stack, at, arguments.trace) if arguments.trace else {}
-            environment = _environment(apis, at, inherited | recorded, arguments.planes)
+            environment = _environment(apis, at, inherited | recorded, _wishes(arguments))
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

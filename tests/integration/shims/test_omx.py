@@ -20,6 +20,7 @@ import pytest
 from tests import clips
 from tests.integration.backends import wait_until
 from tests.integration.shims.conftest import NATIVE, PATIENCE
+from tests.integration.shims.killing import played
 from tests.integration.shims.references import coded_directly, decoded, ffmpeg, film, pictures, psnr, raw_pictures
 from tests.integration.shims.seeking import SINK, check_player, player, reference
 from tests.unit.native.test_builds import BUILD, meson, run
@@ -28,6 +29,9 @@ ROOT = Path(__file__).parents[3]
 CORE = NATIVE / "libparacore-omx.so"
 MAP = ROOT / "native/shims/omx/omx.map"
 PLUGIN = "gstreamer-1.0/libgstomx.so"
+
+TOLD = {"PARACORE_ON_LOSS": "fail"}
+"""Of a client that wants to know."""
 
 SECTIONS = {
     "omxh264dec": ("GstOMXH264Dec", "video_decoder.avc"),
@@ -179,7 +183,7 @@ def kill_worker(backend):
 @pytest.mark.parametrize("what", ["backend", "worker"])
 def test_the_loss_of_the_device_is_told_within_a_second_and_another_handle_works(what, walker, start, make_backend):
     backend = make_backend()
-    process = start(walker, "loss", backend=backend)
+    process = start(walker, "loss", backend=backend, env=TOLD)
     line = ""
     while line != "ready\n":
         line = process.stdout.readline()
@@ -291,10 +295,10 @@ def client(start, gst_registry, tmp_path):
     (folder / "gstomx.conf").write_text(config, encoding="utf-8")
     registry = {"GST_OMX_CONFIG_DIR": str(folder), "GST_REGISTRY": str(gst_registry)}
 
-    def launch(*words, backend):
+    def launch(*words, backend, env=None):
         if shutil.which(str(words[0])) is None:
             pytest.skip(f"there is no {words[0]} here: packaging/install-packages test")
-        return start(*words, backend=backend, env=registry, cwd=tmp_path)
+        return start(*words, backend=backend, env=registry | (env or {}), cwd=tmp_path)
 
     return launch
 
@@ -305,8 +309,8 @@ def gst(client):
     if not any(Path("/usr/lib").glob(f"*/{PLUGIN}")):
         pytest.skip("there is no gst-omx here: packaging/install-packages test")
 
-    def launch(pipeline, *, backend):
-        return client("gst-launch-1.0", "-q", *pipeline.split(), backend=backend)
+    def launch(pipeline, *, backend, env=None):
+        return client("gst-launch-1.0", "-q", *pipeline.split(), backend=backend, env=env)
 
     return launch
 
@@ -317,9 +321,9 @@ def h264_omx(client):
     if shutil.which("ffmpeg") is None or "h264_omx" not in said("ffmpeg", "-v", "error", "-encoders"):
         pytest.skip("there is no ffmpeg with h264_omx here: packaging/install-packages test")
 
-    def encode(*words, backend):
+    def encode(*words, backend, env=None):
         command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *words[:-1], "-c:v", "h264_omx", "-omx_libname", CORE]
-        return client(*command, words[-1], backend=backend)
+        return client(*command, words[-1], backend=backend, env=env)
 
     return encode
 
@@ -492,7 +496,7 @@ ENDLESS = {
 def test_gst_omx_ends_with_an_error_when_the_backend_is_killed(kind, gst, make_backend, tmp_path):
     backend = make_backend(driver="libav")
     path = film(tmp_path, size="64x64", seconds=60) if "decoder" in kind else None
-    process = gst(ENDLESS[kind].format(film=path), backend=backend)
+    process = gst(ENDLESS[kind].format(film=path), backend=backend, env=TOLD)
     expect_orderly_end(process, backend)
 
 
@@ -500,18 +504,15 @@ def test_gst_omx_ends_with_an_error_when_the_backend_is_killed(kind, gst, make_b
 @pytest.mark.parametrize("options", [["-re"], []])
 def test_ffmpeg_ends_with_an_error_when_the_backend_is_killed(options, h264_omx, make_backend):
     backend = make_backend(driver="libav")
-    process = h264_omx(*options, "-f", "lavfi", "-i", "testsrc2=s=320x240", "-f", "null", "-", backend=backend)
+    process = h264_omx(
+        *options, "-f", "lavfi", "-i", "testsrc2=s=320x240", "-f", "null", "-", backend=backend, env=TOLD
+    )
     expect_orderly_end(process, backend)
-
-
-def plays(backend):
-    report = (backend.domain()["worker"] or {}).get("report") or {"channels": []}
-    return any(session["outputs_ready"] for channel in report["channels"] for session in channel["sessions"])
 
 
 def expect_orderly_end(process, backend):
     """It plays, and a second after the backend has gone it says why it ends."""
-    wait_until(lambda: plays(backend) or process.poll() is not None, "it does not begin")
+    wait_until(lambda: played(backend) or process.poll() is not None, "it does not begin")
     assert process.poll() is None, process.communicate()[0]
     killed = kill_all(backend)
     try:
@@ -522,3 +523,30 @@ def expect_orderly_end(process, backend):
     assert time.monotonic() - killed < 1, output
     assert process.returncode == 1, output
     assert "error" in output.casefold(), output
+
+
+# --- a worker is killed, and the client goes on --------------------------------------------------
+
+
+def test_gst_omx_decodes_on_when_its_worker_is_killed_twice(gst, make_backend, tmp_path):
+    backend, path, out = make_backend(driver="libav"), film(tmp_path), tmp_path / "out.yuv"
+    slowly = f"identity sleep-time=20000 ! videocodectestsink location={out}"
+    process = gst(f"filesrc location={path} ! qtdemux ! h264parse ! omxh264dec ! {slowly}", backend=backend)
+    for count in (10, 20):
+        wait_until(lambda many=count: played(backend) >= many, "it does not play", 20)
+        kill_worker(backend)
+    finish(process, 40)
+    assert out.read_bytes() == decoded(path, tmp_path).read_bytes()
+
+
+def test_gst_omx_encodes_on(gst, make_backend, tmp_path):
+    """With a key picture; of pictures that the codec had taken in few are lost."""
+    backend, out = make_backend(driver="libav"), tmp_path / "out.h264"
+    source = "videotestsrc num-buffers=90 is-live=true ! video/x-raw,format=I420,framerate=60/1"
+    process = gst(f"{source} ! omxh264enc ! h264parse ! filesink location={out}", backend=backend)
+    wait_until(lambda: played(backend) >= 20, "it does not play", 20)
+    kill_worker(backend)
+    finish(process, 40)
+    shown = said("ffprobe", "-v", "error", "-show_entries", "frame=key_frame", "-of", "csv=p=0", out).split()
+    assert 80 <= len(shown) <= 90
+    assert any(line.startswith("1") for line in shown[20:])

@@ -13,6 +13,7 @@ import pytest
 
 from tests import clips
 from tests.integration.backends import wait_until
+from tests.integration.shims.killing import expected, pictures_of, played, raw
 from tests.integration.shims.references import coded_directly, psnr
 
 pytestmark = pytest.mark.timeout(120)
@@ -45,21 +46,6 @@ def run(preloaded, device):
         return done.stdout
 
     return launch
-
-
-def pictures_of(text):
-    """Hashes and times out of ffmpeg's framemd5."""
-    return [line.split(",") for line in text.splitlines() if not line.startswith("#")]
-
-
-def expected(path):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-map", "0:v", "-f", "framemd5", "-"]
-    return pictures_of(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def raw(path):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
-    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 # --- decoding -------------------------------------------------------------------------------------------------
@@ -237,19 +223,14 @@ def ended(process):
         process.kill()
 
 
-def plays(device):
-    """Whether pictures come out of a session."""
-    report = (device.domain()["worker"] or {}).get("report") or {"channels": []}
-    return any(session["outputs_ready"] for channel in report["channels"] for session in channel["sessions"])
-
-
 @pytest.mark.parametrize("whom", ["worker", "backend"])
 @pytest.mark.parametrize("kind", ["gstreamer", "ffmpeg", "ffmpeg that goes on"])
-def test_the_backend_is_killed(kind, whom, preloaded, device):
-    """The program says what its API says, and ends by itself within a second or so.
+def test_the_backend_is_killed(kind, whom, preloaded, device, monkeypatch):
+    """The program that wants to be told says what its API says, and ends by itself within a second or so.
 
     ffmpeg reads its input to the end, whatever its decoder says, unless it is told to stop at an error.
     """
+    monkeypatch.setenv("PARACORE_ON_LOSS", "fail")  # how it goes on: test_recovery.py
     path = clips.film("h264", pictures=3000)
     words = {
         "ffmpeg": f"ffmpeg -nostdin -v error -xerror -re -c:v h264_v4l2m2m -i {path} -f null -",
@@ -258,7 +239,7 @@ def test_the_backend_is_killed(kind, whom, preloaded, device):
         "fakesink sync=true",
     }[kind]
     with preloaded(*words.split(), address=device.address, runner=subprocess.Popen) as playing, ended(playing):
-        wait_until(lambda: plays(device), "it does not play", 20)
+        wait_until(lambda: played(device), "it does not play", 20)
         if whom == "worker":
             subprocess.run(["kill", "-9", str(device.worker())], check=True)
         else:

@@ -6,7 +6,7 @@ import pytest
 
 from paracore import ConfigError
 from paracore.cli import _environment
-from paracore.cli._environment import PLANES, cache_folder, chosen_apis, environment_for, shim
+from paracore.cli._environment import ON_LOSS, PLANES, cache_folder, chosen_apis, environment_for, shim
 from paracore.cli._exit import UsageError
 
 
@@ -50,6 +50,14 @@ def test_which_planes(native, tmp_path):
     assert made["single"].variables["GST_REGISTRY"] == str(tmp_path / "gstreamer-registry-single.bin")
     assert made["single"].over({"PARACORE_V4L2_PLANES": "multi"})["PARACORE_V4L2_PLANES"] == "single"
     assert made[None].over({"PARACORE_V4L2_PLANES": "single"})["PARACORE_V4L2_PLANES"] == "single"
+
+
+def test_what_a_loss_comes_to(native, tmp_path):
+    made = {wish: environment_for(["v4l2"], "/p.sock", tmp_path, {}, on_loss=wish) for wish in (None, *ON_LOSS)}
+    assert "PARACORE_ON_LOSS" not in made[None].variables
+    assert made["fail"].variables == made[None].variables | {"PARACORE_ON_LOSS": "fail"}
+    assert made["recover"].over({"PARACORE_ON_LOSS": "fail"})["PARACORE_ON_LOSS"] == "recover"
+    assert made[None].over({"PARACORE_ON_LOSS": "fail"})["PARACORE_ON_LOSS"] == "fail"
 
 
 def test_components_that_there_are(native, tmp_path):

@@ -47,6 +47,15 @@ def test_help_explains_exit_codes(capsys):
 
 
 @pytest.mark.parametrize("command", ["run", "env"])
+def test_on_loss_is_recover_or_fail(command):
+    assert parse(command).on_loss is None
+    assert parse(command, "--on-loss", "fail").on_loss == "fail"
+    with pytest.raises(SystemExit) as caught:
+        parse(command, "--on-loss", "hope")
+    assert caught.value.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("command", ["run", "env"])
 def test_planes_are_single_or_multi(command):
     assert parse(command).planes is None
     assert parse(command, "--planes", "single").planes == "single"

@@ -114,6 +114,11 @@ int paracore_next_event(struct paracore_channel *channel, struct paracore_event 
 int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, uint32_t flags,
                            struct paracore_buffer *buffer);
 
+/* The same, and *fd is a descriptor of the pages, the caller's to close: to map pieces of them elsewhere, too. Whoever
+ * does that unmaps them himself. */
+int paracore_buffer_create_open(struct paracore_channel *channel, uint64_t length, uint32_t flags,
+                                struct paracore_buffer *buffer, int *fd);
+
 /* Why the last paracore_buffer_create() was refused: the backend's error, which limit, its value. */
 void paracore_get_failure(struct paracore_channel *channel, struct paracore_failure *failure);
 
@@ -121,6 +126,10 @@ void paracore_get_failure(struct paracore_channel *channel, struct paracore_fail
  * happened. -EIO: unmapped here, but the backend keeps the grant. When the backend has gone the pages
  * are simply unmapped. */
 int paracore_buffer_destroy(struct paracore_channel *channel, struct paracore_buffer *buffer);
+
+/* Leaves the pages of a buffer mapped when the backend has gone: they are the caller's to unmap, and live longer than the
+ * channel. Zeroes *buffer. -EBUSY while the channel lives: nothing has happened. */
+int paracore_buffer_leave(struct paracore_channel *channel, struct paracore_buffer *buffer);
 
 /* Why the backend ended the channel: an enum paracore_refusal; `none` while it lives or when it
  * went without a word. */
