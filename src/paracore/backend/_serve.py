@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from paracore._errors import ConfigError, DeviceLost, TransportError
 from paracore.backend._handover import abandon, inherited, merged, open_state
 from paracore.backend._orders import ORDER_MAX, order_parse
-from paracore.backend._warm import launch
+from paracore.backend._warm import check_sandbox, launch
 
 if TYPE_CHECKING:
     import asyncio
@@ -91,7 +91,8 @@ def _rehearse(config: Config) -> None:
     """Whether a backend could begin with it.
 
     Raises:
-        ConfigError: a device could not be made, or guests are to be served where there is no Xen.
+        ConfigError: a device could not be made, guests are to be served where there is no Xen, or workers could not be
+            confined as they have to be.
         DeviceLost: its warm parent does not live.
     """
     if config.xen.enabled:
@@ -108,6 +109,7 @@ def _rehearse(config: Config) -> None:
         raise ConfigError(*said["failed"])
     if "ready" not in said:
         raise DeviceLost("paracore", 0, "the warm parent of the workers does not live")
+    check_sandbox(config, said)
 
 
 def _run(start: _Start, launched: Launched, ready: Callable[[], None]) -> None:

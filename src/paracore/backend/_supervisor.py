@@ -43,7 +43,7 @@ from paracore.backend._power import Power
 from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
-from paracore.backend._warm import WarmParent, launch
+from paracore.backend._warm import WarmParent, check_sandbox, launch
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes import worker
 from paracore.classes.link import Limit, Refusal
@@ -559,8 +559,10 @@ class Supervisor:
         self.sandbox = said
         for lack in said["missing"]:
             _log.warning("the sandbox of workers is weaker than it could be: %s", lack)
-        if self.config.backend.sandbox == "required" and not (said["landlock"] and said["seccomp"]):
-            self.give_up(ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)"))
+        try:
+            check_sandbox(self.config, said)
+        except ConfigError as error:
+            self.give_up(error)
         while self._wanted:
             self._wanted.pop().gather()
 

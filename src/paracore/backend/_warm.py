@@ -14,6 +14,7 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from paracore._errors import ConfigError
 from paracore.backend._boot import python
 from paracore.backend._config import worker_identity
 from paracore.backend._handover import WarmState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from paracore.backend._config import Config, DeviceSection
     from paracore.transport import Packet
 
-__all__ = ["Launched", "Process", "WarmParent", "launch"]
+__all__ = ["Launched", "Process", "WarmParent", "check_sandbox", "launch"]
 
 
 class Process(Protocol):
@@ -82,6 +83,16 @@ def launch(config: Config) -> Launched:
         )
     ours.send(order_octets(_start(config)))
     return Launched(process, ours)
+
+
+def check_sandbox(config: Config, said: dict[str, Any]) -> None:
+    """Refuses what a warm parent is ready with, if the configuration requires more.
+
+    Raises:
+        ConfigError: workers would not be confined as they have to be.
+    """
+    if config.backend.sandbox == "required" and not (said["landlock"] and said["seccomp"]):
+        raise ConfigError("backend.sandbox", "is required, and this kernel has not all of it (see the log)")
 
 
 def _start(config: Config) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import nullcontext
 
 import msgspec
 import pytest
@@ -13,12 +14,13 @@ from paracore import ConfigError, DeviceLost
 from paracore.backend import _handover, _reload
 from paracore.backend._admission import Admission, Bounds
 from paracore.backend._arbiter import UNLIMITED
-from paracore.backend._config import Config, DeviceSection, DomainSection, Limits
+from paracore.backend._config import BackendSection, Config, DeviceSection, DomainSection, Limits
 from paracore.backend._handover import PowerState, State, enclose, inherited, merged, open_state
 from paracore.backend._hangs import Hangs
 from paracore.backend._power import Power
 from paracore.backend._reload import Reload
 from paracore.backend._sharing import Sharing
+from paracore.backend._warm import check_sandbox
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes import worker
 from paracore.protocol import EVENT, message
@@ -281,6 +283,16 @@ def test_another_socket_or_other_devices_are_for_a_restart():
     other = msgspec.structs.replace(config, backend=msgspec.structs.replace(config.backend, socket_mode=0o600))
     with pytest.raises(ConfigError, match="socket_mode"):
         merged(state(), other)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "landlock", "refused"),
+    [("required", False, True), ("preferred", False, False), ("required", True, False)],
+)
+def test_a_rehearsal_knows_of_walls_that_are_missing(wanted, landlock, refused):
+    config = Config(backend=BackendSection(sandbox=wanted))
+    with pytest.raises(ConfigError, match="is required") if refused else nullcontext():
+        check_sandbox(config, {"landlock": landlock, "seccomp": True})
 
 
 # --- the step itself ------------------------------------------------------------------------------------
