@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest uses the kernel's own codec, which is in dom0: each octet as ``v4l2-ctl`` makes it there, none copied."""
 
-import time
-from contextlib import ExitStack
-
 import numpy as np
 import pytest
 
@@ -77,40 +74,3 @@ def test_a_guest_gets_what_v4l2_ctl_gets_in_dom0(scene, board, pictures):
     assert len(decoded) == len(pictures)
     assert decoded == native(board, "decode", stream)
     assert copies(scene) == 0
-
-
-# --- shared out --------------------------------------------------------------------------------------------
-
-SHARES = {"d1": 100, "d2": 300}
-MEASURE = 20
-"""Seconds."""
-
-
-def times(scene):
-    """Milliseconds of the codec's time of each guest."""
-    return {domain["name"]: domain["time"]["vpu1"]["used_ms"] for domain in scene.status()["domains"]}
-
-
-def test_two_guests_share_it_by_weight(scene, board, guests):
-    """Both want all of it; who has it when is decided in dom0, by what its jobs take."""
-    scene.frontend("d2")
-    scene.attach("d2", "vpu1")
-    for guest, weight in SHARES.items():
-        board.run("dom0", "paracore", "domain", "set", guest, "--weight", str(weight))
-    board.run("dom0", "paracore", "device", "set", "vpu1", "--slots", "1")
-    try:
-        with ExitStack() as stack:
-            coders = [
-                board.start(guest, "python3", "-m", "tests.system.coder", directory="/opt/paracore") for guest in SHARES
-            ]
-            for coder in coders:
-                stack.callback(coder.close)
-            for coder in coders:
-                coder.wait_output("codes", timeout=PATIENCE)
-            before = times(scene)
-            time.sleep(MEASURE)  # the measure itself
-            used = {name: after - before[name] for name, after in times(scene).items()}
-        assert used["d2"] == pytest.approx(3 * used["d1"], rel=0.1)
-    finally:
-        board.run("dom0", "paracore", "device", "set", "vpu1", "--slots", "0")
-        scene.detach("d2", "--force", timeout=PATIENCE)
