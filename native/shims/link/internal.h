@@ -16,6 +16,7 @@ struct shim_session {
     void *owner;
     bool busy;   /* a callback runs */
     bool failed; /* its owner has been told, or is being told */
+    bool stirred; /* an event came for it; its owner is to be told when there are no more */
 };
 
 struct shim_link {

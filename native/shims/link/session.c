@@ -47,7 +47,7 @@ static int fatal(const struct paracore_event *event)
     }
 }
 
-/* Runs one callback. The lock is held before and after. */
+/* Runs one callback: of the event, of the failure, or that there is no more. The lock is held before and after. */
 static void tell(struct shim_session *session, const struct paracore_event *event, int failure)
 {
     struct shim_link *link = session->link;
@@ -59,8 +59,10 @@ static void tell(struct shim_session *session, const struct paracore_event *even
     pthread_mutex_unlock(&link->lock);
     if (failure)
         session->listener->failed(session->owner, failure);
-    else
+    else if (event)
         deliver(session, event);
+    else
+        session->listener->settled(session->owner);
     pthread_mutex_lock(&link->lock);
     session->busy = false;
     pthread_cond_broadcast(&link->idle);
@@ -74,9 +76,46 @@ static void route(struct shim_link *link, const struct paracore_event *event)
     LIST_FOREACH(session, &link->sessions, entry)
         if (session->id == event->header.object)
             break;
-    if (session)
+    if (session) {
+        session->stirred = session->listener->settled;
         tell(session, event, fatal(event));
+    }
     pthread_mutex_unlock(&link->lock);
+}
+
+static struct shim_session *first_stirred(struct shim_link *link)
+{
+    struct shim_session *session;
+
+    LIST_FOREACH(session, &link->sessions, entry)
+        if (session->stirred)
+            break;
+    return session;
+}
+
+/* Nothing more has come, for now. */
+static void settle(struct shim_link *link)
+{
+    struct shim_session *session;
+
+    pthread_mutex_lock(&link->lock);
+    while ((session = first_stirred(link))) {
+        session->stirred = false;
+        tell(session, NULL, 0);
+    }
+    pthread_mutex_unlock(&link->lock);
+}
+
+/* All that is there, which is more than one as a rule: the backend tells of several at once. */
+static int route_all(struct shim_link *link, struct paracore_event *event)
+{
+    int said;
+
+    do
+        route(link, event);
+    while ((said = paracore_next_event(link->channel, event, 0)) > 0);
+    settle(link);
+    return said == 0 ? 1 : said;
 }
 
 static struct shim_session *first_untold(struct shim_link *link)
@@ -108,8 +147,8 @@ static void *pump(void *argument)
     int said;
 
     while ((said = paracore_next_event(link->channel, &event, PARACORE_FOREVER)) > 0 || said == -EINTR)
-        if (said > 0)
-            route(link, &event);
+        if (said > 0 && (said = route_all(link, &event)) < 0 && said != -EINTR)
+            break;
     end_all(link, said);
     shim_link_put(link);
     return NULL;
@@ -226,10 +265,19 @@ int shim_session_call(struct shim_session *session, uint16_t opcode, const void 
 
 int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size)
 {
-    struct paracore_channel *channel = session->link->channel;
+    int error = shim_session_post_unseen(session, opcode, request, request_size);
 
+    return error ? error : shim_session_publish(session);
+}
+
+int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size)
+{
     if (!shim_link_is_ours(session->link))
         return -EPIPE;
-    int error = paracore_post(channel, opcode, session->id, request, request_size, NULL, SHIM_CALL_NS);
-    return error ? error : paracore_flush(channel);
+    return paracore_post(session->link->channel, opcode, session->id, request, request_size, NULL, SHIM_CALL_NS);
+}
+
+int shim_session_publish(struct shim_session *session)
+{
+    return shim_link_is_ours(session->link) ? paracore_flush(session->link->channel) : -EPIPE;
 }
