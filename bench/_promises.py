@@ -53,8 +53,6 @@ PROMISES = {
     "film-beside-hostile": Promise("ratio", "≤", 1.5),
     # frames per second beside a device that is not shared out: of a domain that has it to itself
     "share-alone": Promise("ratio", "≥", 0.99),
-    # frames per second of a domain whose trace is recorded and read, beside none
-    "trace-on": Promise("ratio", "≥", 0.97),
     # what a domain costs that does nothing
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),
