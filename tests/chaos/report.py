@@ -3,6 +3,7 @@
 
 import json
 from collections import Counter
+from math import ceil
 
 from tests.chaos.schedule import Kind, Outcome, Reach
 from tests.chaos.streams import LANES
@@ -14,6 +15,8 @@ COLORS = {
     Outcome.WRONG: "#cc3311",
     Outcome.HUNG: "#cc3311",
 }
+PANEL = 120
+"""Seconds of a run that stand side by side."""
 MARKS = ("v", "X", "D", "s", "P", "o", "^", "*")
 
 
@@ -56,34 +59,41 @@ def draw(report, rows, path):
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(max(11, report.seconds / 9), 7), layout="constrained")
+    whole = max([report.seconds, *(life.ended for life in report.lives)])
+    count = ceil(whole / PANEL)
+    figure, panels = plt.subplots(count, figsize=(14, 1 + 4 * count), layout="constrained", squeeze=False)
+    for number, axes in enumerate(panels[:, 0]):
+        _panel(axes, report, rows, (number * PANEL, min(whole, (number + 1) * PANEL)))
+    bars = [plt.Rectangle((0, 0), 1, 1, color=color) for color in list(COLORS.values())[:4]]
+    shown = [*(str(outcome) for outcome in list(COLORS)[:3]), "wrong, or hung"]
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend([*bars, *handles], [*shown, *names], ncols=5, loc="outside lower center", frameon=False)
+    figure.suptitle(
+        f"seed {report.seed}: {len(report.lives)} streams, {len(report.hits)} events, {len(report.faults)} faults"
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return [path]
+
+
+def _panel(axes, report, rows, span):
+    """The streams and events of these seconds."""
+    began, ended = span
     for life in report.lives:
-        axes.barh(
-            life.lane, life.ended - life.began, left=life.began, height=0.62, color=COLORS[life.outcome], ec="white"
-        )
+        if life.ended >= began and life.began <= ended:
+            color = COLORS[life.outcome]
+            axes.barh(life.lane, life.ended - life.began, left=life.began, height=0.62, color=color, ec="white")
     for mark, (name, row) in zip(MARKS, rows.items(), strict=False):
         hits = [hit for hit in report.hits if hit.event.name == name]
         places = [(hit.began, lane) for hit in hits for lane in _lanes(hit, row)]
         axes.plot(*(zip(*places, strict=True) if places else ([], [])), mark, color="black", ms=4, label=name, mew=0)
-        if row.reach is Reach.ALL:
-            for hit in hits:
-                axes.axvspan(hit.began, hit.ended, color="#00000018", lw=0)
-    bars = [plt.Rectangle((0, 0), 1, 1, color=color) for color in list(COLORS.values())[:4]]
-    handles, names = axes.get_legend_handles_labels()
-    shown = [*(str(outcome) for outcome in list(COLORS)[:3]), "wrong, or hung"]
-    axes.legend(
-        [*bars, *handles], [*shown, *names], ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.06), frameon=False
-    )
-    axes.set_yticks(range(len(LANES)), [f"{kind} {codec}" for kind, codec in LANES], fontsize=8)
+        for hit in hits if row.reach is Reach.ALL else []:
+            axes.axvspan(hit.began, hit.ended, color="#00000018", lw=0)
+    axes.set_yticks(range(len(LANES)), [f"{kind} {codec}" for kind, codec in LANES], fontsize=7)
     axes.invert_yaxis()
-    axes.set_title(f"seed {report.seed}: {len(report.lives)} streams, {len(report.hits)} events, "
-                   f"{len(report.faults)} faults", loc="left", fontsize=10)  # fmt: skip
-    axes.set_xlim(0, max([report.seconds, *(life.ended for life in report.lives)]))
+    axes.set_xlim(*span)
     axes.set_xlabel("s")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-    return [path]
 
 
 def _lanes(hit, row):
