@@ -62,8 +62,10 @@ class Faults(Scene):
             player.wait_output("played", timeout=PATIENCE)
 
     def shown(self):
-        """Pictures that the guest's worker has made so far."""
-        return self.domain()["worker"]["report"]["counts"]["outputs"]
+        """Pictures that the guest's worker has made so far; on a busy host it may not say so at once."""
+        reports = []
+        wait_until(lambda: reports.append(self.domain()["worker"]["report"]) or reports[-1], "it does not report")
+        return reports[-1]["counts"]["outputs"]
 
     def mapped(self):
         """Mappings of guests' pages in all processes of dom0, without those of Xen's own: consoles."""
