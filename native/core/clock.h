@@ -10,13 +10,24 @@
 #define PARACORE_NS_PER_S UINT64_C(1000000000)
 #define PARACORE_NS_PER_MS UINT64_C(1000000)
 
-/* Nanoseconds of the monotonic clock. */
-static inline uint64_t paracore_now(void)
+static inline uint64_t paracore_time_of(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * PARACORE_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Nanoseconds of the monotonic clock. */
+static inline uint64_t paracore_now(void)
+{
+    return paracore_time_of(CLOCK_MONOTONIC);
+}
+
+/* Nanoseconds that processors have worked for this process. */
+static inline uint64_t paracore_work(void)
+{
+    return paracore_time_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* The moment that lies `timeout_ns` ahead; UINT64_MAX is never, in both. */

@@ -128,12 +128,6 @@ static int check_input(const struct paracore_codec *codec, const void *address, 
     return length >= codec->told.size && !((uintptr_t)address % SPAN_ALIGNMENT) ? 0 : -EINVAL;
 }
 
-static void enqueue(struct paracore_codec *codec, struct slip *slip)
-{
-    TAILQ_INSERT_TAIL(&codec->inputs, slip, link);
-    pthread_cond_broadcast(&codec->changed);
-}
-
 int paracore_codec_queue_input(struct paracore_codec *codec, uint32_t cookie, const void *address, size_t length,
                                int64_t timestamp, int64_t duration, uint32_t flags)
 {
@@ -147,7 +141,7 @@ int paracore_codec_queue_input(struct paracore_codec *codec, uint32_t cookie, co
     int error = check_input(codec, address, length);
     if (!error) {
         codec->started = true;
-        enqueue(codec, slip);
+        paracore_queue(codec, slip);
     }
     pthread_mutex_unlock(&codec->lock);
     if (error)
@@ -177,7 +171,7 @@ int paracore_codec_drain(struct paracore_codec *codec)
     int error = codec->over ? -EIO : codec->drained ? 0 : -EBUSY;
     if (!error) {
         codec->drained->done = (struct paracore_completion){.kind = PARACORE_COMPLETION_DRAINED};
-        enqueue(codec, codec->drained);
+        paracore_queue(codec, codec->drained);
         codec->drained = NULL;
     }
     pthread_mutex_unlock(&codec->lock);

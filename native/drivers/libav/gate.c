@@ -23,17 +23,9 @@ struct paracore_gate {
     uint64_t ends; /* of the process's processor time, if limited */
 };
 
-static uint64_t processor_time(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * PARACORE_NS_PER_S + (uint64_t)used.tv_nsec;
-}
-
 static bool spent(const struct paracore_gate *gate)
 {
-    return gate->limited && processor_time() >= gate->ends;
+    return gate->limited && paracore_work() >= gate->ends;
 }
 
 static uint32_t words(const struct paracore_gate *gate)
@@ -117,7 +109,7 @@ void paracore_gate_lease(struct paracore_gate *gate, uint32_t number, uint64_t b
         gate->asked = false;
         gate->number = number;
         gate->limited = budget < INT64_MAX;
-        gate->ends = gate->limited ? processor_time() + budget : 0;
+        gate->ends = gate->limited ? paracore_work() + budget : 0;
     }
     tell(gate);
     pthread_mutex_unlock(&gate->lock);

@@ -28,15 +28,21 @@ bool paracore_stopping(struct paracore_codec *codec)
 /*
  * What came of one unit is told together, and while further units wait what came of several: a wake-up of the worker
  * and of the domain costs up to half a millisecond of processor time, caches being cold, which is a tenth of a small
- * picture. But all is told before anybody waits, no later than TELL_NS and a unit after, and at once with low delay.
+ * picture. But all is told before anybody waits, when as many units are back as still wait (so that there are new ones
+ * before those are done), no later than TELL_NS and a unit after, and at once with low delay. Where many share a processor
+ * that time passes in each unit: there it is told when the process has worked for TELL_WORK_NS, or after TELL_MAX_NS.
  * The first picture after an opening, a flush or a new format is told at once as well: someone looks at a blank screen.
  */
 #define TELL_NS (100 * PARACORE_NS_PER_MS)
+#define TELL_MAX_NS PARACORE_NS_PER_S
+#define TELL_WORK_NS (20 * PARACORE_NS_PER_MS) /* of processor time: fifty times what a wake-up costs */
 
 static void mark_told(struct paracore_codec *codec)
 {
     codec->untold = false;
+    codec->given_back = 0;
     codec->told_at = paracore_now();
+    codec->told_work = paracore_work();
 }
 
 static void ring(const struct paracore_codec *codec)
@@ -94,6 +100,7 @@ static void push_done(struct paracore_codec *codec, struct slip *slip, uint32_t 
 {
     slip->done.kind = PARACORE_COMPLETION_INPUT_DONE;
     slip->done.error = paracore_stopped(codec) ? PARACORE_ERROR_CANCELLED : error;
+    codec->given_back++;
     paracore_push(codec, slip);
 }
 
@@ -150,11 +157,24 @@ void paracore_tell(struct paracore_codec *codec, const struct paracore_picture_f
 
 /* --- the session's thread --------------------------------------------------------------------- */
 
+void paracore_queue(struct paracore_codec *codec, struct slip *slip)
+{
+    TAILQ_INSERT_TAIL(&codec->inputs, slip, link);
+    codec->queued++;
+    pthread_cond_broadcast(&codec->changed);
+}
+
+static void unqueue(struct paracore_codec *codec, struct slip *slip)
+{
+    TAILQ_REMOVE(&codec->inputs, slip, link);
+    codec->queued--;
+}
+
 static void cancel_inputs(struct paracore_codec *codec)
 {
     struct slip *slip;
     while ((slip = TAILQ_FIRST(&codec->inputs))) {
-        TAILQ_REMOVE(&codec->inputs, slip, link);
+        unqueue(codec, slip);
         if (slip->done.kind == PARACORE_COMPLETION_DRAINED)
             codec->drained = slip;
         else
@@ -183,6 +203,18 @@ static struct slip *due(struct paracore_codec *codec)
     return NULL;
 }
 
+static bool is_late(const struct paracore_codec *codec)
+{
+    uint64_t since = paracore_now() - codec->told_at;
+    return since >= TELL_MAX_NS || (since >= TELL_NS && paracore_work() - codec->told_work >= TELL_WORK_NS);
+}
+
+static bool should_tell(const struct paracore_codec *codec)
+{
+    return codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || codec->given_back >= codec->queued ||
+                             is_late(codec));
+}
+
 /* What to do next, or NULL when the session is being closed. */
 static struct slip *next(struct paracore_codec *codec)
 {
@@ -190,7 +222,7 @@ static struct slip *next(struct paracore_codec *codec)
     pthread_mutex_lock(&codec->lock);
     codec->in_unit = false;
     paracore_job_end(codec);
-    if (codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || paracore_now() - codec->told_at >= TELL_NS))
+    if (should_tell(codec))
         notify(codec);
     while (!codec->closing && !(slip = due(codec))) {
         if (codec->flushing)
@@ -199,7 +231,7 @@ static struct slip *next(struct paracore_codec *codec)
             paracore_wait(codec);
     }
     if (slip) {
-        TAILQ_REMOVE(&codec->inputs, slip, link);
+        unqueue(codec, slip);
         codec->in_unit = slip->done.kind != PARACORE_COMPLETION_DRAINED;
         paracore_job_begin(codec);
     }

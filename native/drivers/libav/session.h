@@ -101,8 +101,11 @@ struct paracore_codec {
     bool flushing, closing;
     bool in_unit; /* the session's thread is at one unit, and tells of what comes of it when it is done */
     bool untold;  /* completions wait that the worker was not told of */
+    uint32_t queued;     /* inputs that wait */
+    uint32_t given_back; /* inputs that the worker was not told of */
     bool has_shown; /* an output was given back since the last opening, flush or source change */
     uint64_t told_at; /* when it was told last, of the monotonic clock */
+    uint64_t told_work; /* the same of the processor time of this process */
     struct paracore_picture_format told; /* the newest format that the domain was told of */
     uint32_t generation;                 /* of it; 0: none yet */
     struct paracore_picture_format shown; /* of the pictures now coming out */
@@ -125,6 +128,8 @@ int paracore_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* The wire's word for an AVERROR. */
 uint32_t paracore_error(int averror);
+/* Something to do, for the session's thread. Needs the lock. */
+void paracore_queue(struct paracore_codec *codec, struct slip *slip);
 /* An input is the domain's again. Takes the lock, as does the next; the others need it. */
 void paracore_done(struct slip *slip, uint32_t error);
 /* A flush or a close wants the codec to come to rest: nothing may wait any longer. */

@@ -80,6 +80,7 @@ struct shim_session {
     void *owner;
     bool busy;   /* a callback runs */
     bool failed; /* its owner has been told, or is being told */
+    bool stirred; /* an event came for it; its owner is to be told when there are no more */
 
     struct paracore_video_open request;
     char device[PARACORE_NAME_MAX];
@@ -184,7 +185,7 @@ void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channe
 
 /* Starts the link's thread unless it runs. The lock is held. Returns 0 or a negative error. */
 int pump_start(struct shim_link *link);
-/* On the channel that the session is open on; its lock is held. Seen by the backend at once. A channel that is lost takes it,
+/* On the channel that the session is open on; its lock is held. Seen as shim_session_post_unseen() has it. A channel that is lost takes it,
  * too: what is due is posted on the next. Returns 0 or a negative error. */
 int wire_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size);
 /* Its owner is told, if he has not been. No lock is held. */

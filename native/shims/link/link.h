@@ -95,6 +95,8 @@ struct shim_listener {
     void (*drained)(void *owner);
     /* The session is over: its device or its backend went. `error` is positive, as errno. At most once. */
     void (*failed)(void *owner, int error);
+    /* Events have come, and for now there are no more. NULL: it does not matter. */
+    void (*settled)(void *owner);
 };
 
 /* Opens a session; `owner` is handed to the listener. Errors as paracore_call(). */
@@ -109,5 +111,10 @@ void shim_session_close(struct shim_session *session);
 int shim_session_call(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size,
                       void *reply, size_t reply_size);
 int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);
+/* A post that the backend sees with the next call, post or shim_session_publish(), or when the link's thread has taken
+ * all events and goes to sleep: to wake the backend is the larger part of a message's cost. */
+int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);
+/* The backend sees all that was posted. Errors as paracore_flush(). */
+int shim_session_publish(struct shim_session *session);
 
 #endif

@@ -106,9 +106,50 @@ static void route(struct shim_link *link, struct paracore_event *event)
     LIST_FOREACH(session, &link->sessions, entry)
         if (session->id == event->header.object)
             break;
-    if (session)
+    if (session) {
+        session->stirred = session->listener->settled;
         tell(session, event);
+    }
     pthread_mutex_unlock(&link->lock);
+}
+
+static struct shim_session *first_stirred(struct shim_link *link)
+{
+    struct shim_session *session;
+
+    LIST_FOREACH(session, &link->sessions, entry)
+        if (session->stirred)
+            break;
+    return session;
+}
+
+/* Nothing more has come, for now. */
+static void settle(struct shim_link *link)
+{
+    struct shim_session *session;
+
+    pthread_mutex_lock(&link->lock);
+    while ((session = first_stirred(link))) {
+        session->stirred = false;
+        if (session->failed)
+            continue;
+        tell_begin(session);
+        session->listener->settled(session->owner);
+        tell_end(session);
+    }
+    pthread_mutex_unlock(&link->lock);
+}
+
+/* All that is there, which is more than one as a rule: the backend tells of several at once. */
+static int route_all(struct shim_link *link, struct paracore_event *event)
+{
+    int said;
+
+    do
+        route(link, event);
+    while ((said = paracore_next_event(link->channel, event, 0)) > 0);
+    settle(link);
+    return said;
 }
 
 static struct shim_session *first_untold(struct shim_link *link)
@@ -209,7 +250,9 @@ static int take_all(struct shim_link *link)
         if (link->unsettled)
             say_all(link);
         if (said > 0)
-            route(link, &event);
+            said = route_all(link, &event);
+        if (said < 0 && said != -EINTR)
+            return said;
     }
 }
 
@@ -399,15 +442,30 @@ int shim_session_call(struct shim_session *session, uint16_t opcode, const void 
 
 int wire_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
 {
-    struct paracore_channel *channel = session->channel;
-    int error = paracore_post(channel, opcode, session->id, request, size, NULL, SHIM_CALL_NS);
+    int error = paracore_post(session->channel, opcode, session->id, request, size, NULL, SHIM_CALL_NS);
 
-    if (error == 0)
-        error = paracore_flush(channel);
     return error == -EPIPE && session->recovers ? 0 : error;
 }
 
 int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
 {
+    int error = shim_session_post_unseen(session, opcode, request, size);
+
+    return error ? error : shim_session_publish(session);
+}
+
+int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t size)
+{
     return shim_link_is_ours(session->link) ? journal_post(session, opcode, request, size) : -EPIPE;
+}
+
+int shim_session_publish(struct shim_session *session)
+{
+    if (!shim_link_is_ours(session->link))
+        return -EPIPE;
+    pthread_mutex_lock(&session->lock);
+    int error = session->channel ? paracore_flush(session->channel) : -EPIPE;
+    error = error == -EPIPE && session->recovers ? 0 : error;
+    pthread_mutex_unlock(&session->lock);
+    return error;
 }

@@ -156,6 +156,7 @@ int file_sleep(struct v4l2_file *file, const struct timespec *until)
 {
     uint32_t seen = __atomic_load_n(&file->changed, __ATOMIC_ACQUIRE);
 
+    stream_publish(file);
     file->sleepers++;
     pthread_mutex_unlock(&file->lock);
     long said = syscall(SYS_futex, &file->changed, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -171,6 +172,8 @@ short file_poll(struct v4l2_file *file)
         return POLLERR;
     pthread_mutex_lock(&file->lock);
     short state = state_of(file);
+    if (state == 0)
+        stream_publish(file);
     pthread_mutex_unlock(&file->lock);
     return state;
 }

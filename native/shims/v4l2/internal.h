@@ -21,6 +21,7 @@
 #include "link.h"
 #include "memory.h"
 #include "planar.h"
+#include "spool.h"
 
 enum {
     OUTPUT_QUEUE,
@@ -149,6 +150,10 @@ struct v4l2_file {
     uint32_t event_count, event_sequence;
 
     struct stream *stream;
+    uint32_t unseen;     /* posts that the backend has not been shown */
+    struct spool spool;
+    struct memory *spool_memory; /* its pages; NULL: none yet */
+    bool spoolless;              /* there are none to be had */
     uint32_t last_cookie;
     enum drain_state drain;
     bool last_owed;      /* an empty buffer with LAST is to be given as soon as there is one */
@@ -225,6 +230,8 @@ int stream_control(struct v4l2_file *file, uint32_t control, int64_t value);
 int stream_format(struct v4l2_file *file, struct paracore_picture_format *format);
 /* Gives the backend what waits, if it is time to. */
 void stream_feed(struct v4l2_file *file);
+/* The program is about to wait: the backend sees all that it was given. */
+void stream_publish(struct v4l2_file *file);
 /* Lends the backend a span that is no buffer's. */
 int stream_lend(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie);
 /* The stream's end, or that of the stream so far: gives out the buffer with LAST. */

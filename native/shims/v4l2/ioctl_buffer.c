@@ -211,6 +211,7 @@ int ioctl_qbuf(struct v4l2_file *file, int fd, void *argument)
     take_time((unsigned)queue, buffer, given);
     buffer_queue(file, (unsigned)queue, buffer);
     show(file, (unsigned)queue, buffer, argument);
+    stream_feed(file); /* it may be done at once, which is no business of this call's */
     return 0;
 }
 
@@ -230,8 +231,10 @@ static int await(struct v4l2_file *file, int fd, unsigned number, struct buffer 
             return 0;
         if (number == CAPTURE_QUEUE && file->last_taken)
             return -EPIPE;
-        if (fcntl(fd, F_GETFL) & O_NONBLOCK)
+        if (fcntl(fd, F_GETFL) & O_NONBLOCK) {
+            stream_publish(file);
             return -EAGAIN;
+        }
         if (file_sleep(file, NULL) != 0)
             return -EINTR;
     }

@@ -243,7 +243,6 @@ void buffer_queue(struct v4l2_file *file, unsigned number, struct buffer *buffer
     queue->queued++;
     if (!buffer->lent) /* else STREAMOFF took it from under the backend, which has it still */
         TAILQ_INSERT_TAIL(&queue->waiting, buffer, entry);
-    stream_feed(file);
 }
 
 void buffer_done(struct v4l2_file *file, unsigned number, struct buffer *buffer)

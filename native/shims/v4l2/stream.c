@@ -6,11 +6,20 @@
  * Theory of operation. A session is opened when the program needs one (an encoder's as soon as it asks how pictures
  * have to lie) and closed when it has freed the buffers of both queues. Each span that the backend is lent has a
  * cookie that no other of this file ever had, so that what comes back late is known for what it is.
+ *
+ * To show the backend a message may mean to wake it, which costs more processor time than all else that is done here for a
+ * buffer. So while a decoder has plenty to work on, several are shown together: before the program waits, when the
+ * link's thread has taken the next events, at UNSEEN_MAX, and at once when the device is about to run low. As long as it
+ * has units and buffers, events come: nothing stays unseen for ever.
  */
 #include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define UNSEEN_MAX 16 /* bounds how long a buffer that was queued is not at work, in those queued behind it */
+#define FEW_UNITS 2   /* with the device: it is done with them sooner than it is woken */
 
 struct stream {
     struct v4l2_file *file;
@@ -39,9 +48,19 @@ static struct v4l2_file *enter(struct stream *stream)
 
 static void leave(struct v4l2_file *file)
 {
+    pthread_mutex_unlock(&file->lock);
+}
+
+/* What events have changed is shown once for all of them: it wakes the program, who wants the lock first of all. */
+static void settled(void *owner)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
     stream_feed(file);
     file_show(file, -1);
-    pthread_mutex_unlock(&file->lock);
+    leave(file);
 }
 
 static struct buffer *lent(struct v4l2_file *file, unsigned queue, uint32_t cookie)
@@ -58,6 +77,7 @@ static void input_done(void *owner, const struct paracore_video_input_done *done
 
     if (!file)
         return;
+    spool_give_back(&file->spool, done->cookie);
     struct buffer *buffer = lent(file, OUTPUT_QUEUE, done->cookie);
     if (buffer) {
         buffer->lent = false;
@@ -152,10 +172,11 @@ static void failed(void *owner, int error)
         return;
     file->broken = true;
     file->gone = !shim_link_lives(file->node.link);
+    file_show(file, -1);
     leave(file);
 }
 
-static const struct shim_listener LISTENER = {input_done, output_ready, source_change, drained, failed};
+static const struct shim_listener LISTENER = {input_done, output_ready, source_change, drained, failed, settled};
 
 /* --- opening and closing ---------------------------------------------------------------------------------------- */
 
@@ -188,6 +209,7 @@ static void all_returned(struct v4l2_file *file)
     for (unsigned queue = 0; queue < QUEUE_COUNT; queue++)
         for (uint32_t n = 0; n < file->queues[queue].count; n++)
             file->queues[queue].buffers[n].lent = false;
+    spool_clear(&file->spool);
     pictures_drop_foreign(file);
 }
 
@@ -207,6 +229,10 @@ void stream_close(struct v4l2_file *file)
     pthread_mutex_lock(&file->lock);
     free(stream);
     all_returned(file);
+    if (file->spool_memory)
+        memory_put(file->spool_memory);
+    file->spool_memory = NULL;
+    file->spoolless = false;
     memory_sweep();
 }
 
@@ -220,6 +246,7 @@ int stream_flush(struct v4l2_file *file)
     int error = shim_session_call(file->stream->session, PARACORE_OP_VIDEO_FLUSH, NULL, 0, NULL, 0);
     for (uint32_t n = 0; n < output->count; n++)
         output->buffers[n].lent = false; /* each was given back before the reply */
+    spool_clear(&file->spool);
     return error ? -EIO : 0;
 }
 
@@ -227,15 +254,6 @@ void stream_recall(struct v4l2_file *file)
 {
     if (file->stream && !file->broken && !file->gone)
         shim_session_call(file->stream->session, PARACORE_OP_VIDEO_RECALL, NULL, 0, NULL, 0);
-}
-
-int stream_drain(struct v4l2_file *file)
-{
-    int error = file->stream ? shim_session_post(file->stream->session, PARACORE_OP_VIDEO_DRAIN, NULL, 0) : -EIO;
-
-    if (error == 0)
-        file->drain = DRAINING;
-    return error ? -EIO : 0;
 }
 
 int stream_control(struct v4l2_file *file, uint32_t control, int64_t value)
@@ -294,22 +312,28 @@ static void remember_marks(struct v4l2_file *file, const struct buffer *buffer)
     };
 }
 
-static int post_input(struct v4l2_file *file, struct buffer *buffer)
+static int post(struct v4l2_file *file, uint16_t opcode, const void *request, size_t size)
+{
+    file->unseen++;
+    return shim_session_post_unseen(file->stream->session, opcode, request, size);
+}
+
+static int post_input(struct v4l2_file *file, const struct buffer *buffer, const struct memory *memory, uint64_t offset,
+                      uint32_t cookie)
 {
     struct paracore_video_queue_input request = {
-        .span = shim_piece_span(&buffer->memory->piece, buffer->data_offset[0],
-                                buffer->used[0] - buffer->data_offset[0]),
-        .cookie = buffer->cookie = file_cookie(file),
+        .span = shim_piece_span(&memory->piece, offset, buffer->used[0] - buffer->data_offset[0]),
+        .cookie = cookie,
         .timestamp = (int64_t)buffer->timestamp,
     };
 
     remember_marks(file, buffer);
     if (!is_decoder(file)) { /* the device has said how long a picture's span is */
-        request.span = shim_piece_span(&buffer->memory->piece, 0, (uint32_t)buffer->layout.total);
+        request.span = shim_piece_span(&memory->piece, 0, (uint32_t)buffer->layout.total);
         request.flags = file->key_frame_wanted || buffer->flags & V4L2_BUF_FLAG_KEYFRAME ? PARACORE_INPUT_FLAG_KEY : 0;
         file->key_frame_wanted = false;
     }
-    return shim_session_post(file->stream->session, PARACORE_OP_VIDEO_QUEUE_INPUT, &request, sizeof request);
+    return post(file, PARACORE_OP_VIDEO_QUEUE_INPUT, &request, sizeof request);
 }
 
 static int post_output(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie)
@@ -317,7 +341,7 @@ static int post_output(struct v4l2_file *file, struct memory *memory, uint64_t l
     struct paracore_video_queue_output request = {
         .span = shim_piece_span(&memory->piece, 0, (uint32_t)length), .cookie = cookie};
 
-    return shim_session_post(file->stream->session, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
+    return post(file, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request);
 }
 
 int stream_lend(struct v4l2_file *file, struct memory *memory, uint64_t length, uint32_t cookie)
@@ -325,7 +349,57 @@ int stream_lend(struct v4l2_file *file, struct memory *memory, uint64_t length, 
     return file->stream ? post_output(file, memory, length, cookie) : -EIO;
 }
 
-static int feed_output(struct v4l2_file *file)
+static uint32_t lent_count(const struct queue *queue)
+{
+    uint32_t count = 0;
+
+    for (uint32_t n = 0; n < queue->count; n++)
+        count += queue->buffers[n].lent;
+    return count;
+}
+
+/* Pages for the spool, once. A domain whose limit has no room for them does without. */
+static bool has_spool(struct v4l2_file *file)
+{
+    if (!file->spool_memory && !file->spoolless)
+        file->spoolless = memory_create(file->node.link, SPOOL_SIZE, PARACORE_BUFFER_FLAG_READ_ONLY, 1, &file->spool_memory) < 0;
+    return file->spool_memory;
+}
+
+/* Whether a unit is to go by the spool: as long as no buffer is with the device, so that they come back in order. */
+static bool is_for_spool(struct v4l2_file *file, const struct buffer *buffer)
+{
+    uint32_t length = buffer->used[0] - buffer->data_offset[0];
+
+    return is_decoder(file) && length && length <= SPOOL_UNIT_MAX && lent_count(&file->queues[OUTPUT_QUEUE]) == 0 &&
+           has_spool(file);
+}
+
+/* The program has the buffer back, the device the unit. False when there is no room. */
+static bool spool(struct v4l2_file *file, struct buffer *buffer, int *error)
+{
+    uint32_t length = buffer->used[0] - buffer->data_offset[0], cookie = file_cookie(file), begin;
+
+    if (!spool_take(&file->spool, length, cookie, &begin))
+        return false;
+    memcpy((char *)file->spool_memory->piece.address + begin,
+           (const char *)buffer->memory->piece.address + buffer->data_offset[0], length);
+    TAILQ_REMOVE(&file->queues[OUTPUT_QUEUE].waiting, buffer, entry);
+    *error = post_input(file, buffer, file->spool_memory, begin, cookie);
+    buffer_done(file, OUTPUT_QUEUE, buffer);
+    return true;
+}
+
+static int lend_input(struct v4l2_file *file, struct buffer *buffer)
+{
+    TAILQ_REMOVE(&file->queues[OUTPUT_QUEUE].waiting, buffer, entry);
+    buffer->lent = true;
+    buffer->cookie = file_cookie(file);
+    return post_input(file, buffer, buffer->memory, buffer->data_offset[0], buffer->cookie);
+}
+
+/* With `all` nothing is kept back until the spool has room: a drain is to come behind it. */
+static int feed_output(struct v4l2_file *file, bool all)
 {
     struct queue *queue = &file->queues[OUTPUT_QUEUE];
     struct buffer *buffer;
@@ -336,11 +410,25 @@ static int feed_output(struct v4l2_file *file)
     if (!is_decoder(file) && !file->stream->begun)
         error = begin(file);
     while (error == 0 && (buffer = TAILQ_FIRST(&queue->waiting))) {
-        TAILQ_REMOVE(&queue->waiting, buffer, entry);
-        buffer->lent = true;
-        error = post_input(file, buffer);
+        bool by_spool = is_for_spool(file, buffer);
+        if (by_spool && spool(file, buffer, &error))
+            continue;
+        if (by_spool && !all)
+            break;
+        error = lend_input(file, buffer);
     }
     return error;
+}
+
+int stream_drain(struct v4l2_file *file)
+{
+    int error = file->stream ? feed_output(file, true) : -EIO;
+
+    if (error == 0)
+        error = shim_session_post(file->stream->session, PARACORE_OP_VIDEO_DRAIN, NULL, 0);
+    if (error == 0)
+        file->drain = DRAINING;
+    return error ? -EIO : 0;
 }
 
 /* Whether a picture may come in memory that is in no queue of the program's: in foreign memory, or in a buffer that
@@ -382,13 +470,31 @@ static int feed_capture(struct v4l2_file *file)
     return error;
 }
 
+/* Of a codec's buffers up to buffers_min are references or wait for their turn to be shown. */
+static bool runs_low(const struct v4l2_file *file)
+{
+    const struct queue *output = &file->queues[OUTPUT_QUEUE], *capture = &file->queues[CAPTURE_QUEUE];
+
+    return !is_decoder(file) || !file->source_known || lent_count(output) + file->spool.count <= FEW_UNITS ||
+           lent_count(capture) < file->buffers_min;
+}
+
+void stream_publish(struct v4l2_file *file)
+{
+    if (file->unseen && file->stream && shim_session_publish(file->stream->session) != 0)
+        file->broken = true;
+    file->unseen = 0;
+}
+
 void stream_feed(struct v4l2_file *file)
 {
     if (!file->stream || file->broken || file->gone)
         return;
     stream_give_last(file);
-    if (feed_capture(file) != 0 || feed_output(file) != 0)
+    if (feed_capture(file) != 0 || feed_output(file, false) != 0)
         file->broken = true;
+    if (file->unseen >= UNSEEN_MAX || runs_low(file))
+        stream_publish(file);
 }
 
 void stream_give_last(struct v4l2_file *file)
