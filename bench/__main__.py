@@ -42,7 +42,22 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_MODULES = (decode, shims, encode, sharing, film, policies, calls, alongside, startup, idle, many, tracing, copies, soak)
+_MODULES = (
+    decode,
+    shims,
+    encode,
+    sharing,
+    film,
+    policies,
+    calls,
+    alongside,
+    startup,
+    idle,
+    many,
+    tracing,
+    copies,
+    soak,
+)
 _USUAL: dict[str, Callable[[Setting], Iterator[Result]]] = {
     name: function for module in _MODULES for name, function in module.BENCHMARKS.items()
 }

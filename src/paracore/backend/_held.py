@@ -63,7 +63,7 @@ class HeldSession(VideoSession):
     def _leave(self) -> None:
         """None waits any more."""
 
-    def _note(self, unit: Unit) -> None:  # noqa: B027 - not every wait is one that traces tell of here
+    def _note(self, unit: Unit) -> None:
         """It has to wait."""
 
     def _account(self, event: video.Event) -> None:

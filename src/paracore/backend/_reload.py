@@ -63,7 +63,7 @@ class Reload:
         except ConfigError as error:
             self._supervisor.refuse_reload(str(error))
             return
-        await self._supervisor.drain()
+        await self._supervisor.pause()
         if not self._supervisor.stopping:
             self._become()
 

@@ -253,7 +253,7 @@ class Supervisor:
         self.reload_complaint = complaint
         _log.error("the reload is refused, and nothing has changed: %s", complaint)
 
-    async def drain(self) -> None:
+    async def pause(self) -> None:
         """Comes to a point where all that is under way can be handed over; what cannot be ends.
 
         Those who ask for something wait in their sockets, those who arrive in the listener's. Workers are heard on.
