@@ -326,18 +326,24 @@ def test_a_worker_that_is_killed(make_backend):
     assert [len(line.units) for line in timelines(collector.found)] == [3, 2]
 
 
-def test_a_backend_that_goes_ends_the_trace(make_backend, tmp_path):
+@pytest.mark.parametrize("reloads", [False, True])
+def test_a_backend_that_goes_ends_the_trace(make_backend, tmp_path, reloads):
+    """Also one that is reloaded: who traces is not handed over."""
     backend, out = make_backend(), tmp_path / "trace.json"
     words = ("trace", "-o", str(out), "--seconds", "600", "--address", backend.address)
     tracer = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, text=True)
     wait_until(lambda: backend.log.read_text().count("traces domain") == 3, "nothing is traced")
     with backend.connect() as channel:
         Stream(channel).play(2)
-        backend.kill()
+        if reloads:
+            backend.reload()
+        else:
+            backend.kill()
     assert "2 units, 2 pictures" in tracer.communicate(timeout=PATIENCE)[0]
     assert tracer.returncode == 0
     assert pieces(load(out)[1])["unit"] == 2
-    backend.start()
+    if not reloads:
+        backend.start()
 
 
 def test_a_program_that_is_killed(libav, film, tmp_path):

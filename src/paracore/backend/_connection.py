@@ -77,8 +77,8 @@ class Connection:
         self._resume()
 
     def hand_over(self) -> ConnectionState | None:
-        """What the next program image needs to go on with it; None: its transport cannot. Changes nothing."""
-        if port := self.port.hand_over():
+        """What the next program image needs to go on with it; None: its transport cannot, or it traces. Changes nothing."""
+        if not self.traced and (port := self.port.hand_over()):
             return ConnectionState(port, self.greeted, self.channel, self._ended)
         return None
 
