@@ -21,6 +21,7 @@ from paracore.protocol import (
     FrontendNodes,
     backend_path,
     device_of_path,
+    drain_seconds,
     frontend_path,
 )
 
@@ -182,3 +183,9 @@ def test_each_node_says_what_it_may_hold():
         for node in nodes:
             assert str(node.values)
             assert node.note.endswith(".")
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(None, 0), ("30", 30), ("3601", 0), ("-1", 0), ("soon", 0)])
+def test_streams_have_the_time_that_the_node_says(value, seconds):
+    """What cannot be is as good as none: the detach goes on."""
+    assert drain_seconds(value) == seconds
