@@ -213,7 +213,7 @@ void file_show(struct v4l2_file *file, int fd);
  * and let go meanwhile. Returns 0, -EINTR or -ETIMEDOUT. */
 int file_sleep(struct v4l2_file *file, const struct timespec *until);
 
-/* --- pictures.c and stream.c ---------------------------------------------------------------------------- */
+/* --- pictures.c, stream.c and feed.c ---------------------------------------------------------------------------- */
 
 /* Opens the session unless there is one. */
 int stream_open(struct v4l2_file *file);
