@@ -67,6 +67,11 @@ class Host:
         self._backend.start()
         return True
 
+    def reload_supervisor(self, _):
+        self._family()
+        self._backend.reload()
+        return True
+
     # --- the end --------------------------------------------------------------------------------
 
     def left(self):
@@ -128,6 +133,7 @@ DEEDS = {
     "warm parent killed": Host.kill_warm_parent,
     "supervisor killed": Host.kill_supervisor,
     "supervisor restarted": Host.restart_supervisor,
+    "supervisor reloaded": Host.reload_supervisor,
 }
 
 

@@ -69,6 +69,7 @@ HOST = {
     "warm parent killed": Row(2, Reach.ALL, rest=4.0, spares=GOES_ON),
     "supervisor killed": Row(2, Reach.ALL, rest=4.0),
     "supervisor restarted": Row(2, Reach.ALL, rest=4.0),
+    "supervisor reloaded": Row(2, Reach.ALL, rest=1.0, spares=frozenset(Kind)),
 }
 """On one Linux. A supervisor that comes back is bridged only if it listens again in time, so that none need go on."""
 
