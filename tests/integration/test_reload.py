@@ -307,10 +307,11 @@ def test_a_warm_parent_killed_between(gated):
 
 
 def test_sessions_work_open_and_close_between(gated):
-    """Sessions need the worker alone; what needs the supervisor, such as buffers, waits for it."""
+    """Sessions of a worker that has the device need that alone; what needs the supervisor, such as buffers, waits for it."""
     backend, later = gated(), []
     with backend.connect() as channel:
         stream, another = Stream(channel), Stream(channel)
+        stream.play(1)
         stop_between(backend)
         stream.play(20)
         changing = in_thread(lambda: (another.close(), later.append(Stream(channel))))

@@ -37,7 +37,7 @@ class HangState:
     Attributes:
         last: when it hung last, since it was reset.
         reset: when it was reset last.
-        by: the domain for which it hung last.
+        by: the identities of the domain for which it hung last.
         carries: whether sessions go on over a reset.
     """
 
@@ -45,7 +45,7 @@ class HangState:
     resets: int = 0
     last: float | None = None
     reset: float | None = None
-    by: Domain | None = None
+    by: tuple[str, ...] = ()
     carries: bool = True
 
     def hang(self, now: float) -> bool:
@@ -113,8 +113,10 @@ class Hangs:
         return self._devices
 
     def adopt(self, devices: dict[str, HangState]) -> None:
-        """What was known before."""
-        self._devices.update(devices)
+        """What was known before; whether sessions go on over a reset, the driver of now says."""
+        for name, before in devices.items():
+            before.carries = self._devices[name].carries
+            self._devices[name] = before
 
     def account(self, name: str) -> dict[str, int]:
         """For the status."""
@@ -123,8 +125,8 @@ class Hangs:
 
     def _count(self, name: str, domain: Domain) -> None:
         device = self._devices[name]
-        alone = device.by is domain and not device.carries
-        device.by = domain
+        alone = device.by == domain.identities and not device.carries
+        device.by = domain.identities
         if device.hang(self._clock()):
             self._reset(name, (domain,) if alone else self._domains)
 

@@ -25,6 +25,7 @@ class Worker:
 class Domain:
     def __init__(self, name, *devices):
         self.name = name
+        self.identities = (f"user:{name}",)
         self.section = DomainSection(name=name, user=1, devices=devices or None)
         self.worker = Worker()
         self.log = SimpleNamespace(write=lambda *_: None)
