@@ -259,7 +259,7 @@ def test_a_backend_that_is_reloaded(machine):
     guest = machine.guest(3)
     with guest.connect() as channel:
         Stream(channel).play(5)
-        machine.run(machine.supervisor.drain())
+        machine.run(machine.supervisor.pause())
         assert ended(channel) is link.Refusal.SHUTDOWN
     assert machine.states(3)[1] is XenbusState.CLOSED
     assert machine.held() == NOTHING
