@@ -32,6 +32,17 @@ static struct paracore_trace_record *place(struct paracore_trace_page *page, uin
     return (struct paracore_trace_record *)(void *)records + number % PARACORE_TRACE_RECORDS;
 }
 
+/* No word of the record is seen before its number is gone. */
+static void void_record(struct paracore_trace_record *record)
+{
+#ifdef __SANITIZE_THREAD__ /* it knows no fences */
+    __atomic_exchange_n(&record->sequence, 0, __ATOMIC_SEQ_CST);
+#else
+    __atomic_store_n(&record->sequence, 0, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 /* SAFETY: other processes write there as well, and any of them may write what it likes. Nothing of it decides anything
  * here: the place is bounded whatever number is found. */
 void paracore_trace_mark(uint32_t event, uint32_t channel, uint32_t session, uint32_t cookie, int64_t timestamp,
@@ -43,8 +54,7 @@ void paracore_trace_mark(uint32_t event, uint32_t channel, uint32_t session, uin
         return;
     uint64_t number = __atomic_fetch_add(&page->begun, 1, __ATOMIC_ACQ_REL);
     struct paracore_trace_record *record = place(page, number);
-    __atomic_store_n(&record->sequence, 0, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    void_record(record);
     record->time = paracore_now();
     record->event = event;
     record->channel = channel;

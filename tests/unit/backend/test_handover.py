@@ -310,8 +310,8 @@ class Supervisor:
     def hand_over(self, file):
         return state(listener=ListenerState("/none", *(end.fileno() for end in self._pair)))
 
-    async def drain(self):
-        self.done.append("drain")
+    async def pause(self):
+        self.done.append("pause")
 
     def leave(self):
         self.done.append("leave")
@@ -354,7 +354,7 @@ def test_a_program_that_cannot_be_executed_any_more_ends_the_backend(supervisor,
 
     monkeypatch.setattr(os, "execve", fail)
     reload(supervisor, monkeypatch, "/bin/true")
-    assert supervisor.done == ["drain", "leave"]
+    assert supervisor.done == ["pause", "leave"]
     assert isinstance(supervisor.error, DeviceLost)
     assert not any(os.get_inheritable(end.fileno()) for end in supervisor._pair)
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
@@ -384,5 +384,5 @@ def test_a_rehearsal_that_never_ends_is_ended(supervisor, monkeypatch):
 def test_a_backend_told_to_stop_meanwhile_stops(supervisor, monkeypatch):
     supervisor.stopping = True
     reload(supervisor, monkeypatch, "/bin/true")
-    assert supervisor.done == ["drain"]
+    assert supervisor.done == ["pause"]
     assert supervisor.error is None
