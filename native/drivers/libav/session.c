@@ -28,7 +28,7 @@ bool paracore_stopping(struct paracore_codec *codec)
 /*
  * What came of one unit is told together, and while further units wait what came of several: a wake-up of the worker
  * and of the domain costs up to half a millisecond of processor time, caches being cold, which is a tenth of a small
- * picture. But all is told before anybody waits, when as many units are back as still wait (so that there are new ones
+ * picture. But all is told before anybody waits, when twice as many units are back as still wait (so that there are new ones
  * before those are done), no later than TELL_NS and a unit after, and at once with low delay. Where many share a processor
  * that time passes in each unit: there it is told when the process has worked for TELL_WORK_NS, or after TELL_MAX_NS.
  * The first picture after an opening, a flush or a new format is told at once as well: someone looks at a blank screen.
@@ -211,7 +211,7 @@ static bool is_late(const struct paracore_codec *codec)
 
 static bool should_tell(const struct paracore_codec *codec)
 {
-    return codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || codec->given_back >= codec->queued ||
+    return codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || codec->given_back >= 2 * codec->queued ||
                              is_late(codec));
 }
 
