@@ -139,6 +139,7 @@ struct shim_link {
     bool pumping;         /* its thread has been started */
     bool unsettled;       /* some session is, or has a word to say; of its thread */
     bool stirred;         /* some session is; of its thread */
+    uint64_t delivered;   /* events of this channel */
     uint32_t last_name;
     LIST_HEAD(, shim_pages) pages;
     LIST_HEAD(, shim_session) sessions;

@@ -114,6 +114,9 @@ int shim_session_post(struct shim_session *session, uint16_t opcode, const void 
 /* A post that the backend sees with the next call, post or shim_session_publish(), or when the link's thread has taken
  * all events and goes to sleep: to wake the backend is the larger part of a message's cost. */
 int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);
+/* Waits until each event that has come by now has been delivered: what was said before a flush is not heard behind it. No
+ * lock that a callback takes may be held. */
+void shim_link_catch_up(struct shim_link *link);
 /* The backend sees all that was posted. Errors as paracore_flush(). */
 int shim_session_publish(struct shim_session *session);
 

@@ -78,6 +78,7 @@ static void adopt(struct shim_link *link, struct paracore_channel *channel)
     pthread_mutex_lock(&link->lock);
     link->channel = channel;
     link->turn++;
+    link->delivered = 0;
     pthread_mutex_unlock(&link->lock);
     paracore_close(before);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* --- the thread -------------------------------------------------------------------------------------- */
 
@@ -142,6 +143,30 @@ static void route(struct shim_link *link, struct paracore_event *event)
             break;
     if (session)
         tell(session, event);
+    link->delivered++;
+    pthread_cond_broadcast(&link->idle);
+    pthread_mutex_unlock(&link->lock);
+}
+
+/* A callback takes no longer than a program's own call may hold it up; a channel that is lost has no more of them. */
+#define CATCH_UP_S 1
+
+void shim_link_catch_up(struct shim_link *link)
+{
+    struct paracore_statistics statistics;
+    struct timespec until;
+
+    if (!shim_link_is_ours(link))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CATCH_UP_S;
+    pthread_mutex_lock(&link->lock);
+    unsigned turn = link->turn;
+    paracore_get_statistics(link->channel, &statistics);
+    while (link->pumping && link->delivered < statistics.events && link->turn == turn && !link->lost &&
+           !__atomic_load_n(&link->dead, __ATOMIC_ACQUIRE))
+        if (pthread_cond_clockwait(&link->idle, &link->lock, CLOCK_MONOTONIC, &until) != 0)
+            break;
     pthread_mutex_unlock(&link->lock);
 }
 

@@ -200,13 +200,15 @@ static int feed_capture(struct v4l2_file *file)
     return error;
 }
 
-/* Of a codec's buffers up to buffers_min may be references or wait for their turn to be shown; half of them are, as a rule. */
+/* Of a codec's buffers up to buffers_min are references or wait for their turn to be shown. What it has not been shown it
+ * does not have: it would wait for that, and nobody would know. */
 static bool runs_low(const struct v4l2_file *file)
 {
     const struct queue *output = &file->queues[OUTPUT_QUEUE], *capture = &file->queues[CAPTURE_QUEUE];
 
-    return !is_decoder(file) || !file->source_known || lent_count(output) + file->spool.count <= FEW_UNITS ||
-           lent_count(capture) <= file->buffers_min / 2;
+    return !is_decoder(file) || !file->source_known ||
+           lent_count(output) + file->spool.count <= FEW_UNITS + file->unseen ||
+           lent_count(capture) < file->buffers_min + file->unseen;
 }
 
 void stream_publish(struct v4l2_file *file)

@@ -156,6 +156,7 @@ struct v4l2_file {
     bool spoolless;              /* there are none to be had */
     uint32_t last_cookie;
     enum drain_state drain;
+    bool flushing;       /* what is said now was made before it */
     bool last_owed;      /* an empty buffer with LAST is to be given as soon as there is one */
     bool last_taken;     /* LAST was dequeued: DQBUF says EPIPE */
     bool source_known;   /* a decoder has met the stream's format */

@@ -276,10 +276,12 @@ static void picture_elsewhere(struct v4l2_file *file, const struct paracore_vide
 }
 
 /* SAFETY: the backend says which unit is an encoder's last. A program that was told so unasked would wait for ever for
- * the inputs that it has queued. */
+ * the inputs that it has queued. Nor does what was the end before a flush end what comes behind it. */
 static uint32_t end_if_asked_for(const struct v4l2_file *file, uint32_t flags)
 {
-    return is_decoder(file) || file->drain == DRAINING ? flags : flags & ~(uint32_t)PARACORE_OUTPUT_FLAG_LAST;
+    bool may_end = !file->flushing && (is_decoder(file) || file->drain == DRAINING);
+
+    return may_end ? flags : flags & ~(uint32_t)PARACORE_OUTPUT_FLAG_LAST;
 }
 
 /* An encoder's unit of no octets. To a program it would be the end of the stream. */

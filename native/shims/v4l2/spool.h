@@ -16,7 +16,7 @@
 enum {
     SPOOL_SIZE = 1 << 20,     /* octets, which count against the domain's limit: some dozen units of 1080p */
     SPOOL_UNIT_MAX = 1 << 18, /* a larger unit goes to the device where it is: several have to fit in here */
-    SPOOL_UNITS = 16,         /* bounds what is decoded after the program has thought better of it */
+    SPOOL_UNITS = 16,         /* bounds what is shown after a seek by a program that does not flush, as ffmpeg does not */
 };
 
 struct spool_unit {

@@ -231,6 +231,11 @@ int stream_flush(struct v4l2_file *file)
     for (uint32_t n = 0; n < output->count; n++)
         output->buffers[n].lent = false; /* each was given back before the reply */
     spool_clear(&file->spool);
+    file->flushing = true;
+    pthread_mutex_unlock(&file->lock);
+    shim_link_catch_up(file->node.link);
+    pthread_mutex_lock(&file->lock);
+    file->flushing = false;
     return error ? -EIO : 0;
 }
 

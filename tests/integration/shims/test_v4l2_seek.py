@@ -39,10 +39,12 @@ with av.open(sys.argv[1]) as film:
         film.seek(int(place / 25 / stream.time_base), stream=stream)
         decoder.flush_buffers()
         print("seek", place)
-        play(20)
+        play(40)
     play(sys.maxsize)
 """
 PLACES = (50, 3, 125, 20, 0, 88)
+SPOOLED = 16
+"""Units that the shim takes from a program before the codec does: native/shims/v4l2/spool.h."""
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_pyav_seeks(run, tmp_path):
         begin = [time for time, _ in piece].index(times[start])
         before, after = piece[:begin], piece[begin:]
         assert set(before) <= set(plain)
-        assert len(before) < 12
+        assert len(before) < SPOOLED + 8  # and those in the codec
         assert after == plain[start : start + len(after)]
         assert len(after) > 8
     assert pieces[-1][-1] == plain[-1]
