@@ -26,7 +26,7 @@ from tests.integration.backends import BETA, GAMMA, Guest, alive, needs_root, wa
 pytestmark = [needs_root, pytest.mark.timeout(120), pytest.mark.alone]
 
 USERS = {"alpha": os.geteuid(), "beta": BETA, "gamma": GAMMA}
-REPEATED = "60"
+REPEATED = "400"  # of 100 pictures each: minutes of decoding on any processor of today
 ONE = "slots = 1\noptions = { threads = 1 }"
 
 
