@@ -60,6 +60,11 @@ class Snapshot:
         """Says whether it is there, and made of what there is now."""
         return self._stamp.is_current()
 
+    def forget(self) -> None:
+        """It is to be made anew."""
+        with self.alone():
+            (self.folder / "stamp").unlink(missing_ok=True)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keeps those apart that would make it."""
