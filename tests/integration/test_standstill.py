@@ -29,9 +29,10 @@ def device(make_backend):
     return make_backend(driver="libav", device=DEVICE)
 
 
-@pytest.fixture(scope="module")
-def film():
-    return clips.film("h264", size="320x240", pictures=100)
+@pytest.fixture
+def film(device):
+    """Where the other users may read it."""
+    return shutil.copy(clips.film("h264", size="320x240", pictures=100), device.folder / "film.mkv")
 
 
 def decoded(address, film, met=lambda _: None):

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from contextlib import closing, suppress
+import threading
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from paracore.cli._options import add_file, positive, seconds
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from paracore.frontend._tracing import Collector
 
@@ -84,9 +86,20 @@ def run(arguments: argparse.Namespace) -> None:
 def _collect(collector: Collector, arguments: argparse.Namespace, ended: Any) -> None:
     if arguments.programs:
         collector.add_programs(Path(arguments.programs))
-    with suppress(KeyboardInterrupt):
-        collector.collect(arguments.seconds, ended)
+    with _interrupted() as interrupted:
+        collector.collect(arguments.seconds, lambda: ended() or interrupted.is_set())
     collector.round(last=True)
+
+
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """Whether Ctrl-C has been pressed: as an exception it would lose what has just been read and not yet kept."""
+    pressed = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _domains(address: str, wanted: str | None) -> tuple[dict[str, list[str]], str | None]:
