@@ -165,6 +165,27 @@ def test_a_killed_supervisor_is_followed_by_another(scene):
     scene.plays()
 
 
+def test_a_reloaded_supervisor_has_all_it_had(scene):
+    """Rings, grants and the worker go on in its next program image; the program notices nothing."""
+    with scene.playing() as player:
+        worker = scene.domain()["worker"]["pid"]
+        for _ in range(2):
+            scene.board.run("dom0", "paracore", "reload", timeout=PATIENCE)
+        assert scene.status()["statistics"]["reloads"] == 2
+        shown = scene.shown()
+        wait_until(lambda: scene.shown() > shown + SPANS, "it does not play on")
+        assert player.is_running()
+        assert scene.domain()["worker"]["pid"] == worker
+        assert scene.mapped() == 4
+        scene.plays()
+    wait_until(lambda: scene.mapped() == 1, "pages are mapped")
+    scene.leave()
+    assert scene.mapped() == 0
+    counts = scene.status()["transports"]
+    assert counts["mapped"] == counts["unmapped"] > 0
+    assert counts["bound"] == counts["unbound"] > 0
+
+
 def test_a_killed_daemon_is_followed_by_another(scene):
     with scene.playing() as player:
         scene.board.run(GUEST, "pkill", "-9", "-f", "paracore frontend")

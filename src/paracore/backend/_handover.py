@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from paracore._errors import ConfigError
 from paracore.backend._config import Config, DomainSection  # noqa: TC001 - msgspec reads the types
 from paracore.backend._hangs import HangState  # noqa: TC001 - as above
-from paracore.transport._handover import ListenerState, PortState  # noqa: TC001 - as above
+from paracore.transport._handover import GuestState, ListenerState, PortState  # noqa: TC001 - as above
 
 __all__ = [
     "REHEARSAL",
@@ -44,7 +44,7 @@ __all__ = [
     "set_inheritable",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of ``State``. It changes with any change of a meaning here; another version is not taken over."""
 VARIABLE: Final = "PARACORE_HANDOVER"
 """Of the environment: the number of the descriptor of the memory, in a rehearsal ``:rehearsal`` behind it."""
@@ -150,7 +150,10 @@ class State(NamedTuple):
     number: int
     """The next one of a channel or worker."""
     counts: dict[str, int]
+    workers_started: int
     domains: tuple[DomainState, ...]
+    guests: tuple[GuestState, ...]
+    """Of Xen: those that are connected."""
     strangers: tuple[ConnectionState, ...]
     """Connections of no domain: before their hello, or an administrator's."""
     warm: tuple[WarmState, ...]
@@ -162,7 +165,9 @@ class State(NamedTuple):
         found = [self.listener.descriptor, self.listener.lock, *(warm.socket for warm in self.warm)]
         connections = [*self.strangers, *(each for domain in self.domains for each in domain.connections)]
         for connection in connections:
-            found += connection.port.descriptor, *(grant.descriptor for grant in connection.port.grants)
+            found += connection.port.descriptors()
+        for guest in self.guests:
+            found += guest.descriptors()
         for domain in self.domains:
             found += domain.worker.descriptors() if domain.worker else []
         return found

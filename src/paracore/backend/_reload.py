@@ -4,7 +4,8 @@
 1. *Rehearsal.* The same command is started as a child, with a copy of the state: whether the configuration is right,
    the devices can be made and the new version understands the state is known before anything is given up. If not,
    the reload is refused, and all goes on as it was.
-2. *Drain.* Nobody is listened to any more, and what was being answered is answered. Workers work on.
+2. *Drain.* Nobody is listened to any more, and what was being answered is answered. Workers work on. A guest whose device
+   is just being connected or left is not waited for longer than a second: it begins anew.
 3. *Exec.* The state goes into sealed memory, the descriptors stay open, the process becomes the same command anew. Its
    number stays, and with it the children, the sockets and their locks.
 
@@ -89,7 +90,7 @@ class Reload:
 
     def _become(self) -> None:
         """Returns only if there is no next image: then this one ends as when it is told to."""
-        self._supervisor.leave()
+        self._supervisor.workers.leave()
         state = self._supervisor.hand_over(self._file)
         memory = _handover.enclose(state)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

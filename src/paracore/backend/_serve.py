@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from paracore.backend._handover import Envelope, State
     from paracore.backend._supervisor import Supervisor
     from paracore.backend._warm import Launched
-    from paracore.transport import Listener
-    from paracore.transport.xen import XenHypervisor
+    from paracore.transport.xen import XenHypervisor, XenListener
 
 __all__ = ["serve"]
 
@@ -121,12 +120,13 @@ def _run(start: _Start, launched: Launched, ready: Callable[[], None]) -> None:
     async def run() -> None:
         config = start.config
         supervisor = Supervisor(config, launched)
+        guests = _listen_to_guests(supervisor) if config.xen.enabled else None
         if start.state:
-            supervisor.adopt(start.state, LocalTransport().adopt(start.state.listener))
+            processes = LocalTransport().adopt(start.state.listener)
+            supervisor.adopt(start.state, processes, guests)
         else:
-            supervisor.listen(LocalTransport().listen(config.backend.socket, config.backend.socket_mode))
-        if config.xen.enabled:
-            supervisor.listen(_listen_to_guests(supervisor))
+            processes = LocalTransport().listen(config.backend.socket, config.backend.socket_mode)
+        supervisor.listen(processes, guests)
         _obey(supervisor, start, asyncio.get_running_loop())
         again = " again" if start.state else ""
         _log.info("serving%s %d domains at %s", again, len(config.domain), config.backend.socket)
@@ -136,7 +136,7 @@ def _run(start: _Start, launched: Launched, ready: Callable[[], None]) -> None:
     asyncio.run(run())
 
 
-def _listen_to_guests(supervisor: Supervisor) -> Listener:
+def _listen_to_guests(supervisor: Supervisor) -> XenListener:
     from paracore.transport.xen import XenListener  # noqa: PLC0415 - needs Xen
 
     try:

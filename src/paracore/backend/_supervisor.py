@@ -12,8 +12,6 @@ import asyncio
 import errno
 import itertools
 import logging
-import os
-import signal
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -24,27 +22,24 @@ from msgspec.structs import replace
 
 from paracore._errors import (
     ConfigError,
-    DeviceLost,
     Error,
     GrantError,
     PermissionRefused,
     RemoteProtocolError,
-    TransportBroken,
 )
 from paracore.backend._admission import Admission, Bounds
 from paracore.backend._adoption import Adoption, domain_state, states_of
 from paracore.backend._changes import changed_devices, changed_domains, changes_parse
-from paracore.backend._config import section_attached, worker_nice
+from paracore.backend._config import section_attached
 from paracore.backend._connection import Connection
 from paracore.backend._domain import Domain
 from paracore.backend._handover import State
 from paracore.backend._hangs import Hangs
 from paracore.backend._power import Power
-from paracore.backend._seccomp import PASSED_MAX, PASSED_MIN
 from paracore.backend._sharing import Sharing
 from paracore.backend._status import Status
-from paracore.backend._warm import WarmParent, check_sandbox, launch
-from paracore.backend._worker_end import WorkerEnd
+from paracore.backend._warm import check_sandbox
+from paracore.backend._workers import Workers
 from paracore.classes import worker
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
@@ -55,9 +50,11 @@ if TYPE_CHECKING:
 
     from paracore.backend._config import Config, DomainSection
     from paracore.backend._warm import Launched
+    from paracore.backend._worker_end import WorkerEnd
     from paracore.protocol import Attachment
     from paracore.transport import ChannelDescriptors, Listener, Port
     from paracore.transport.local._listener import LocalListener
+    from paracore.transport.xen import XenListener
 
 __all__ = ["Statistics", "Supervisor"]
 
@@ -69,8 +66,8 @@ _UNGREETED_MAX: Final = 64
 """Connections of one peer's identity that have not said hello. Bounds what nobody's limits bound yet."""
 _NO_DESCRIPTORS: Final = 0.2
 """Seconds without accepting after the host ran out of descriptors."""
-_WARM_MIN: Final = 2.0
-"""A warm parent that dies sooner is not started again: it would for ever."""
+_SETTLING: Final = 1.0
+"""Seconds that what is under way has to come to an end before a reload; a guest may keep it from that."""
 _FAREWELL: Final = 2.0
 """Seconds that workers have to end when the backend stops."""
 
@@ -112,9 +109,10 @@ class Supervisor:
         for section in config.domain:
             self._enter(section, section.identities())
         self._listeners: list[Listener] = []
+        self._processes: LocalListener | None = None
+        self._guests: XenListener | None = None
         self._connections: dict[Port, Connection] = {}
         self._ungreeted: Counter[str] = Counter()
-        self._workers: dict[int, WorkerEnd] = {}
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
         self._strangers = BoundedLog(_log)
@@ -125,21 +123,20 @@ class Supervisor:
         """Why the last reload was refused; None in a backend that cannot be reloaded."""
         self._stopping = asyncio.Event()
         self._fatal: Error | None = None
-        self._warm_since = time.monotonic()
-        self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)
-        self._retired: list[WarmParent] = []
+        self.workers = Workers(self, launched, self._numbers)
 
     def statistics(self) -> Statistics:
         """The accounts."""
         quotas = [domain.quota for domain in self.domains]
-        counted = ("accepted", "refused", "violations", "channels_opened", "workers_started", "workers_lost")
+        counted = ("accepted", "refused", "violations", "channels_opened", "workers_lost", "reloads", "reloads_refused")
         return Statistics(
             connections=len(self._connections),
             channels=sum(quota.channels for quota in quotas),
             grants=sum(quota.buffers for quota in quotas),
             bytes=sum(quota.bytes for quota in quotas),
-            workers=len(self._workers),
-            **{name: self._counts[name] for name in (*counted, "reloads", "reloads_refused")},
+            workers=len(self.workers.ends),
+            workers_started=self.workers.started,
+            **{name: self._counts[name] for name in counted},
         )
 
     def transport_counts(self) -> dict[str, int]:
@@ -173,8 +170,7 @@ class Supervisor:
         await self._wait_farewell()
         for listener in self._listeners:
             await listener.wait_closed()
-        for warm in (self._warm, *self._retired):
-            warm.close()
+        self.workers.close()
         self.power.close()
         if self._fatal:
             raise self._fatal
@@ -182,15 +178,18 @@ class Supervisor:
     async def _wait_farewell(self) -> None:
         """Workers end by themselves, peers read their goodbyes; whoever does not is not waited for."""
         until = self._loop.time() + _FAREWELL
-        while (self._workers or self._connections) and self._loop.time() < until:  # noqa: ASYNC110 - of two kinds, once
+        while (self.workers.ends or self._connections) and self._loop.time() < until:  # noqa: ASYNC110 - of two kinds, once
             await asyncio.sleep(0.01)
 
     # --- arrivals -----------------------------------------------------------------------------------
 
-    def listen(self, listener: Listener) -> None:
-        """Serves whoever arrives there, from now on; the listener becomes the supervisor's to close."""
-        self._listeners.append(listener)
-        self._resume(listener)
+    def listen(self, processes: LocalListener, guests: XenListener | None = None) -> None:
+        """Serves whoever arrives there, from now on; the listeners become the supervisor's to close."""
+        self._processes, self._guests = processes, guests
+        for listener in (processes, guests):
+            if listener:
+                self._listeners.append(listener)
+                self._resume(listener)
 
     def _resume(self, listener: Listener) -> None:
         if not self._stopping.is_set() and not self._draining:
@@ -233,16 +232,19 @@ class Supervisor:
 
         Changes nothing, but takes a number.
         """
+        assert self._processes is not None  # it listens
         connections = states_of(self._connections.values())
         return State(
             file=file,
             config=self.config,
-            listener=next(state for listener in self._listeners if (state := listener.hand_over())),
+            listener=self._processes.hand_over(),
             number=next(self._numbers),
             counts=dict(self._counts),
+            workers_started=self.workers.started,
             domains=tuple(domain_state(self, domain, connections[domain]) for domain in self.domains),
+            guests=self._guests.hand_over() if self._guests else (),
             strangers=tuple(connections[None]),
-            warm=tuple(warm.hand_over() for warm in (self._warm, *self._retired)),
+            warm=self.workers.hand_over(),
             hangs=self.hangs.hand_over(),
             power=self.power.hand_over(),
         )
@@ -256,48 +258,42 @@ class Supervisor:
     async def pause(self) -> None:
         """Comes to a point where all that is under way can be handed over; what cannot be ends.
 
-        Those who ask for something wait in their sockets, those who arrive in the listener's. Workers are heard on.
+        Those who ask for something wait in their sockets and rings, those who arrive in the listener's. Workers are
+        heard on.
         """
         self._draining = True
-        ending = [listener for listener in self._listeners if not listener.hand_over()]
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
-        for listener in ending:
-            self._listeners.remove(listener)
-            listener.close()
+            listener.pause()
+        for connection in self._connections.values():
+            connection.pause()
+        await self._wait_settled()
         for connection in list(self._connections.values()):
-            if connection.hand_over():
-                connection.pause()
-            else:
+            if not connection.hand_over():
                 connection.end(Refusal.SHUTDOWN)
-        for listener in ending:
-            await listener.wait_closed()
-        while self._asked and not self._stopping.is_set():  # noqa: ASYNC110 - a second at most, once
+
+    async def _wait_settled(self) -> None:
+        """Whatever is not by then cannot be handed over."""
+        until = self._loop.time() + _SETTLING
+        while not self._stopping.is_set() and self._loop.time() < until:
+            if not self._asked and all(listener.settled for listener in self._listeners):
+                return
             await asyncio.sleep(0.01)
 
-    def leave(self) -> None:
-        """The next program image is about to be: what it would not know of ends."""
-        for end in self._workers.values():
-            if not end.hand_over():
-                end.kill()
-
-    def adopt(self, state: State, listener: LocalListener) -> None:
-        """Has all of it again that the last program image has handed over, and listens on."""
+    def adopt(self, state: State, listener: LocalListener, guests: XenListener | None) -> None:
+        """Has all of it again that the last program image has handed over."""
         self._counts.update(state.counts)
         self._counts["reloads"] += 1
-        self._numbers = itertools.count(state.number)
-        self._retired += [WarmParent.adopted(warm, self._loop, self._heard, self._warm_lost) for warm in state.warm]
+        self._numbers = self.workers.numbers = itertools.count(state.number)
+        self.workers.started = state.workers_started
+        self.workers.adopt_warm(state.warm)
         self.hangs.adopt(state.hangs)
-        adoption = Adoption(self, listener, self._connections, self._ungreeted, self._workers)
-        for domain in state.domains:
-            adoption.domain(domain)
-        for stranger in state.strangers:
-            adoption.connection(None, stranger)
+        adoption = Adoption(self, (listener, guests), self._connections, self._ungreeted)
+        adoption.all(state)
         for section in self.config.device:
             self.sharing.begin(section)
         self.power.adopt(state.power)
-        self._part()
-        self.listen(listener)
+        self.workers.part()
 
     # --- domains that come and go -------------------------------------------------------------------
 
@@ -456,16 +452,7 @@ class Supervisor:
     # --- workers ------------------------------------------------------------------------------------
 
     def order_worker(self, domain: Domain) -> WorkerEnd:
-        end = WorkerEnd(next(self._numbers), domain)
-        self._workers[end.number] = end
-        self._counts["workers_started"] += 1
-        try:
-            self._warm.spawn(self._order(end.number, domain), end.theirs())
-        except TransportBroken:
-            pass  # the warm parent is dying: so is this worker, and its socket says so at once
-        finally:
-            end.ordered()
-        return end
+        return self.workers.order(domain)
 
     def worker_lost(self, domain: Domain, end: WorkerEnd, why: str) -> None:
         self._counts["workers_lost"] += 1
@@ -507,51 +494,7 @@ class Supervisor:
         most = self.admission.reserve(domain, names[request.device], request.session, request.rate, bounds)
         return None if most is None else worker.Failure(worker.Error.NO_SPACE, worker.Limit.PIXEL_RATE, most)
 
-    def _order(self, number: int, domain: Domain) -> dict[str, Any]:
-        section, limits = domain.section, domain.section.limits
-        names = [device.name for device in self.config.device]
-        return {
-            "spawn": number,
-            "domain": section.name,
-            "devices": [names.index(name) for name in section.device_names(names)],
-            "limits": {
-                name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
-            },
-            "rates": {**limits.rates(), "since": domain.worker_left_at},
-            "bounds": {
-                "nice": worker_nice(section.weight),
-                "memory": limits.memory,
-                "descriptors": min(PASSED_MAX + 1, PASSED_MIN + 64 + 3 * limits.channels + 4 * limits.sessions),
-            },
-        }
-
-    def _heard(self, said: dict[str, Any], descriptors: tuple[int, ...]) -> None:
-        """What the warm parent says."""
-        if "ready" in said:
-            self._ready(said)
-        elif "spawned" in said:
-            self._spawned(said, descriptors[0])
-        elif "ended" in said:
-            if end := self._workers.pop(said["ended"], None):
-                end.waited(said["status"])
-            self._part()
-        elif "failed" in said:
-            self.give_up(ConfigError(*said["failed"]))
-
-    def _spawned(self, said: dict[str, Any], pidfd: int) -> None:
-        if end := self._workers.get(said["spawned"]):
-            end.spawned(said["pid"], pidfd)
-        else:  # it was ended before a reload, and before it was born
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            os.close(pidfd)
-
-    def _part(self) -> None:
-        """Retired warm parents go with their last workers."""
-        for warm in [each for each in self._retired if not each.workers]:
-            self._retired.remove(warm)
-            warm.close()
-
-    def _ready(self, said: dict[str, Any]) -> None:
+    def drivers_ready(self, said: dict[str, Any]) -> None:
         self.devices = said.pop("ready")
         self.hangs.spare(device["name"] for device in self.devices if not device.pop("carries"))
         self.sharing.measure(device["name"] for device in self.devices if device["time"] == "jobs")
@@ -565,22 +508,6 @@ class Supervisor:
             self.give_up(error)
         while self._wanted:
             self._wanted.pop().gather()
-
-    def _warm_lost(self, lost: WarmParent) -> None:
-        """Its workers die with it. Another one is started, unless it is not needed or would not live either."""
-        for number in lost.workers & self._workers.keys():
-            self._workers.pop(number).orphaned()
-        if lost is not self._warm:
-            self._retired.remove(lost)
-            return
-        if self._stopping.is_set():
-            return
-        if time.monotonic() - self._warm_since < _WARM_MIN:
-            self.give_up(DeviceLost("paracore", 0, "the warm parent of the workers does not live"))
-            return
-        _log.error("the warm parent of the workers has died; starting another")
-        self._warm_since = time.monotonic()
-        self._warm = WarmParent(launch(self.config), self._loop, self._heard, self._warm_lost)
 
     def give_up(self, error: Error) -> None:
         """Ends by this error."""

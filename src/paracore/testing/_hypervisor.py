@@ -30,6 +30,8 @@ from paracore.transport.xen._hypervisor import Counts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paracore.transport._handover import EventsState, MappedState
+
 __all__ = ["FakeHypervisor", "FakeXen"]
 
 _FIRST_REFERENCE = 8
@@ -230,6 +232,17 @@ class FakeHypervisor(Hypervisor):
         channel = _FakeEventChannel(offer.descriptor_in, offer.descriptor_out, self._counts)
         os.eventfd_write(channel.descriptor_in, 1)  # Xen does: a notification may have been lost before
         return channel
+
+    def adopt_pages(self, state: MappedState) -> int:
+        self._mapped[state.descriptor] = state.pages
+        self._counts.add(mapped=state.pages)
+        return state.descriptor
+
+    def adopt_events(self, state: EventsState) -> EventChannel:
+        return _FakeEventChannel(state.descriptor_in, state.descriptor_out, self._counts)
+
+    def pages_of(self, descriptor: int) -> int:
+        return self._mapped[descriptor]
 
     def statistics(self) -> HypervisorStatistics:
         return self._counts.now()

@@ -17,6 +17,8 @@ from paracore.protocol import BUFFER_MAX, PAGE_SIZE
 from paracore.transport._handover import GrantState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paracore.transport._handover import PortState
     from paracore.transport._transport import Pages
 
@@ -43,6 +45,10 @@ class Grant(ABC):
         """The worker says that it has unmapped them."""
 
     @abstractmethod
+    def hand_over(self, number: int) -> GrantState:
+        """What the next program image needs to have it."""
+
+    @abstractmethod
     def close(self) -> None:
         """Gives the pages back. What a worker still has mapped lives on with it alone."""
 
@@ -56,11 +62,15 @@ class AllocatedGrant(Grant):
         self._pages = pages
         self.descriptor = pages.allocate(length) if descriptor < 0 else descriptor
 
+    @classmethod
+    def adopted(cls, pages: Pages, state: GrantState) -> AllocatedGrant:
+        """One that the last program image has handed over."""
+        return cls(pages, state.length, BufferFlag(state.flags), state.descriptor)
+
     def lend(self, length: int) -> int:  # noqa: ARG002 - the worker maps no more than it asked for
         return self._pages.duplicate(self.descriptor, read_only=bool(self.flags & BufferFlag.READ_ONLY))
 
     def hand_over(self, number: int) -> GrantState:
-        """What the next program image needs to have it."""
         return GrantState(number, self.length, int(self.flags), self.mapped, self.descriptor)
 
     def close(self) -> None:
@@ -75,20 +85,19 @@ class GrantTable:
         self._last = 0
 
     @classmethod
-    def adopted(cls, state: PortState, pages: Pages) -> GrantTable:
-        """What another one has handed over, with the pages."""
+    def adopted(cls, state: PortState, make: Callable[[GrantState], Grant]) -> GrantTable:
+        """What another one has handed over; `make` makes one grant of it."""
         table = cls()
         for each in state.grants:
-            grant = AllocatedGrant(pages, each.length, BufferFlag(each.flags), each.descriptor)
+            grant = make(each)
             grant.mapped = each.mapped
             table.enter(grant, each.number)
         table._last = state.last
         return table
 
     def hand_over(self) -> tuple[int, tuple[GrantState, ...]]:
-        """The last number, and all grants whose pages the backend has allocated."""
-        allocated = ((number, grant) for number, grant in self._grants.items() if isinstance(grant, AllocatedGrant))
-        return self._last, tuple(grant.hand_over(number) for number, grant in allocated)
+        """The last number, and all grants."""
+        return self._last, tuple(grant.hand_over(number) for number, grant in self._grants.items())
 
     def lengths(self) -> list[int]:
         """Octets of each grant."""

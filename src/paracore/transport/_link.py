@@ -70,7 +70,7 @@ class LinkPort(Port):
         """A port that the last program image has handed over."""
         port = cls(wire, pages, host, peer)
         port.rules.state = LinkState[state.state]
-        port._grants = GrantTable.adopted(state, pages)
+        port._grants = GrantTable.adopted(state, partial(AllocatedGrant.adopted, pages))
         return port
 
     def hand_over(self) -> PortState:

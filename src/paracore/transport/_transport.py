@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from paracore.classes import TraceEvent
     from paracore.classes.link import BufferFlag, Failure, Limit, Refusal
     from paracore.protocol import Attachment
-    from paracore.transport._handover import ListenerState, PortState
+    from paracore.transport._handover import PortState
     from paracore.transport._wire import Wire
 
 __all__ = [
@@ -347,9 +347,13 @@ class Listener(ABC):
     def close(self) -> None:
         """Lets nobody else in; those who are in stay until their ports are closed."""
 
-    def hand_over(self) -> ListenerState | None:
-        """As that of a ``Port``: with None all that arrived here has to end first."""
-        return None
+    def pause(self) -> None:  # noqa: B027 - where arrivals wait by themselves there is nothing to do
+        """Listens to nobody any more: what peers send from now on waits, for this program image or the next."""
+
+    @property
+    def settled(self) -> bool:
+        """After ``pause``: whether nothing is under way that could not be handed over."""
+        return True
 
     def counts(self) -> dict[str, int]:
         """What it has counted beside arrivals, such as pages mapped and unmapped; most count nothing."""

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine without Xen, in this process: xenstore, a toolstack, a whole backend, guests with their daemons.
 
-Real are the supervisor, the warm parent, the workers and what programs link. The asyncio side lives in a thread
-of its own, so that programs may block as real ones do.
+Real are the supervisor, the warm parent, the workers and what programs link. The asyncio side lives in threads
+of its own, so that programs may block as real ones do: toolstack and guests in one, each program image of the
+backend's supervisor in another.
 """
 
 import asyncio
+import ctypes
 import json
 import select
 import shutil
@@ -16,7 +18,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from paracore.backend._config import BackendSection, Config, DeviceSection
+from paracore.backend._handover import State, merged
 from paracore.backend._status import Status
 from paracore.backend._supervisor import Supervisor
 from paracore.backend._warm import launch
@@ -47,6 +52,41 @@ from tests.integration.backends import PATIENCE, WRITABLE, wait_until
 CONNECTED = (XenbusState.CONNECTED, XenbusState.CONNECTED)
 
 
+class Thread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def run(self, work, timeout=2 * PATIENCE):
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def call(self, step):
+        """Calls something in the thread."""
+
+        async def work():
+            return step()
+
+        return self.run(work())
+
+    def halt(self):
+        """Whatever was under way is never finished."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    def close(self):
+        self.halt()
+        self.loop.close()
+
+
+FORMER = []
+"""Program images that were followed by others. As after an exec nothing of them runs any more, not even to tidy up: they
+stay, also when Python ends."""
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(FORMER))
+
+
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
@@ -63,25 +103,14 @@ class Machine:
         )
         self.guests = {}
         self.living = set()
+        self.launched = []
         self.supervisor = self.listener = self.serving = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
+        self._world, self.backend = Thread(), Thread()
+        self.run, self.call = self._world.run, self._world.call
         self.store = self.run(self._connect())
         if place:
             self.introduce(place)
         self.start()
-
-    def run(self, work, timeout=2 * PATIENCE):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
-
-    def call(self, step):
-        """Calls something in the machine's thread."""
-
-        async def work():
-            return step()
-
-        return self.run(work())
 
     async def _connect(self):
         return Xenstore.connect(self.xenstored.address(0))
@@ -90,50 +119,80 @@ class Machine:
 
     def start(self):
         self.hypervisor = self.xen.domain(self.place)
-        self.launched = launch(self.config)
-        self.run(self._start())
+        self.launched.append(launch(self.config))
+        self.backend.run(self._start())
 
-    async def _start(self):
-        self.supervisor = Supervisor(self.config, self.launched)
+    async def _start(self, state=None):
+        self.supervisor = Supervisor(merged(state, self.config) if state else self.config, self.launched[-1])
         self.listener = XenListener(self.hypervisor, self.supervisor, self.xenstored.address(self.place))
-        self.supervisor.listen(self.listener)
+        if state:
+            processes = LocalTransport().adopt(state.listener)
+            self.supervisor.adopt(state, processes, self.listener)
+        else:
+            processes = LocalTransport().listen(self.config.backend.socket)
+        self.supervisor.listen(processes, self.listener)
         self.serving = asyncio.create_task(self.supervisor.run())
 
     def stop(self):
         """Ends it as systemd would."""
-        self.call(self.supervisor.stop)
-        self.run(self._ended())
+        self.backend.call(self.supervisor.stop)
+        self.backend.run(self._ended())
 
     async def _ended(self):
         await self.serving
 
+    def reload(self, between=lambda: None):
+        """Its next program image, in the same process; `between` is called when there is neither."""
+        octets = self.backend.run(self._leave())
+        self.backend.halt()
+        FORMER.append((self.backend, self.supervisor, self.listener, self.hypervisor))
+        between()
+        self.backend = Thread()
+        self.hypervisor = self.xen.domain(self.place)
+        self.launched.append(launch(self.config))
+        self.backend.run(self._start(msgspec.json.decode(octets, type=State)))
+
+    async def _leave(self):
+        """After this the last image hears nothing more, and does nothing."""
+        await self.supervisor.pause()
+        self.supervisor.workers.leave()
+        state = self.supervisor.hand_over(self.config)
+        ours = self.backend.loop._ssock.fileno()  # how this thread is called
+        for descriptor in set(self.backend.loop._selector.get_map()) - {ours}:
+            self.backend.loop.remove_reader(descriptor)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task._log_destroy_pending = False
+            FORMER.append(task.get_coro())
+        return msgspec.json.encode(state)
+
     def kill(self):
         """As one that is killed: nothing is said, what it had goes, its nodes stay."""
-        self.run(self._kill())
+        self.backend.run(self._kill())
 
     async def _kill(self):
         self.supervisor._stopping.is_set = lambda: True  # nothing more begins
         self.serving.cancel()
-        self.supervisor._warm.close()
-        self._loop.remove_reader(self.listener.fileno())
+        self.supervisor.workers.close()
+        self.backend.loop.remove_reader(self.listener.fileno())
+        self.supervisor._processes.close()
         for _, task in self.listener._guests.values():
             task.cancel()
         self.listener._task.cancel()
-        for end in list(self.supervisor._workers.values()):
+        for end in list(self.supervisor.workers.ends.values()):
             end.orphaned()
         await asyncio.sleep(0.05)
 
     def status(self):
         said = []
-        self.call(lambda: Status(self.supervisor, said.append).gather())
+        self.backend.call(lambda: Status(self.supervisor, said.append).gather())
         wait_until(lambda: said, "no status")
         return json.loads(said[0])
 
     def statistics(self):
-        return self.call(self.supervisor.statistics)
+        return self.backend.call(self.supervisor.statistics)
 
     def workers(self):
-        return [end.pid for end in list(self.supervisor._workers.values())]
+        return [end.pid for end in list(self.supervisor.workers.ends.values())]
 
     def held(self):
         """Pages and ports that the backend has mapped and bound by now."""
@@ -219,12 +278,12 @@ class Machine:
                 self.destroy(domain)
         with suppress(BaseException):
             self.stop()
-        self.launched.process.kill()
-        self.launched.process.wait()
+        for launched in self.launched:
+            launched.process.kill()
+            launched.process.wait()
         self.call(self.store.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self.backend.close()
+        self._world.close()
         self.xenstored.__exit__()
         shutil.rmtree(self.folder)
 

@@ -254,23 +254,6 @@ def test_a_backend_that_is_stopped_and_started_again(machine):
         Stream(channel).play(5)
 
 
-def test_a_backend_that_is_reloaded(machine):
-    """To guests it is one that is stopped: what comes to a clean point here is their end."""
-    guest = machine.guest(3)
-    with guest.connect() as channel:
-        Stream(channel).play(5)
-        machine.run(machine.supervisor.pause())
-        assert ended(channel) is link.Refusal.SHUTDOWN
-    assert machine.states(3)[1] is XenbusState.CLOSED
-    assert machine.held() == NOTHING
-    assert machine.call(lambda: machine.supervisor.domains) == []
-    machine.stop()
-    machine.start()
-    machine.wait_states(3, *CONNECTED)
-    with guest.connect() as channel:
-        Stream(channel).play(5)
-
-
 def test_a_backend_that_is_killed_and_started_again(machine):
     guest = machine.guest(3)
     with guest.connect() as channel:

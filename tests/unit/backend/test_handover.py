@@ -46,6 +46,8 @@ def state(**more):
         "listener": ListenerState("/none", 3, 4),
         "number": 7,
         "counts": {},
+        "workers_started": 0,
+        "guests": (),
         "domains": (),
         "strangers": (),
         "warm": (),
@@ -305,6 +307,7 @@ class Supervisor:
 
     def __init__(self):
         self.done, self.error = [], None
+        self.workers = self
         self._pair = socket.socketpair()
 
     def hand_over(self, file):

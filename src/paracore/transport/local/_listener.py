@@ -39,6 +39,7 @@ class LocalListener(Listener):
         return LinkPort.adopted(state, SocketWire(sock), self._pages, host, peer_of(sock))
 
     def hand_over(self) -> ListenerState:
+        """What the next program image needs to listen on."""
         return self._socket.hand_over()
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from paracore.transport._handover import ListenerState
-    from paracore.transport._transport import FrontendChannel, Listener, Loop
+    from paracore.transport._transport import FrontendChannel, Loop
     from paracore.transport._wire import Wire
 
 __all__ = ["LocalTransport"]
@@ -36,7 +36,7 @@ class LocalTransport(Transport):
     def __init__(self) -> None:
         self.pages = LocalPages()
 
-    def listen(self, address: str, mode: int = 0o666) -> Listener:
+    def listen(self, address: str, mode: int = 0o666) -> LocalListener:
         return LocalListener(UnixSocket(address, mode), self.pages)
 
     def adopt(self, state: ListenerState) -> LocalListener:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paracore._errors import LocalProtocolError, RemoteProtocolError
 from paracore._native._core import ffi, lib
 from paracore.protocol import HEADER_SIZE, MESSAGE_MAX, Role
+from paracore.transport._handover import ControlState
 from paracore.transport._wire import WireFull
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ __all__ = ["CONTROL_RING_ORDER", "ControlRing"]
 
 CONTROL_RING_ORDER: Final = 2
 """8 KiB each way: two of the largest message, or more than a hundred replies."""
+
+_INDICES: Final = ("produced", "published", "consumed", "released", "peer_consumed", "peer_produced")
+"""What one end knows of both rings (native/core/include/paracore/ring.h)."""
 
 _BACKLOG_MAX: Final = 16 * MESSAGE_MAX
 """Octets that may wait for room. Bounds what a peer that does not read can make this side hold."""
@@ -45,19 +49,29 @@ class ControlRing:
         order: log2 of the ring pages, never read from the page.
         role: which end this is.
         events: its event channel.
+        adopted: where the last program image was in it; without it the ring is new.
     """
 
-    def __init__(self, pages: Mapping, order: int, role: Role, events: EventChannel) -> None:
+    def __init__(
+        self, pages: Mapping, order: int, role: Role, events: EventChannel, adopted: ControlState | None = None
+    ) -> None:
         self._ring: Any = ffi.new("struct paracore_ring *")
         address = ffi.cast("void *", pages.address)
         if lib.paracore_ring_attach(self._ring, address, order, int(role)) != 0:
             raise LocalProtocolError(f"a ring order of {order}")
         self._message: Any = ffi.new("uint8_t[]", MESSAGE_MAX)
         self._part: Any = ffi.new("struct iovec *")
-        self._backlog: deque[bytes] = deque()
+        self._backlog: deque[bytes] = deque(adopted.backlog if adopted else ())
+        for name, index in zip(_INDICES, adopted.indices if adopted else (), strict=False):
+            setattr(self._ring, name, index)
         self._pages = pages
         self._events = events
         lib.paracore_ring_arm(self._ring)
+
+    def hand_over(self, order: int, references: tuple[int, ...]) -> ControlState:
+        """What the next program image needs to go on in it. Changes nothing."""
+        indices = tuple(getattr(self._ring, name) for name in _INDICES)
+        return ControlState(order, references, self._events.hand_over(), indices, tuple(self._backlog))
 
     def fileno(self) -> int:
         """Polls readable when ``receive`` may have something to do."""

@@ -31,6 +31,8 @@ from paracore.transport.xen._hypervisor import Allocation, Counts, EventChannel,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paracore.transport._handover import EventsState, MappedState
+
 __all__ = ["DEVICES", "XenHypervisor", "adopt_events"]
 
 DEVICES: Final = Path("/dev/xen")
@@ -119,6 +121,17 @@ class XenHypervisor(Hypervisor):
             fcntl.ioctl(descriptor, _RESTRICT_DOMID, _DOMID.pack(remote))
         what = f"bound to port {port} of domain {remote}"
         return self._bind(descriptor, _BIND_INTERDOMAIN, _PAIR.pack(remote, port), what)
+
+    def adopt_pages(self, state: MappedState) -> int:
+        self._mapped[state.descriptor] = state.pages
+        self._counts.add(mapped=state.pages)
+        return state.descriptor
+
+    def adopt_events(self, state: EventsState) -> EventChannel:
+        return _DeviceEventChannel(state.descriptor_in, state.port, self._counts)
+
+    def pages_of(self, descriptor: int) -> int:
+        return self._mapped[descriptor]
 
     def statistics(self) -> HypervisorStatistics:
         return self._counts.now()

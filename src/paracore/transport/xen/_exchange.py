@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from paracore._errors import EventChannelError, GrantError, RemoteProtocolError, TransportBroken
 from paracore.classes import bridge
 from paracore.protocol import PAGE_SIZE, REPLY, REQUEST, Role, mapping_size, message, split
+from paracore.transport._handover import ControlState
 from paracore.transport._rate import Bucket
 from paracore.transport.local import LocalPages
 from paracore.transport.xen._control import ControlRing
@@ -23,7 +24,8 @@ from paracore.transport.xen._port import XenPort
 
 if TYPE_CHECKING:
     from paracore.protocol import FrontendNodes, Header
-    from paracore.transport._transport import Host
+    from paracore.transport._handover import PortState
+    from paracore.transport._transport import Host, Mapping
     from paracore.transport.xen._hypervisor import Hypervisor
 
 __all__ = ["Exchange", "ExchangeOwner"]
@@ -61,8 +63,8 @@ class Exchange:
         emptied: set while nothing is mapped or served for any connection.
     """
 
-    def __init__(self, owner: ExchangeOwner, published: FrontendNodes) -> None:
-        """Maps the control ring.
+    def __init__(self, owner: ExchangeOwner, published: FrontendNodes | ControlState) -> None:
+        """Maps the control ring: one that the guest has published, or that of the last program image.
 
         Raises:
             GrantError, EventChannelError: the guest has not granted that.
@@ -77,22 +79,72 @@ class Exchange:
         self._ports: dict[int, XenPort] = {}
         self._bucket = Bucket(_RATE, _RATE_BURST)
         self._loop = asyncio.get_running_loop()
+        self._paused = False
         with ExitStack() as made:
-            self._ring = self._take_ring(published, made)
+            if isinstance(published, ControlState):
+                self._ring = self._take_on(published, made)
+            else:
+                self._ring = self._take_ring(published, made)
             self._made = made.pop_all()
         self.closed = False
         self._resume()
 
     def _take_ring(self, published: FrontendNodes, made: ExitStack) -> ControlRing:
-        length = mapping_size(published.ring_order)
-        references = read_directory(self.hypervisor, self.remote, published.ring_reference, length // PAGE_SIZE)
-        descriptor = self.hypervisor.map(self.remote, references)
+        self._order = published.ring_order
+        count = mapping_size(self._order) // PAGE_SIZE
+        self._references = tuple(read_directory(self.hypervisor, self.remote, published.ring_reference, count))
+        mapping = self._map(made)
+        events = made.enter_context(self.hypervisor.interdomain(self.remote, published.port))
+        return ControlRing(mapping, self._order, Role.BACKEND, events)
+
+    def _map(self, made: ExitStack) -> Mapping:
+        descriptor = self.hypervisor.map(self.remote, self._references)
         made.callback(self.hypervisor.unmap, descriptor)
         # SAFETY: the guest may rewrite the pages at any time; ControlRing bounds and copies before it looks.
-        mapping = LocalPages().map(descriptor, length, read_only=False)
+        mapping = LocalPages().map(descriptor, mapping_size(self._order), read_only=False)
         made.callback(mapping.close)
-        events = made.enter_context(self.hypervisor.interdomain(self.remote, published.port))
-        return ControlRing(mapping, published.ring_order, Role.BACKEND, events)
+        return mapping
+
+    # --- across a reload ----------------------------------------------------------------------------
+
+    def _take_on(self, state: ControlState, made: ExitStack) -> ControlRing:
+        """A grant device maps once: the next program image has the same pages mapped by another one."""
+        self._order, self._references = state.order, state.references
+        mapping = self._map(made)
+        events = self.hypervisor.adopt_events(state.events)  # the caller's until here
+        made.callback(events.close)
+        return ControlRing(mapping, self._order, Role.BACKEND, events, state)
+
+    def pause(self) -> None:
+        """Listens to nobody any more: what is said from now on waits in the ring."""
+        self._paused = True
+        if not self.closed:
+            self._loop.remove_reader(self._ring.fileno())
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of it could be handed over."""
+        return not self.closed and all(port.settled for port in self._ports.values())
+
+    def hand_over(self) -> tuple[ControlState, tuple[int, ...]]:
+        """The ring, and the connections that are over; the others are handed over by who has their ports."""
+        ended = tuple(number for number, port in self._ports.items() if port.done)
+        return self._ring.hand_over(self._order, self._references), ended
+
+    def adopt(self, state: PortState) -> XenPort:
+        """A connection of the last program image."""
+        assert state.process is not None  # it is a guest's
+        port = self._ports[state.process.number] = XenPort.adopted(self, state)
+        self.emptied.clear()
+        return port
+
+    def adopt_ended(self, numbers: tuple[int, ...]) -> None:
+        """Connections that were over."""
+        for number in numbers:
+            port = self._ports[number] = XenPort(self, number)
+            port.close_unsaid()
+
+    # --- for the guest --------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Hangs up on everybody and lets go of the ring. What connections have mapped is told by ``emptied``."""
@@ -128,7 +180,7 @@ class Exchange:
     # --- from the daemon ----------------------------------------------------------------------------
 
     def _resume(self) -> None:
-        if not self.closed:
+        if not self.closed and not self._paused:
             self._loop.add_reader(self._ring.fileno(), self._readable)
 
     def _readable(self) -> None:

@@ -42,6 +42,7 @@ from paracore.protocol import (
     xenbus_step,
     xenbus_stop,
 )
+from paracore.transport._handover import GuestState
 from paracore.transport._rate import BoundedLog, Bucket
 from paracore.transport._transport import Host, Membership
 from paracore.transport.xen._draining import Draining
@@ -50,8 +51,9 @@ from paracore.transport.xen._news import News
 from paracore.transport.xen._xenstore import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from paracore.transport._handover import PortState
     from paracore.transport.xen._hypervisor import Hypervisor
     from paracore.transport.xen._port import XenPort
     from paracore.transport.xen._xenstore import StoreNodes, Transaction, Xenstore
@@ -87,6 +89,7 @@ class Guest:
     """See the module.
 
     Attributes:
+        place: as it was given.
         identity: what the supervisor knows the domain by.
         remote: the domain.
     """
@@ -100,6 +103,7 @@ class Guest:
         place: tuple[int, int, int],
     ) -> None:
         """`place` is the backend's domain, the frontend's, and the device's index there."""
+        self.place = place
         own, self.remote, index = place
         self.identity = f"domid:{self.remote}" + (f"/{index}" if index else "")
         self.hypervisor = hypervisor
@@ -117,8 +121,57 @@ class Guest:
         self._draining: Draining | None = None
         self._said = ""
         self._account: dict[str, str] = {}
-        self._begun = self._stopping = self._dead = False
+        self._begun = self._stopping = self._dead = self._settling = False
         self._leaves = 0
+
+    # --- across a reload ----------------------------------------------------------------------------
+
+    def adopt(self, state: GuestState) -> None:
+        """It is connected, as the last program image has left it.
+
+        Raises:
+            ConfigError: the configuration has not the devices any more.
+            GrantError, EventChannelError: the guest has taken its control ring back meanwhile.
+        """
+        self.host.attach(self.identity, state.attachment)
+        self._attached = state.attachment
+        try:
+            self._exchange = Exchange(self, state.control)
+        except (GrantError, EventChannelError):
+            self._detach(forced=True)
+            raise
+        self._exchange.adopt_ended(state.ended)
+        self._begun = True
+        for each in state.arrivals:
+            self.arrived(self._exchange.adopt(each))
+
+    def adopt_port(self, state: PortState) -> XenPort:
+        """One of its processes."""
+        assert self._exchange is not None  # it is connected
+        return self._exchange.adopt(state)
+
+    def pause(self) -> None:
+        """Listens to its guest no more."""
+        if self._exchange:
+            self._exchange.pause()
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting changes nothing about how much of it could be handed over."""
+        return not self._settling and (self._exchange is None or self._exchange.closed or self._exchange.settled)
+
+    def hand_over(self, arrivals: Iterable[XenPort]) -> GuestState | None:
+        """What the next program image needs to go on with it; None: it has to begin anew. Changes nothing.
+
+        `arrivals` are ports that nobody has taken in yet.
+        """
+        leaving = self._stopping or self._dead or self._leaves or self._deadline or self._draining
+        if leaving or self._settling or not self._attached or not self._exchange or not self._exchange.settled:
+            return None
+        states = tuple(state for port in arrivals if port.of(self._exchange) and (state := port.hand_over()))
+        return GuestState(self.place, self._attached, *self._exchange.hand_over(), states)
+
+    # --- its life -----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Moves until the device has been taken away, or ``stop`` has been followed to its end.
@@ -187,6 +240,13 @@ class Guest:
     async def _settle(self) -> bool:
         """Moves until there is something to wait for; False when there is nothing more to come."""
         self._news.clear()
+        self._settling = True
+        try:
+            return await self._settle_now()
+        finally:
+            self._settling = False
+
+    async def _settle_now(self) -> bool:
         try:
             if await self._moves():
                 return True

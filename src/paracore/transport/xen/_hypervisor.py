@@ -15,9 +15,13 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from paracore.transport._handover import EventsState
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
+
+    from paracore.transport._handover import MappedState
 
 __all__ = ["Allocation", "EventChannel", "Hypervisor", "HypervisorStatistics"]
 
@@ -102,6 +106,10 @@ class EventChannel(_Closing):
     port: int
     remote_port: int
 
+    def hand_over(self) -> EventsState:
+        """What the next program image needs to have it."""
+        return EventsState(self.descriptor_in, self.descriptor_out, self.port)
+
     @abstractmethod
     def notify(self) -> None:
         """Wakes the other end. That it has gone is no error: other signs tell it."""
@@ -159,6 +167,18 @@ class Hypervisor(ABC):
         Raises:
             EventChannelError: it offers no such port to this domain.
         """
+
+    @abstractmethod
+    def adopt_pages(self, state: MappedState) -> int:
+        """The descriptor of ``map`` that the last program image had; counted again, to be given back to ``unmap``."""
+
+    @abstractmethod
+    def adopt_events(self, state: EventsState) -> EventChannel:
+        """The event channel of ``interdomain`` that the last program image had; what has rung it rings it still."""
+
+    @abstractmethod
+    def pages_of(self, descriptor: int) -> int:
+        """How many pages a descriptor of ``map`` is for."""
 
     @abstractmethod
     def statistics(self) -> HypervisorStatistics: ...

@@ -24,6 +24,7 @@ from paracore.transport.xen._news import News
 from paracore.transport.xen._xenstore import Xenstore
 
 if TYPE_CHECKING:
+    from paracore.transport._handover import GuestState, PortState
     from paracore.transport._transport import Host, Port
     from paracore.transport.xen._guest import XenHost
     from paracore.transport.xen._hypervisor import Hypervisor
@@ -64,9 +65,10 @@ class XenListener(Listener):
         self._arrivals: deque[XenPort] = deque()
         self._guests: dict[_Key, tuple[Guest, asyncio.Task[None]]] = {}
         self._news: News | None = None
-        self._closing = False
+        self._closing = self._paused = False
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(Xenstore.connect(address)))
+        self._store = Xenstore.connect(address)
+        self._task = self._loop.create_task(self._run(self._store))
 
     def fileno(self) -> int:
         return self._bell
@@ -80,6 +82,43 @@ class XenListener(Listener):
     def close(self) -> None:
         """Guests stay until ``wait_closed``: they have yet to be told goodbye, over their rings."""
         self._closing = True
+
+    # --- across a reload ----------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        self._paused = True
+        for guest, _ in self._guests.values():
+            guest.pause()
+
+    @property
+    def settled(self) -> bool:
+        return all(guest.settled for guest, _ in self._guests.values())
+
+    def hand_over(self) -> tuple[GuestState, ...]:
+        """All guests that the next program image can go on with; the others begin anew. Changes nothing."""
+        found = (guest.hand_over(self._arrivals) for guest, _ in self._guests.values())
+        return tuple(state for state in found if state)
+
+    def adopt(self, state: GuestState) -> str:
+        """A guest of the last program image; returns its identity. To be called before anything else happens.
+
+        Raises:
+            ConfigError, GrantError, EventChannelError: it cannot go on, see ``Guest.adopt``.
+        """
+        guest = Guest(self._store, self._hypervisor, self._host, self._arrived, state.place)
+        guest.adopt(state)
+        self._begin(state.place[1:], guest)
+        return guest.identity
+
+    def adopt_port(self, state: PortState) -> XenPort | None:
+        """A process of a guest of the last program image, None if that does not go on."""
+        found = (
+            guest for guest, _ in self._guests.values() if state.process and guest.identity == state.process.identity
+        )
+        guest = next(found, None)
+        return guest.adopt_port(state) if guest else None
+
+    # --- its end ------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, int]:
         """Those of the hypervisor: ``HypervisorStatistics``."""
@@ -165,11 +204,10 @@ class XenListener(Listener):
         for key in devices - self._guests.keys():
             if key[0] not in living:
                 await _clear(store, *key)
-            elif not self._closing:
-                self._begin(store, own, key)
+            elif not self._closing and not self._paused:
+                self._begin(key, Guest(store, self._hypervisor, self._host, self._arrived, (own, *key)))
 
-    def _begin(self, store: Xenstore, own: int, key: _Key) -> None:
-        guest = Guest(store, self._hypervisor, self._host, self._arrived, (own, *key))
+    def _begin(self, key: _Key, guest: Guest) -> None:
         task = self._loop.create_task(guest.run())
         self._guests[key] = guest, task
         task.add_done_callback(lambda done: self._ended(key, done))

@@ -15,6 +15,7 @@ import errno
 import os
 from array import array
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from paracore._errors import EventChannelError, GrantError, PermissionRefused, QuotaExceeded, RemoteProtocolError
@@ -29,8 +30,9 @@ from paracore.protocol import (
 )
 from paracore.transport._failure import failure_of
 from paracore.transport._grants import Grant, GrantTable
+from paracore.transport._handover import ChannelState, EventsState, GrantState, MappedState, PortState, ProcessState
 from paracore.transport._transport import ChannelDescriptors, Peer, Port, Refused
-from paracore.transport.xen._bridge_rules import BridgeRules
+from paracore.transport.xen._bridge_rules import BridgeRules, BridgeState
 from paracore.transport.xen._directory import read_directory
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ class ForeignGrant(Grant):
             self._owner.hypervisor.unmap(self._lent)
             self._lent = -1
 
+    @classmethod
+    def adopted(cls, owner: XenPortOwner, state: GrantState) -> ForeignGrant:
+        """One that the last program image has handed over."""
+        grant = cls(owner, state.references, state.length, bridge.BufferFlag(state.flags))
+        if state.descriptor >= 0:
+            grant._lent = owner.hypervisor.adopt_pages(MappedState(state.descriptor, state.lent))
+        return grant
+
+    def hand_over(self, number: int) -> GrantState:
+        lent = self._owner.hypervisor.pages_of(self._lent) if self._lent >= 0 else 0
+        return GrantState(number, self.length, int(self.flags), self.mapped, self._lent, tuple(self._references), lent)
+
     def close(self) -> None:
         self.returned()
 
@@ -106,9 +120,58 @@ class XenPort(Port):
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._call: tuple[Header, Any] | None = None
         self._leaving: Header | None = None
+        self._said = b""
         self._gone = self._closed = self._mapped = self._taken_back = False
         self._grants = GrantTable()
         self._channel = ExitStack()
+        self._channel_state: ChannelState | None = None
+
+    # --- across a reload ----------------------------------------------------------------------------
+
+    @classmethod
+    def adopted(cls, owner: XenPortOwner, state: PortState) -> XenPort:
+        """A connection that the last program image has handed over."""
+        assert state.process is not None  # it is a guest's
+        port = cls(owner, state.process.number)
+        port.peer = Peer(port.peer.identities, administrator=False, text=state.process.text)
+        port._rules.state = BridgeState[state.state]
+        port._grants = GrantTable.adopted(state, partial(ForeignGrant.adopted, owner))
+        port._taken_back = port._rules.ending
+        if state.process.channel:
+            port._adopt_channel(state.process.channel)
+        if state.process.call:
+            port.deliver(state.process.call)
+        return port
+
+    def _adopt_channel(self, state: ChannelState) -> None:
+        hypervisor = self._owner.hypervisor
+        self._channel.callback(hypervisor.unmap, hypervisor.adopt_pages(state.pages))
+        self._channel.enter_context(hypervisor.adopt_events(state.events))
+        self._channel_state = state
+        self._mapped = True
+
+    def of(self, owner: XenPortOwner) -> bool:
+        """Whether that is its exchange."""
+        return self._owner is owner
+
+    @property
+    def settled(self) -> bool:
+        """Whether it could be handed over: not while a worker has yet to let go of what is taken back."""
+        return not (self._mapped and self._rules.ending)
+
+    def hand_over(self) -> PortState | None:
+        if not self.settled or self._closed or (self._gone and not self._leaving):
+            return None
+        said = self._said if self._call or self._leaving else b""
+        process = ProcessState(self._owner.identity, self.number, self.peer.text, said, self._channel_state)
+        return PortState(-1, self._rules.state.name, *self._grants.hand_over(), process)
+
+    def close_unsaid(self) -> None:
+        """It was over in the last program image."""
+        self._rules.end()
+        self.close()
+
+    # --- how far it is ------------------------------------------------------------------------------
 
     @property
     def done(self) -> bool:
@@ -131,6 +194,7 @@ class XenPort(Port):
         header, request = self._rules.accept(octets)
         if self._call or self._leaving:
             raise RemoteProtocolError(f"connection {self.number} has a call outstanding")
+        self._said = octets
         if header.opcode == bridge.Disconnect.OPCODE:
             self._leaving = header
             self._look()
@@ -174,6 +238,7 @@ class XenPort(Port):
     def released(self) -> None:
         self._grants.close()
         self._channel.close()
+        self._channel_state = None
         self._mapped = False
         self._look()
 
@@ -232,6 +297,8 @@ class XenPort(Port):
             channel = self._owner.host.channel_open(self, request.ring_order, descriptors)
             self._mapped = True
             self._channel = made.pop_all()
+        count = mapping_size(request.ring_order) // PAGE_SIZE
+        self._channel_state = ChannelState(MappedState(descriptors[0], count), EventsState(*descriptors[1:]))
         self._reply(header, bridge.ChannelOpenReply(channel).pack())
 
     def _map_channel(self, request: bridge.ChannelOpen, made: ExitStack) -> ChannelDescriptors:

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backend's supervisor becomes its next program image while guests are at work, who do not notice."""
+
+import os
+import signal
+
+import pytest
+
+from paracore.classes import bridge, link
+from paracore.protocol import REPLY, XenbusState
+from tests.integration.backends import WRITABLE, Stream, alive, wait_until
+from tests.integration.xen.machine import CONNECTED, Scripted
+from tests.integration.xen.test_detach import Queue, begin, refused
+from tests.integration.xen.test_guest import NOTHING, ended, only_rings_held
+
+GUEST = 3
+
+
+def gone(machine):
+    machine.detach(GUEST)
+    assert machine.held() == NOTHING
+    wait_until(lambda: not machine.status()["domains"], "it is still served")
+
+
+def test_streams_go_on(machine):
+    guest = machine.guest(GUEST, weight=200)
+    with guest.connect() as channel:
+        stream = Queue(channel)
+        stream.play(3)
+        workers, told = machine.workers(), machine.statistics()
+        for number in range(3, 12):
+            stream.feed(number)
+        for _ in range(3):
+            machine.reload()
+        assert [stream.wait_picture() for _ in range(9)] == list(range(3, 12))
+        stream.play(5, start=12)
+        assert machine.workers() == workers
+        now = machine.statistics()
+        assert (now.grants, now.bytes, now.channels) == (told.grants, told.bytes, told.channels)
+        assert (now.reloads, now.workers_started, now.workers_lost, now.violations) == (3, 1, 0, 0)
+        assert machine.states(GUEST) == CONNECTED
+    only_rings_held(machine)
+    (domain,) = machine.status()["domains"]
+    assert (domain["weight"], domain["held"]["buffers"]) == (200, 0)
+    gone(machine)
+
+
+def test_who_comes_meanwhile_is_served(machine):
+    guest = Scripted(machine).connect()
+    machine.reload(lambda: guest.send(1, bridge.Connect(1, 1, 77, 1000)))
+    header, _ = guest.receive()
+    assert (header.object, header.flags) == (1, REPLY)
+    pages, events = guest.open(1)
+    machine.reload(lambda: guest.send(1, bridge.Disconnect()))
+    header, _ = guest.receive()
+    assert (header.opcode, header.flags) == (bridge.Disconnect.OPCODE, REPLY)
+    wait_until(lambda: not machine.statistics().channels, "the channel is still there")
+    pages.close()
+    events.close()
+    only_rings_held(machine)
+    guest.close()
+
+
+def test_a_call_is_answered_once(machine):
+    """It was taken in before, and nobody had looked at it."""
+    guest = Scripted(machine).connect()
+    guest.greet(1)
+    machine.backend.call(lambda: next(iter(machine.supervisor._connections)).receive)
+    pages, events = guest.open(1)
+    buffer = guest.hypervisor.allocate(0, 8192)
+    assert guest.grant(1, 1, buffer)[0].flags == REPLY
+    for number in (2, 3):
+        machine.reload()
+        assert guest.grant(1, number, buffer)[0].flags == REPLY
+    assert machine.statistics().grants == 3
+    header, _ = guest.call(1, bridge.Revoke(1))
+    assert header.flags == REPLY
+    assert machine.statistics().grants == 2
+    for each in (buffer, pages, events, guest):
+        each.close()
+
+
+def test_numbers_that_are_over_stay_taken_until_they_are_given_back(machine):
+    guest = Scripted(machine).connect()
+    guest.greet(1)
+    machine.backend.call(lambda: next(iter(machine.supervisor._connections.values())).end(link.Refusal.LIMIT))
+    header, _ = guest.receive()
+    assert header.opcode == bridge.Goodbye.OPCODE
+    wait_until(lambda: not machine.statistics().connections, "it lives")
+    machine.reload()
+    assert guest.call(1, bridge.Disconnect())[0].flags == REPLY
+    assert guest.greet(1)[0].flags == REPLY
+    guest.close()
+
+
+def test_a_grant_is_mapped_after_it_as_before(machine):
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+        machine.reload()
+        buffer = channel.buffer(8192, WRITABLE)
+        machine.reload()
+        Stream(channel).play(2)
+        buffer.close()
+    only_rings_held(machine)
+    gone(machine)
+
+
+def test_a_guest_that_is_destroyed_meanwhile(machine):
+    machine.guest(7, name="other")
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+        worker = machine.workers()[0]
+        machine.reload(lambda: machine.destroy(GUEST))
+    wait_until(lambda: not alive(worker), "its worker lives")
+    wait_until(lambda: [domain["name"] for domain in machine.status()["domains"]] == ["other"], "it is still served")
+    only_rings_held(machine)
+
+
+def test_a_guest_whose_daemon_is_killed_meanwhile(machine):
+    guest = machine.guest(GUEST)
+    channel = guest.connect().__enter__()
+    Stream(channel).play(2)
+    worker = machine.workers()[0]
+    machine.reload(guest.kill)
+    wait_until(lambda: not alive(worker) or not machine.statistics().channels, "its worker serves nobody")
+    channel.close()
+    guest.start()
+    machine.wait_states(GUEST, *CONNECTED)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+    only_rings_held(machine)
+
+
+def test_a_guest_that_is_detached_meanwhile(machine):
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        stream = Queue(channel)
+        for number in range(10):
+            stream.feed(number)
+        machine.reload(lambda: begin(machine, 60))
+        wait_until(lambda: refused(guest), "others are let in")
+        assert [stream.wait_picture() for _ in range(10)] == list(range(10))
+        assert ended(channel) is link.Refusal.DETACHED
+    machine.wait_state(GUEST, backend=XenbusState.CLOSED)
+    assert machine.held() == NOTHING
+
+
+def test_a_guest_that_is_taken_away_meanwhile(machine):
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+        machine.reload(lambda: machine.take_away(GUEST))
+        ended(channel)
+    wait_until(lambda: not machine.status()["domains"], "it is still served")
+    assert machine.held() == NOTHING
+
+
+def test_a_worker_that_is_killed_meanwhile(machine):
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+        worker = machine.workers()[0]
+        machine.reload(lambda: os.kill(worker, signal.SIGKILL))
+        assert ended(channel) is link.Refusal.WORKER_LOST
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+    gone(machine)
+
+
+def test_a_guest_that_takes_its_ring_back_begins_anew(machine):
+    """And nobody else does."""
+    other = machine.guest(7, name="other")
+    guest = Scripted(machine).connect()
+    guest.greet(1)
+    with other.connect() as channel:
+        stream = Stream(channel)
+        stream.play(2)
+        machine.reload(guest.close)
+        stream.play(2, start=2)
+    wait_until(lambda: machine.states(GUEST)[1] is not XenbusState.CONNECTED, "it is believed to be there")
+    only_rings_held(machine)
+
+
+@pytest.mark.parametrize("octets", [b"", bytes(16)])
+def test_one_that_breaks_the_protocol_meanwhile(machine, octets):
+    guest = Scripted(machine).connect()
+    guest.greet(1)
+
+    def break_it():
+        guest.offer.ring.send(octets + bytes([255] * 16))
+
+    machine.reload(break_it)
+    wait_until(lambda: machine.statistics().violations == 1, "nobody is told")
+    machine.wait_state(GUEST, backend=XenbusState.CLOSING)
+    guest.close()
+
+
+def test_one_that_is_draining_is_not_handed_over(machine):
+    """Its streams end as when the backend is stopped; what is left of it is found in xenstore."""
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        stream = Queue(channel)
+        for number in range(10):
+            stream.feed(number)
+        stream.wait_picture()
+        begin(machine, 60)
+        wait_until(lambda: refused(guest), "others are let in")
+        machine.reload()
+        ended(channel)
+    machine.wait_state(GUEST, backend=XenbusState.CLOSED)
+    assert machine.held() == NOTHING
