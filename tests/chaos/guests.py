@@ -46,7 +46,7 @@ class Guests:
         return True
 
     def restart_backend(self, _):
-        before = self._machine.launched
+        before = self._machine.launched[-1]
         self._machine.stop()
         before.process.wait(PATIENCE)
         before.socket.close()

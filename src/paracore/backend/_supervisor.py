@@ -273,12 +273,13 @@ class Supervisor:
                 connection.end(Refusal.SHUTDOWN)
 
     async def _wait_settled(self) -> None:
-        """Whatever is not by then cannot be handed over."""
+        """Guests that are not by then cannot be handed over. Who asked for the status gets it: workers' patience is bounded."""
         until = self._loop.time() + _SETTLING
-        while not self._stopping.is_set() and self._loop.time() < until:
-            if not self._asked and all(listener.settled for listener in self._listeners):
-                return
+        while not self._stopping.is_set() and (self._asked or not self._is_settled(until)):  # noqa: ASYNC110 - once
             await asyncio.sleep(0.01)
+
+    def _is_settled(self, until: float) -> bool:
+        return self._loop.time() >= until or all(listener.settled for listener in self._listeners)
 
     def adopt(self, state: State, listener: LocalListener, guests: XenListener | None) -> None:
         """Has all of it again that the last program image has handed over."""

@@ -43,11 +43,21 @@ class Queue(Stream):
         self.post(video.QueueInput(span, number, video.InputFlag(0), number, 1))
         self.channel.flush()
 
+    def fill(self, count):
+        """As many units as that, of which nobody has taken a picture."""
+        for number in range(count):
+            self.feed(number)
+
 
 def begin(machine, seconds):
     """Detaches as ``paracore detach`` does, and does not wait."""
     machine.write(f"{backend_path(machine.place, GUEST)}/drain", str(seconds))
     machine.write(f"{backend_path(machine.place, GUEST)}/online", "0")
+
+
+def wait_refused(guest):
+    """Nobody else is let in any more."""
+    wait_until(lambda: refused(guest), "others are let in")
 
 
 def refused(guest):
@@ -70,10 +80,9 @@ def test_what_was_queued_comes_out(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         assert machine.states(GUEST) == CONNECTED
         assert [stream.wait_picture() for _ in range(10)] == list(range(10))
         assert ended(channel) is link.Refusal.DETACHED
@@ -108,8 +117,7 @@ def test_a_program_that_takes_nothing_is_ended_in_time(machine):
         stream = Queue(channel)
         stream.play(1)
         worker = machine.workers()[0]
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         begin(machine, 1)
         machine.wait_state(GUEST, backend=XenbusState.CLOSED)
         assert [stream.wait_picture() for _ in range(2)] == [0, 1]
@@ -122,11 +130,10 @@ def test_a_worker_that_is_killed_meanwhile(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         stream.wait_picture()
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         os.kill(machine.workers()[0], signal.SIGKILL)
         assert ended(channel) in {link.Refusal.WORKER_LOST, link.Refusal.DETACHED}
     gone(machine)
@@ -136,10 +143,9 @@ def test_a_guest_that_is_destroyed_meanwhile(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         machine.destroy(GUEST)
         wait_until(lambda: not machine.status()["domains"], "it is still served")
     wait_until(lambda: machine.held() == NOTHING, "pages are mapped")
@@ -149,10 +155,9 @@ def test_a_backend_that_stops_meanwhile(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         machine.stop()
         assert ended(channel) is link.Refusal.SHUTDOWN
     assert machine.held() == NOTHING
@@ -162,10 +167,9 @@ def test_others_go_on(machine):
     guest, other = machine.guest(GUEST), machine.guest(7)
     with guest.connect() as channel, other.connect() as beside:
         waiting, stream = Queue(channel), Stream(beside)
-        for number in range(10):
-            waiting.feed(number)
+        waiting.fill(10)
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         stream.play(20)
         assert [waiting.wait_picture() for _ in range(10)] == list(range(10))
         assert ended(channel) is link.Refusal.DETACHED

@@ -10,7 +10,7 @@ from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from tests.integration.backends import WRITABLE, Stream, alive, wait_until
 from tests.integration.xen.machine import CONNECTED, Scripted
-from tests.integration.xen.test_detach import Queue, begin, refused
+from tests.integration.xen.test_detach import Queue, begin, wait_refused
 from tests.integration.xen.test_guest import NOTHING, ended, only_rings_held
 
 GUEST = 3
@@ -137,10 +137,9 @@ def test_a_guest_that_is_detached_meanwhile(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         machine.reload(lambda: begin(machine, 60))
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         assert [stream.wait_picture() for _ in range(10)] == list(range(10))
         assert ended(channel) is link.Refusal.DETACHED
     machine.wait_state(GUEST, backend=XenbusState.CLOSED)
@@ -202,11 +201,10 @@ def test_one_that_is_draining_is_not_handed_over(machine):
     guest = machine.guest(GUEST)
     with guest.connect() as channel:
         stream = Queue(channel)
-        for number in range(10):
-            stream.feed(number)
+        stream.fill(10)
         stream.wait_picture()
         begin(machine, 60)
-        wait_until(lambda: refused(guest), "others are let in")
+        wait_refused(guest)
         machine.reload()
         ended(channel)
     machine.wait_state(GUEST, backend=XenbusState.CLOSED)
