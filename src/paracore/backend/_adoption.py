@@ -146,7 +146,7 @@ class Adoption:
                 connection.end(Refusal.DETACHED)
         if state.worker:
             state.worker.end()
-        _log.info("domain %s is not in the configuration any more", state.section.name)
+        _log.info("domain %s does not go on", state.section.name)
 
 
 def _has_its_devices(domain: Domain, state: DomainState, config: Config) -> bool:
