@@ -57,7 +57,7 @@ def _pulse(processor: int) -> None:
         while time.monotonic() < until:
             pass
         fcntl.ioctl(descriptor, _HYPERCALL, call)
-        time.sleep(_SLEEP)
+        time.sleep(_SLEEP)  # the second half of the matter: Linux sets its own timer for it
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
+from paracore.transport.xen import write_directory
 from tests.integration.backends import WRITABLE, Stream, alive, wait_until
 from tests.integration.xen.machine import CONNECTED, Scripted
 from tests.integration.xen.test_detach import Queue, begin, wait_refused
@@ -65,10 +66,17 @@ def test_a_call_is_answered_once(machine):
     """It was taken in before, and nobody had looked at it."""
     guest = Scripted(machine).connect()
     guest.greet(1)
-    machine.backend.call(lambda: next(iter(machine.supervisor._connections)).receive)
     pages, events = guest.open(1)
     buffer = guest.hypervisor.allocate(0, 8192)
-    assert guest.grant(1, 1, buffer)[0].flags == REPLY
+    directory = write_directory(guest.hypervisor, 0, buffer.references)
+    port, connection = next(iter(machine.supervisor._connections.items()))
+    machine.backend.call(connection.pause)
+    guest.send(1, bridge.Grant(1, WRITABLE, buffer.length, directory.reference))
+    wait_until(lambda: port._call, "it is not taken in")
+    machine.reload()
+    header, _ = guest.receive()
+    assert (header.opcode, header.flags, header.serial) == (bridge.Grant.OPCODE, REPLY, guest.serial)
+    directory.close()
     for number in (2, 3):
         machine.reload()
         assert guest.grant(1, number, buffer)[0].flags == REPLY
