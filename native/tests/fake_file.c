@@ -24,7 +24,7 @@ void (*fake_within_ioctl)(void);
 
 static struct v4l2_file only; /* one open file is enough */
 static short state;
-static int polls, reaps, references;
+static int polls, failures, reaps, references;
 static char pages[4096];
 
 /* --- what a test says and asks ----------------------------------------------------------------------- */
@@ -37,6 +37,11 @@ void fake_set_state(short is)
 void fake_wake(void)
 {
     CHECK(send(only.kept, "", 1, 0) == 1);
+}
+
+int fake_failures(void)
+{
+    return __atomic_exchange_n(&failures, 0, __ATOMIC_SEQ_CST);
 }
 
 int fake_polls(void)
@@ -162,9 +167,16 @@ int file_munmap(void *address, size_t length)
     return address == pages;
 }
 
-short file_poll(struct v4l2_file *file)
+short file_poll(struct v4l2_file *file, short asked)
 {
+    (void)asked;
     CHECK(file == &only);
     __atomic_add_fetch(&polls, 1, __ATOMIC_SEQ_CST);
     return __atomic_load_n(&state, __ATOMIC_SEQ_CST);
+}
+
+void file_tell_failure(struct v4l2_file *file)
+{
+    CHECK(file == &only);
+    __atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
 }

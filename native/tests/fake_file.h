@@ -21,6 +21,7 @@ void fake_wake(void);
 
 /* Calls since the last time that was asked. */
 int fake_polls(void);
+int fake_failures(void);
 int fake_reaps(void);
 
 /* Called in the midst of file_ioctl(). */

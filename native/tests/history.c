@@ -80,6 +80,7 @@ static void give_all(struct history *history)
 {
     struct history_due due;
 
+    history_resume(history);
     while (history_due(history, &due)) {
         octets_due(history);
         history_given(history);
@@ -138,6 +139,7 @@ static void test_drain(void)
     int64_t after = append(history, next);
     history_lose(history);
     CHECK(history_base(history) == 0);
+    history_resume(history);
     for (int64_t n = 0; n < after; n++) {
         CHECK(!history_drain_is_due(history));
         history_given(history);
@@ -153,6 +155,24 @@ static void test_drain(void)
     history_free(history);
 }
 
+/* What is sent while there is no device is given to the next one, also when no unit was kept. */
+static void test_sent_without_a_device(void)
+{
+    struct history *history = history_create(PARACORE_CODEC_VP8, HISTORY_OCTETS_MAX, HISTORY_UNITS_MAX);
+
+    history_lose(history);
+    CHECK(append(history, 0) == 0);
+    history_drain(history);
+    CHECK(history_is_behind(history));
+    history_resume(history);
+    CHECK(octets_due(history) == 0);
+    history_given(history);
+    CHECK(history_drain_is_due(history));
+    history_given(history);
+    CHECK(!history_is_behind(history));
+    history_free(history);
+}
+
 static void test_flush(void)
 {
     struct history *history = history_create(PARACORE_CODEC_VP8, HISTORY_OCTETS_MAX, HISTORY_UNITS_MAX);
@@ -161,6 +181,7 @@ static void test_flush(void)
     play(history, 0, 5, &next);
     history_lose(history);
     history_clear(history, 2);
+    history_resume(history);
     CHECK(!history_is_behind(history) && !history_repeats(history));
     CHECK(history_base(history) == next && history_generation(history) == 2);
     CHECK(!history_picture(history, 0, true, 1, &timestamp)); /* a late one, delivered before: still counted off */
@@ -305,6 +326,7 @@ static const struct test TESTS[] = {
     {"lost anywhere", test_lost_anywhere},
     {"lost twice", test_lost_twice},
     {"drain", test_drain},
+    {"sent without a device", test_sent_without_a_device},
     {"flush", test_flush},
     {"refused units settle", test_refused_units_settle},
     {"bounds", test_bounds},

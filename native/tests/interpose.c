@@ -339,12 +339,14 @@ static void poll_says_what_the_device_says(void)
 
     fake_set_state(POLLERR);
     CHECK(poll_one(fd, POLLIN, -1, &said) == 1 && said == POLLERR);
+    CHECK(fake_failures() == 1);
     fake_set_state(POLLIN | POLLRDNORM | POLLOUT);
     CHECK(poll_one(fd, POLLIN, -1, &said) == 1 && said == POLLIN);
     CHECK(poll_one(fd, POLLOUT | POLLRDNORM, 0, &said) == 1 && said == (POLLOUT | POLLRDNORM));
     fake_set_state(0);
     fake_wake();
     CHECK(poll_one(fd, POLLIN, 0, &said) == 0 && said == 0);
+    CHECK(fake_failures() == 0);
     close(fd);
 }
 

@@ -39,6 +39,7 @@ struct history {
     uint32_t repeats;    /* pictures that are to come again */
     uint32_t keys;       /* units flagged so */
     bool drain_due;
+    bool lost; /* there is no device: not even what is new is given to one */
     bool untold; /* the device does not say which unit a picture is of: nothing can be counted off */
 };
 
@@ -279,6 +280,7 @@ bool history_is_usable(const struct history *history)
 
 void history_lose(struct history *history)
 {
+    history->lost = true;
     history->next = history->base;
     history->drain_due = history->drain != NO_DRAIN;
     history->repeats = history->keys = 0;
@@ -287,6 +289,11 @@ void history_lose(struct history *history)
         history->units[n].key = false;
         history->repeats += history->units[n].again;
     }
+}
+
+void history_resume(struct history *history)
+{
+    history->lost = false;
 }
 
 uint32_t history_generation(const struct history *history)
@@ -301,7 +308,7 @@ int64_t history_base(const struct history *history)
 
 bool history_is_behind(const struct history *history)
 {
-    return history->next < end_of(history) || history->drain_due;
+    return history->lost || history->next < end_of(history) || history->drain_due;
 }
 
 bool history_repeats(const struct history *history)

@@ -55,8 +55,10 @@ void history_clear(struct history *history, uint32_t generation);
 
 /* All is there to take the stream up again. */
 bool history_is_usable(const struct history *history);
-/* A new device knows nothing: all from the access point on is due again. */
+/* A new device knows nothing: all from the access point on is due again, and what comes until there is one. */
 void history_lose(struct history *history);
+/* There is one. */
+void history_resume(struct history *history);
 /* The format at the access point; 0 when none was told before it. */
 uint32_t history_generation(const struct history *history);
 /* The first unit that is kept. */

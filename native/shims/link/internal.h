@@ -103,6 +103,7 @@ struct shim_session {
     uint64_t wanted;  /* octets of a picture of the device's format */
     bool unsettled;   /* the device is not where its predecessor was */
     bool flushing;
+    bool recall_due;  /* the channel died of the call: its outputs go back to the program when the session is lost */
     struct paracore_picture_format formats[GENERATIONS]; /* that the program was told of, by generation */
     uint32_t told;               /* the newest of them */
     uint32_t view;               /* the one that the device is at; 0 before its first */
@@ -137,6 +138,7 @@ struct shim_link {
     bool lost;            /* the channel is dead, and another is looked for */
     int dead;             /* atomic; 0, or the negative error that the last channel died of */
     bool pumping;         /* its thread has been started */
+    pthread_t pump;
     bool unsettled;       /* some session is, or has a word to say; of its thread */
     bool stirred;         /* some session is; of its thread */
     uint64_t delivered;   /* events of this channel */
@@ -156,7 +158,8 @@ struct use {
 /* Waits while another channel is looked for. Returns 0, what the link died of, or -ETIMEDOUT. */
 int use_begin(struct shim_link *link, struct use *use);
 void use_end(struct shim_link *link);
-/* The channel that was used is dead. Waits until there is another; false when there will be none. */
+/* The channel that was used is dead. Waits until there is another; false when there will be none, and on the link's own
+ * thread, which is to find one. */
 bool use_again(struct shim_link *link, const struct use *use);
 /* Whether anybody holds it but the process and its thread. */
 bool link_is_wanted(struct shim_link *link);
@@ -220,6 +223,8 @@ int replay(struct shim_session *session);
 bool replay_lose(struct shim_session *session);
 /* Another one is there: what it is to be given first. Returns 0 or a negative error. */
 int replay_begin(struct shim_session *session);
+/* Outputs that no device has are the program's again. */
+void replay_recalled(struct shim_session *session);
 /* What the arena had of the device's input is free again. */
 void replay_done(struct shim_session *session, int64_t number);
 /* A decoder's outputs that the device may have by now. Returns 0 or a negative error. */

@@ -204,19 +204,6 @@ static void flushed(struct shim_session *session)
     history_clear(session->history, session->told);
 }
 
-static void recalled(struct shim_session *session)
-{
-    struct loan *loan, *next;
-
-    for (loan = TAILQ_FIRST(&session->loans); loan; loan = next) {
-        next = TAILQ_NEXT(loan, entry);
-        if (loan->posted)
-            continue;
-        say_output(session, loan);
-        loan_drop(session, loan);
-    }
-}
-
 static void control_noted(struct shim_session *session, const struct paracore_video_control_set *request)
 {
     uint32_t n = 0;
@@ -243,12 +230,14 @@ static void format_noted(struct shim_session *session, const struct paracore_vid
 void journal_after_call(struct shim_session *session, uint16_t opcode, const void *request, const void *reply, int error)
 {
     pthread_mutex_lock(&session->lock);
-    if (error)
+    if (error == -EPIPE && opcode == PARACORE_OP_VIDEO_RECALL)
+        session->recall_due = true; /* the next device will have none of them */
+    else if (error)
         session->flushing &= opcode != PARACORE_OP_VIDEO_FLUSH;
     else if (opcode == PARACORE_OP_VIDEO_FLUSH)
         flushed(session);
     else if (opcode == PARACORE_OP_VIDEO_RECALL)
-        recalled(session);
+        replay_recalled(session);
     else if (opcode == PARACORE_OP_VIDEO_CONTROL_SET)
         control_noted(session, request);
     else if (opcode == PARACORE_OP_VIDEO_FORMAT_SET)

@@ -252,7 +252,7 @@ bool use_again(struct shim_link *link, const struct use *use)
     bool waits = true;
 
     pthread_mutex_lock(&link->lock);
-    waits = link->pumping && link->recovers;
+    waits = link->pumping && link->recovers && !pthread_equal(link->pump, pthread_self());
     while (waits && !link->dead && (link->lost || link->turn == use->turn))
         waits = wait_until(link, deadline);
     waits &= !link->dead;

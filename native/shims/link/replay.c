@@ -205,6 +205,21 @@ int replay_loans(struct shim_session *session)
     return error;
 }
 
+/* The program wants its outputs back, and these no device has. */
+void replay_recalled(struct shim_session *session)
+{
+    struct loan *loan, *next;
+
+    for (loan = TAILQ_FIRST(&session->loans); loan; loan = next) {
+        next = TAILQ_NEXT(loan, entry);
+        if (loan->posted)
+            continue;
+        say_output(session, loan);
+        loan_drop(session, loan);
+    }
+    session->recall_due = false;
+}
+
 /* --- loss ---------------------------------------------------------------------------------------------------- */
 
 static bool is_over(const struct shim_session *session, const struct sent *sent)
@@ -239,6 +254,8 @@ static void forget_device(struct shim_session *session)
         say_input(session, sent, 0);
         sent_drop(session, sent);
     }
+    if (session->recall_due)
+        replay_recalled(session);
 }
 
 bool replay_lose(struct shim_session *session)
@@ -260,6 +277,7 @@ static int begin_decoder(struct shim_session *session)
 {
     int error = 0;
 
+    history_resume(session->history);
     if (history_is_behind(session->history))
         error = arena_make(session, history_largest(session->history));
     return error ? error : replay(session);

@@ -311,6 +311,7 @@ int pump_start(struct shim_link *link)
     shim_link_keep(link);
     pthread_setname_np(thread, "paracore");
     pthread_detach(thread);
+    link->pump = thread;
     link->pumping = true;
     return 0;
 }

@@ -105,17 +105,20 @@ static bool idle(const struct queue *queue)
 }
 
 /*
- * After a failure: an error, until a call has said EIO. From then on there is something to dequeue, which is EIO
- * again: ffmpeg takes the error of poll() for a passing one, and polls for ever unless a call tells it the end.
+ * After a failure: an error, until poll() has said so, or a call EIO. From then on there is something to dequeue, which is
+ * EIO again: ffmpeg takes the error of poll() for a passing one, and polls for ever unless a call tells it the end; of a
+ * drain that fails its user hears by DQEVENT alone. Who waits for none of these is told the error again.
  */
-static int failure(const struct v4l2_file *file)
+static int failure(const struct v4l2_file *file, short asked)
 {
-    return file->failure_told ? POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM : POLLERR;
+    int dequeue = asked & (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLPRI);
+
+    return file->failure_told && dequeue ? dequeue : POLLERR;
 }
 
 /* v4l2-mem2mem.c, v4l2_m2m_poll(): an error when neither queue can come to anything. media-devnode.c, media_poll(): a
  * media device has nothing to wait for, DEFAULT_POLLMASK. */
-static short state_of(const struct v4l2_file *file)
+static short state_of(const struct v4l2_file *file, short asked)
 {
     const struct queue *output = &file->queues[OUTPUT_QUEUE], *capture = &file->queues[CAPTURE_QUEUE];
     int state = file->event_count ? POLLPRI : 0;
@@ -123,7 +126,7 @@ static short state_of(const struct v4l2_file *file)
     if (file->kind == NODE_MEDIA)
         return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
     if (file->gone || file->broken)
-        return (short)(state | failure(file));
+        return (short)(state | failure(file, asked));
     if (capture->streaming && (file->last_taken || !TAILQ_EMPTY(&capture->done)))
         state |= POLLIN | POLLRDNORM;
     else if (idle(output) && idle(capture))
@@ -135,7 +138,7 @@ static short state_of(const struct v4l2_file *file)
 
 void file_show(struct v4l2_file *file, int fd)
 {
-    short state = state_of(file);
+    short state = state_of(file, POLLIN | POLLOUT);
     bool error = state & POLLERR;
 
     __atomic_add_fetch(&file->changed, 1, __ATOMIC_RELEASE);
@@ -166,16 +169,23 @@ int file_sleep(struct v4l2_file *file, const struct timespec *until)
     return error;
 }
 
-short file_poll(struct v4l2_file *file)
+short file_poll(struct v4l2_file *file, short asked)
 {
     if (!shim_link_is_ours(file->node.link))
         return POLLERR;
     pthread_mutex_lock(&file->lock);
-    short state = state_of(file);
+    short state = state_of(file, asked);
     if (state == 0)
         stream_publish(file);
     pthread_mutex_unlock(&file->lock);
     return state;
+}
+
+void file_tell_failure(struct v4l2_file *file)
+{
+    pthread_mutex_lock(&file->lock);
+    file->failure_told |= file->gone || file->broken;
+    pthread_mutex_unlock(&file->lock);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------------------- */

@@ -46,8 +46,10 @@ int file_mmap(struct v4l2_file *file, void *wish, size_t length, int protection,
               void **address);
 int file_munmap(void *address, size_t length);
 
-/* What poll() would say now, as the kernel's v4l2-mem2mem.c does: POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP and
- * their *NORM twins. */
-short file_poll(struct v4l2_file *file);
+/* What poll() would say now, asked for these, as the kernel's v4l2-mem2mem.c does: POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP
+ * and their *NORM twins. */
+short file_poll(struct v4l2_file *file, short asked);
+/* The program has been answered POLLERR. */
+void file_tell_failure(struct v4l2_file *file);
 
 #endif

@@ -134,7 +134,7 @@ struct v4l2_file {
     unsigned sleepers;
     uint32_t priority;
     bool broken;            /* EIO until both queues have been stopped */
-    bool failure_told;      /* a call has answered EIO since */
+    bool failure_told;      /* a call has answered EIO since, or poll() POLLERR */
     bool gone;              /* the link has died: EIO for ever */
 
     struct queue queues[QUEUE_COUNT];

@@ -108,7 +108,7 @@ static int devices_ready(const struct wait *wait)
     int ready = 0;
 
     for (size_t n = 0; n < wait->count; n++)
-        ready += wait->watches[n].file && file_poll(wait->watches[n].file) & wait->watches[n].counts;
+        ready += wait->watches[n].file && file_poll(wait->watches[n].file, wait->watches[n].counts) & wait->watches[n].counts;
     return ready;
 }
 
@@ -155,9 +155,11 @@ static int correct(struct wait *wait)
     for (size_t n = 0; n < wait->count; n++) {
         struct watch *watch = &wait->watches[n];
         short said = wait->fds[n].revents;
-        wait->fds[n].revents = (short)((watch->file ? file_poll(watch->file) : said) & watch->counts);
+        wait->fds[n].revents = (short)((watch->file ? file_poll(watch->file, watch->counts) : said) & watch->counts);
         /* one that is not ours stays left out: its readiness will not be another */
         watch->idle = (said && !wait->fds[n].revents) || (!watch->file && watch->idle);
+        if (watch->file && wait->fds[n].revents & POLLERR)
+            file_tell_failure(watch->file);
         ready += wait->fds[n].revents != 0;
     }
     return ready;

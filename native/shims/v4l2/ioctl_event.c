@@ -134,6 +134,8 @@ int ioctl_dqevent(struct v4l2_file *file, int fd, void *argument)
     struct v4l2_event *event = argument;
 
     while (file->event_count == 0) {
+        if (file->gone || file->broken)
+            return -EIO;
         if (fcntl(fd, F_GETFL) & O_NONBLOCK)
             return -ENOENT;
         if (file_sleep(file, NULL) != 0)

@@ -2,12 +2,15 @@
 """Programs that know nothing of paracore decode and encode on /dev/videoN: ffmpeg, GStreamer, PyAV, v4l2-compliance."""
 
 import hashlib
+import os
 import re
+import signal
 import struct
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -254,6 +257,39 @@ def test_the_backend_is_killed(kind, whom, preloaded, device, monkeypatch):
         assert "error" in said.casefold() or (
             playing.returncode == 1 and "-xerror" in words
         )  # of which it says nothing
+
+
+def rests(process):
+    """Whether its first thread has slept through a while, and not only for a moment at a time."""
+
+    def slept():
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
+
+    before = slept()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    return slept() == before
+
+
+@pytest.mark.parametrize("whom", ["worker", "backend"])
+def test_the_backend_is_killed_while_ffmpeg_drains(whom, preloaded, device, monkeypatch):
+    """There ffmpeg only polls: it says no error of poll()'s at this level, and ends well in any case when it ends."""
+    monkeypatch.setenv("PARACORE_ON_LOSS", "fail")
+    words = f"ffmpeg -nostdin -v error -re -c:v h264_v4l2m2m -i {clips.film('h264', pictures=40)} -f null -"
+    with preloaded(*words.split(), address=device.address, runner=subprocess.Popen) as playing, ended(playing):
+        wait_until(lambda: played(device) >= 20, "it does not play", 20)
+        worker = device.worker()
+        os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: rests(playing), "it does not drain", 20)
+        assert playing.poll() is None
+        os.kill(worker if whom == "worker" else device.process.pid, signal.SIGKILL)
+        if whom == "backend":
+            os.kill(worker, signal.SIGCONT)
+        began = time.monotonic()
+        _, said = playing.communicate(timeout=15)
+        assert time.monotonic() - began < 5
+        assert "DQEVENT" in said
 
 
 # --- together -------------------------------------------------------------------------------------------------
