@@ -89,6 +89,7 @@ void channel_fail(struct paracore_channel *channel, int error)
     if (channel->error)
         return;
     channel->error = error;
+    shutdown(channel->socket, SHUT_WR); /* a backend that ends does not wait for one that says no more */
     paracore_notify(channel->wake);
     if (channel->attention >= 0)
         paracore_notify(channel->attention);

@@ -82,6 +82,16 @@ def test_the_end_wakes_a_call_and_says_why(tmp_path, reason):
         assert channel.status == -errno.EPIPE
 
 
+def test_a_backend_that_ends_sees_at_once_that_it_was_heard(tmp_path):
+    """It waits for its peers to hang up: one that is about to look for the next backend must not be waited for."""
+    with FakeBackend(tmp_path) as backend, Channel(backend.address) as channel:
+        connection = backend.connected.get()
+        connection.socket.send(event(link.Goodbye(link.Refusal.SHUTDOWN, link.Limit.NONE)))
+        assert channel.next_event(5 * SECOND) == -errno.EPIPE
+        assert connection.finished.wait(5)
+        assert lib.paracore_goodbye(channel.handle) == link.Refusal.SHUTDOWN
+
+
 def test_what_came_before_the_end_is_still_given_out(tmp_path):
     def end(connection, _header, _payload):
         connection.send(event(video.InputDone(1, 0), 1), event(video.InputDone(2, 0), 1))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import clips
-from tests.integration.backends import family, needs_root, wait_until
+from tests.integration.backends import Backend, family, needs_root, wait_until
 from tests.integration.shims import references
 from tests.integration.shims.killing import Killed, expected, pictures_of, played, raw
 from tests.integration.shims.seeking import SINK, check_player, player, reference
@@ -183,21 +183,23 @@ def test_a_worker_that_dies_again_and_again(start, device):
     assert len(killed) > 1
 
 
-def test_a_backend_that_is_started_again(preloaded, make_backend, tmp_path):
-    """Another one listens at the same address when the first is killed."""
+def killed(backend):
+    for process in reversed(backend.processes()):
+        os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", [killed, Backend.stop], ids=["killed", "stopped"])
+def test_a_backend_that_is_started_again(end, preloaded, make_backend, tmp_path):
+    """Another one listens at the same address when the first ends."""
     first, second, address = make_backend(driver="libav"), make_backend(driver="libav"), tmp_path / "socket"
     address.symlink_to(first.address)
 
     def replace():
         address.unlink()
         address.symlink_to(second.address)
-        for process in reversed(first.processes()):
-            os.kill(process, signal.SIGKILL)
+        end(first)
 
     program = preloaded(*decoding("h264"), address=address, runner=subprocess.Popen)
     with Killed(program, first) as playing:
         shown = playing.read_and_kill(at=(40,), how=replace)
     assert pictures_of(shown) == expected(film("h264"))
-    first.process.wait()
-    first.process.stdout.close()
-    first.process = None
