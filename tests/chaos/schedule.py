@@ -60,7 +60,7 @@ class Row(NamedTuple):
     spares: frozenset[Kind] = frozenset()
 
 
-GOES_ON = frozenset({Kind.RECOVER, Kind.ENCODE})
+GOES_ON = frozenset(Kind) - {Kind.FAIL}
 """What follows a lost worker by itself; see docs/guides/recovery.md."""
 
 HOST = {

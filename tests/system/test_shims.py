@@ -13,6 +13,7 @@ import pytest
 
 from testbed import Scene
 from tests import clips
+from tests.integration.shims.killing import expected, pictures_of
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -32,20 +33,26 @@ options = { threads = 1, codecs = "h264 hevc vp8 vp9 mpeg2 mpeg4 mjpeg" }
 
 
 @pytest.fixture(scope="module")
-def guest(board, run_tests):
-    """Runs tests in a guest that has a device; what they said."""
+def scene(board):
+    """A guest that has a device."""
+    with Scene(board) as scene:
+        scene.serve(CONFIGURATION)
+        scene.frontend(GUEST)
+        scene.attach(GUEST, "vpu0")
+        yield scene
+        scene.detach(GUEST, "--force", timeout=200)
+
+
+@pytest.fixture(scope="module")
+def guest(scene, run_tests):
+    """Runs tests in it; what they said."""
 
     def run(file, *options):
         return run_tests(
             GUEST, str((SHIMS / file).relative_to(ROOT)), "--socket", SOCKET, "-rs", *options, timeout=PATIENCE
         )
 
-    with Scene(board) as scene:
-        scene.serve(CONFIGURATION)
-        scene.frontend(GUEST)
-        scene.attach(GUEST, "vpu0")
-        yield run
-        scene.detach(GUEST, "--force", timeout=200)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +93,22 @@ def test_programs_without_a_dynamic_libc(guest, static_client):
 
 def test_gst_omx(guest, films):
     assert passed(guest("test_omx.py", "-k", "gst_omx_decodes_what and (baseline or mpeg2)")) == 2
+
+
+def worker(scene):
+    return next(each["worker"]["pid"] for each in scene.status()["domains"] if each["name"] == GUEST)
+
+
+@pytest.mark.parametrize("kind", [(), ("--static",)], ids=["preloaded", "static"])
+def test_ffmpeg_decodes_on_when_its_worker_is_killed_twice(kind, scene, films):
+    """Pages of a guest are granted again, to a worker that maps them."""
+    path = clips.film("h264")
+    words = f"ffmpeg -nostdin -v error -re -c:v h264_v4l2m2m -i {PLACE}/build/clips/{path.name} -map 0:v"
+    command = ("paracore", "run", *kind, "--", *words.split(), "-f", "framemd5", "-flush_packets", "1", "-")
+    with scene.board.start(GUEST, *command) as playing:
+        for number in (10, 30):
+            playing.wait_output(f"0, {number:10}, ", timeout=PATIENCE)
+            scene.board.run("dom0", "kill", "-9", str(worker(scene)))
+        said = playing.wait(PATIENCE)
+    assert said.status == 0, said.errors.decode()
+    assert pictures_of(said.output) == expected(path)

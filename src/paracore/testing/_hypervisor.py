@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING
 from paracore._errors import EventChannelError, GrantError
 from paracore.protocol import PAGE_SIZE
 from paracore.transport.local._pages import LocalPages
-from paracore.transport.xen import Allocation, EventChannel, Hypervisor, HypervisorStatistics
-from paracore.transport.xen._hypervisor import Counts
+from paracore.transport.xen import Allocation, EventChannel, Hypervisor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paracore.transport._handover import EventsState, MappedState
+    from paracore.transport._handover import EventsState
+    from paracore.transport.xen._hypervisor import Counts
 
 __all__ = ["FakeHypervisor", "FakeXen"]
 
@@ -202,27 +202,17 @@ class FakeHypervisor(Hypervisor):
     """See ``Hypervisor``."""
 
     def __init__(self, xen: FakeXen, domain: int) -> None:
+        super().__init__()
         self.domain = domain
         self._xen = xen
-        self._mapped: dict[int, int] = {}
-        self._counts = Counts()
 
     def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:
         if length <= 0 or length % PAGE_SIZE:
             raise GrantError(errno.EINVAL, f"{length} octets are no grant")
         return _FakeAllocation(self._xen, self.domain, remote, length, self._counts, read_only=read_only)
 
-    def map(self, remote: int, references: Sequence[int], *, read_only: bool = False) -> int:
-        if not references:
-            raise GrantError(errno.EINVAL, "no references")
-        descriptor = self._xen.map(remote, self.domain, tuple(references), read_only=read_only)
-        self._mapped[descriptor] = len(references)
-        self._counts.add(mapped=len(references))
-        return descriptor
-
-    def unmap(self, descriptor: int) -> None:
-        self._counts.add(unmapped=self._mapped.pop(descriptor))
-        os.close(descriptor)
+    def _map(self, remote: int, references: Sequence[int], *, read_only: bool) -> int:
+        return self._xen.map(remote, self.domain, tuple(references), read_only=read_only)
 
     def unbound(self, remote: int) -> EventChannel:
         return _FakeUnbound(self._xen, self.domain, remote, self._counts)
@@ -233,16 +223,5 @@ class FakeHypervisor(Hypervisor):
         os.eventfd_write(channel.descriptor_in, 1)  # Xen does: a notification may have been lost before
         return channel
 
-    def adopt_pages(self, state: MappedState) -> int:
-        self._mapped[state.descriptor] = state.pages
-        self._counts.add(mapped=state.pages)
-        return state.descriptor
-
     def adopt_events(self, state: EventsState) -> EventChannel:
         return _FakeEventChannel(state.descriptor_in, state.descriptor_out, self._counts)
-
-    def pages_of(self, descriptor: int) -> int:
-        return self._mapped[descriptor]
-
-    def statistics(self) -> HypervisorStatistics:
-        return self._counts.now()

@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Final
 
 from paracore._errors import EventChannelError, GrantError
 from paracore.protocol import PAGE_SIZE
-from paracore.transport.xen._hypervisor import Allocation, Counts, EventChannel, Hypervisor, HypervisorStatistics
+from paracore.transport.xen._hypervisor import Allocation, Counts, EventChannel, Hypervisor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paracore.transport._handover import EventsState, MappedState
+    from paracore.transport._handover import EventsState
 
 __all__ = ["DEVICES", "XenHypervisor", "adopt_events"]
 
@@ -66,9 +66,8 @@ class XenHypervisor(Hypervisor):
     """See ``Hypervisor``. `directory` is where the device nodes are."""
 
     def __init__(self, directory: Path = DEVICES) -> None:
+        super().__init__()
         self._directory = directory
-        self._mapped: dict[int, int] = {}
-        self._counts = Counts()
 
     def check_backend(self) -> None:
         """Opens what a backend needs.
@@ -91,9 +90,7 @@ class XenHypervisor(Hypervisor):
             raise GrantError(errno.EINVAL, f"{length} octets are no grant")
         return _DeviceAllocation(self._directory, remote, length, self._counts, read_only=read_only)
 
-    def map(self, remote: int, references: Sequence[int], *, read_only: bool = False) -> int:
-        if not references:
-            raise GrantError(errno.EINVAL, "no references")
+    def _map(self, remote: int, references: Sequence[int], *, read_only: bool) -> int:
         descriptor = _open(self._directory / "gntdev", os.O_RDONLY if read_only else os.O_RDWR, GrantError)
         pairs = b"".join(_PAIR.pack(remote, reference) for reference in references)
         try:
@@ -101,13 +98,7 @@ class XenHypervisor(Hypervisor):
         except OSError as error:
             os.close(descriptor)
             raise GrantError(error.errno, _no_mapping(error, remote, len(references))) from error
-        self._mapped[descriptor] = len(references)
-        self._counts.add(mapped=len(references))
         return descriptor
-
-    def unmap(self, descriptor: int) -> None:
-        self._counts.add(unmapped=self._mapped.pop(descriptor))
-        os.close(descriptor)
 
     def unbound(self, remote: int) -> EventChannel:
         descriptor = self._event_device()
@@ -122,19 +113,8 @@ class XenHypervisor(Hypervisor):
         what = f"bound to port {port} of domain {remote}"
         return self._bind(descriptor, _BIND_INTERDOMAIN, _PAIR.pack(remote, port), what)
 
-    def adopt_pages(self, state: MappedState) -> int:
-        self._mapped[state.descriptor] = state.pages
-        self._counts.add(mapped=state.pages)
-        return state.descriptor
-
     def adopt_events(self, state: EventsState) -> EventChannel:
         return _DeviceEventChannel(state.descriptor_in, state.port, self._counts)
-
-    def pages_of(self, descriptor: int) -> int:
-        return self._mapped[descriptor]
-
-    def statistics(self) -> HypervisorStatistics:
-        return self._counts.now()
 
     def _event_device(self) -> int:
         return _open(self._directory / "evtchn", os.O_RDWR | os.O_NONBLOCK, EventChannelError)

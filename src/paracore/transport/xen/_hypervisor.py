@@ -11,10 +11,13 @@ SAFETY: the references and ports that a backend is given were written by a hosti
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from paracore._errors import GrantError
 from paracore.transport._handover import EventsState
 
 if TYPE_CHECKING:
@@ -124,7 +127,11 @@ class EventChannel(_Closing):
 
 
 class Hypervisor(ABC):
-    """One domain's view of the hypervisor."""
+    """One domain's view of the hypervisor; it counts what it has given out."""
+
+    def __init__(self) -> None:
+        self._mapped: dict[int, int] = {}  # pages, by descriptor
+        self._counts = Counts()
 
     @abstractmethod
     def allocate(self, remote: int, length: int, *, read_only: bool = False) -> Allocation:
@@ -135,7 +142,6 @@ class Hypervisor(ABC):
                 kernel's errno otherwise.
         """
 
-    @abstractmethod
     def map(self, remote: int, references: Sequence[int], *, read_only: bool = False) -> int:
         """A descriptor through which pages of domain `remote` are mmapped: once, from offset 0, all of them.
 
@@ -144,13 +150,27 @@ class Hypervisor(ABC):
         Raises:
             GrantError: they cannot be mapped.
         """
+        if not references:
+            raise GrantError(errno.EINVAL, "no references")
+        descriptor = self._map(remote, references, read_only=read_only)
+        self._count_mapped(descriptor, len(references))
+        return descriptor
 
     @abstractmethod
+    def _map(self, remote: int, references: Sequence[int], *, read_only: bool) -> int:
+        """As ``map``, of at least one page."""
+
+    def _count_mapped(self, descriptor: int, pages: int) -> None:
+        self._mapped[descriptor] = pages
+        self._counts.add(mapped=pages)
+
     def unmap(self, descriptor: int) -> None:
         """Closes a descriptor of ``map`` and counts its pages as unmapped.
 
         They are unmapped for good once nobody else has the descriptor or the mapping.
         """
+        self._counts.add(unmapped=self._mapped.pop(descriptor))
+        os.close(descriptor)
 
     @abstractmethod
     def unbound(self, remote: int) -> EventChannel:
@@ -168,17 +188,19 @@ class Hypervisor(ABC):
             EventChannelError: it offers no such port to this domain.
         """
 
-    @abstractmethod
     def adopt_pages(self, state: MappedState) -> int:
         """The descriptor of ``map`` that the last program image had; counted again, to be given back to ``unmap``."""
+        self._count_mapped(state.descriptor, state.pages)
+        return state.descriptor
 
     @abstractmethod
     def adopt_events(self, state: EventsState) -> EventChannel:
         """The event channel of ``interdomain`` that the last program image had; what has rung it rings it still."""
 
-    @abstractmethod
     def pages_of(self, descriptor: int) -> int:
         """How many pages a descriptor of ``map`` is for."""
+        return self._mapped[descriptor]
 
-    @abstractmethod
-    def statistics(self) -> HypervisorStatistics: ...
+    def statistics(self) -> HypervisorStatistics:
+        """Of all that it has given out."""
+        return self._counts.now()
