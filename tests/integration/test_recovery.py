@@ -28,6 +28,7 @@ from paracore.frontend import _channels
 from paracore.media import FrameHash, demux
 from tests import clips
 from tests.integration.backends import descriptors, family, needs_root, shared_mappings, wait_until
+from tests.integration.shims.liar import Liar, dies_at
 
 pytestmark = needs_root
 
@@ -295,6 +296,20 @@ def test_who_wants_to_know_is_told_at_once(backend):
 def test_there_is_no_third_way(backend):
     with pytest.raises(ValueError, match="'recover' or 'fail'"):
         paracore.open(backend.address, on_loss="hope")
+
+
+# --- as early as can be -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_", ["link_channel_open", "core_device_query", "video_capability_query"])
+def test_a_worker_may_die_while_a_domain_opens(request_, tmp_path):
+    with Liar(tmp_path, **dies_at(request_)) as backend, paracore.open(backend.address) as domain:
+        assert list(domain.devices) == ["vpu0"]
+
+
+def test_who_wants_to_know_is_told_of_the_first_channel_too(tmp_path):
+    with Liar(tmp_path, **dies_at("link_channel_open")) as backend, pytest.raises(paracore.DeviceLost):
+        paracore.open(backend.address, on_loss="fail")
 
 
 # --- encoders -------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ static int query_device(struct shim_link *link, uint32_t index)
     if (error || reply.device_class != PARACORE_DEVICE_CLASS_VIDEO)
         return error == -ENOENT ? 1 : error;
     struct shim_device *device = &link->devices[link->device_count++];
-    device->index = index;
+    *device = (struct shim_device){.index = index};
     memcpy(device->name, reply.name, sizeof device->name); /* ends in zero: checked by libparacore */
     memcpy(device->driver, reply.driver, sizeof device->driver);
     return query_capabilities(link, device, reply.capability_count);
@@ -51,6 +51,7 @@ int devices_query(struct shim_link *link)
 {
     int error = 0;
 
+    link->device_count = 0;
     for (uint32_t index = 0; error == 0 && link->device_count < SHIM_DEVICES_MAX; index++)
         error = query_device(link, index);
     return error < 0 ? error : 0;

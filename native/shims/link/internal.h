@@ -188,7 +188,8 @@ void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channe
 
 /* --- session.c --- */
 
-/* Starts the link's thread unless it runs. The lock is held. Returns 0 or a negative error. */
+/* Starts the link's thread unless it runs: from now on a channel that is lost is followed by another. Returns 0 or a
+ * negative error. */
 int pump_start(struct shim_link *link);
 /* On the channel that the session is open on; its lock is held. Seen by the backend with the next call or shim_session_publish(),
  * or when the link's thread goes to sleep. A channel that is lost takes it,
@@ -237,6 +238,8 @@ void loan_drop(struct shim_session *session, struct loan *loan);
 
 /* --- recovery.c --- */
 
+/* Opens the channel after one that was lost, as soon as there is one to be had. Returns 0 or a negative error. */
+int link_dial_again(struct paracore_channel **channel);
 /* The link's channel has ended with this. Returns true when there is another, with all that lives on. On the link's
  * thread. */
 bool link_recover(struct shim_link *link, int error);

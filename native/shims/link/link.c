@@ -88,6 +88,22 @@ int link_dial(struct paracore_channel **channel, uint64_t connect_ns)
     return paracore_open(NULL, &options, channel, NULL);
 }
 
+/* Asks what there is on the channel, which could, or could not, be opened. One that is lost meanwhile is followed by another. */
+static int reach(struct shim_link *link, int error)
+{
+    for (int times = 0;; times++) {
+        if (error == 0)
+            error = devices_query(link);
+        if (error != -EPIPE || !link->recovers || times == FRUITLESS_MAX)
+            return error;
+        paracore_close(link->channel);
+        link->channel = NULL;
+        error = link_dial_again(&link->channel);
+        if (error)
+            return error;
+    }
+}
+
 static struct shim_link *link_make(int *error)
 {
     struct shim_link *link = calloc(1, sizeof *link);
@@ -99,9 +115,7 @@ static struct shim_link *link_make(int *error)
     link->references = 2; /* the process's and the caller's */
     link->recovers = wants_recovery();
     link_init(link);
-    *error = link_dial(&link->channel, CONNECT_NS);
-    if (*error == 0)
-        *error = devices_query(link);
+    *error = reach(link, link_dial(&link->channel, CONNECT_NS));
     if (*error == 0)
         return link;
     link_free(link);

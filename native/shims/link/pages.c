@@ -38,7 +38,7 @@ static void all_stale(struct shim_pages *pages)
 /* The channel has just died, and another will follow: pages of the process's own stand in until there is one. */
 static int stand_in(struct shim_link *link, struct shim_pages *pages)
 {
-    if (!link->recovers || !link->pumping)
+    if (!link->recovers)
         return -EPIPE;
     pages->address = mmap(NULL, pages->length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages->address == MAP_FAILED)
@@ -51,8 +51,10 @@ static int stand_in(struct shim_link *link, struct shim_pages *pages)
 static int grant_now(struct shim_link *link, struct shim_pages *pages)
 {
     struct use use;
-    int error = use_begin(link, &use);
+    int error = pump_start(link);
 
+    if (error == 0)
+        error = use_begin(link, &use);
     if (error)
         return error;
     error = paracore_buffer_create(use.channel, pages->length, pages->flags, &pages->buffer);

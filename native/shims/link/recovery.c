@@ -39,7 +39,7 @@ static bool may_pass(int error)
     return error != -EACCES && error != -EPROTONOSUPPORT && error != -EPROTO && error != -ENOMEM;
 }
 
-static int dial(struct paracore_channel **channel)
+int link_dial_again(struct paracore_channel **channel)
 {
     static const struct timespec moment = {.tv_nsec = RETRY_NS};
     uint64_t deadline = paracore_deadline(RECONNECT_NS), now;
@@ -198,7 +198,7 @@ static int go_on(struct shim_link *link)
 
     LIST_FOREACH(session, &link->sessions, entry)
         lose(session);
-    error = dial(&channel);
+    error = link_dial_again(&channel);
     if (error)
         return error == -EPIPE ? -ECONNREFUSED : error;
     adopt(link, channel);

@@ -294,17 +294,17 @@ static void *pump(void *argument)
     return NULL;
 }
 
-int pump_start(struct shim_link *link)
+/* The lock is held. */
+static int pump_start_locked(struct shim_link *link)
 {
     pthread_t thread;
     sigset_t all, before;
-    int error;
 
     if (link->pumping)
         return 0;
     sigfillset(&all); /* the program's handlers are for the program's threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, NULL, pump, link);
+    int error = pthread_create(&thread, NULL, pump, link);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return -error;
@@ -314,6 +314,14 @@ int pump_start(struct shim_link *link)
     link->pump = thread;
     link->pumping = true;
     return 0;
+}
+
+int pump_start(struct shim_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    int error = pump_start_locked(link);
+    pthread_mutex_unlock(&link->lock);
+    return error;
 }
 
 /* --- sessions ---------------------------------------------------------------------------------------- */
@@ -337,8 +345,6 @@ static int start(struct shim_session *session)
     int error = link->dead;
     if (error == 0 && !has_name(session))
         error = -EPROTO;
-    if (error == 0)
-        error = pump_start(link);
     if (error == 0)
         LIST_INSERT_HEAD(&link->sessions, session, entry);
     pthread_mutex_unlock(&link->lock);
@@ -376,8 +382,10 @@ static int open_there(struct shim_session *session, const struct use *use)
 static int open_somewhere(struct shim_session *session)
 {
     struct use use;
-    int error;
+    int error = pump_start(session->link);
 
+    if (error)
+        return error;
     do {
         error = use_begin(session->link, &use);
         if (error)

@@ -14,7 +14,7 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from paracore._errors import DeviceLost, Error, TransportError
+from paracore._errors import DeviceLost, Error, TransportBroken, TransportError
 from paracore.frontend._channel import Channel
 from paracore.frontend._faults import FATAL
 
@@ -57,7 +57,12 @@ class Channels:
         self._turn = Lock()
         self._given_up = on_loss == "fail"
         self.recovers = on_loss == "recover"
-        self.current = Channel(address, spin=spin, timeout=timeout)
+        try:
+            self.current = Channel(address, spin=spin, timeout=timeout)
+        except (DeviceLost, TransportBroken):  # its other end died while it was being opened
+            if not self.recovers:
+                raise
+            self.current = self._connect()
 
     def ask(self, question: Callable[[Channel], T]) -> T:
         """Asks the present channel; if that one is lost, its successor."""

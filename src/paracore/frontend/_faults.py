@@ -132,5 +132,6 @@ _BY_OPENING: dict[int, Callable[[str], Exception]] = {
     errno.EPROTONOSUPPORT: lambda _: departure(link.Refusal.VERSION),
     errno.ENOSPC: lambda _: QuotaExceeded("channels"),
     errno.EPROTO: lambda at: RemoteProtocolError(f"{at}: what listens there is no paracore backend"),
+    errno.EPIPE: lambda at: TransportBroken(f"{at}: the backend went away"),
     errno.ETIMEDOUT: lambda at: TransportError(f"{at}: the backend does not answer"),
 }

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from paracore.classes import core, link, video
 from paracore.protocol._message import EVENT, message
-from tests.integration.native.fake_backend import FakeBackend, event, failure, reply, sealed
+from tests.integration.native import fake_backend
+from tests.integration.native.fake_backend import FakeBackend, event, failure, opcode_of, reply, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +62,6 @@ class Codec:
     inputs: deque[video.QueueInput] = field(default_factory=deque)
     outputs: deque[video.QueueOutput] = field(default_factory=deque)
     said: int = 0
-    pictures: int = 0
     begun: bool = False
     draining: bool = False
 
@@ -109,9 +109,8 @@ class Codec:
             self.tell(video.Drained())
 
     def _make(self, given: video.QueueInput, room: video.QueueOutput) -> None:
-        octets = bytes([shade(self.pictures)]) * SIZE if self.decodes else PACKET
+        octets = bytes([shade(given.timestamp)]) * SIZE if self.decodes else PACKET  # the shims number their units
         octets = octets[: room.span.length]
-        self.pictures += 1
         pages = self.connection.backend.pages[room.span.buffer]
         pages[room.span.offset : room.span.offset + len(octets)] = octets
         ready = self._ready(room, video.OutputFlag.KEY, given.timestamp, len(octets))
@@ -215,6 +214,25 @@ ANSWERS = {
     "video_flush": called,
     "video_recall": called,
 }
+
+
+OPENING = ["link_channel_open", "link_grant", "core_device_query", "core_buffer_attach", "video_capability_query"]
+WORK = ["video_open", "video_queue_input", "video_queue_output", "video_drain"]
+
+
+def dies_at(name: str) -> dict[str, Any]:
+    """The answer to a request: the first of them is the end of the channel, whose worker has died."""
+    answers = fake_backend.ANSWERS | {opcode_of(each): answer for each, answer in ANSWERS.items()}
+    asked: list[Header] = []
+
+    def answered(connection: Connection, header: Header, payload: bytes) -> None:
+        asked.append(header)
+        if len(asked) > 1:
+            answers[opcode_of(name)](connection, header, payload)
+        else:
+            connection.goodbye(link.Refusal.WORKER_LOST)
+
+    return {name: answered}
 
 
 class Liar(FakeBackend):

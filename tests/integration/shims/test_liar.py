@@ -12,7 +12,7 @@ import pytest
 from paracore.classes import video
 from tests import clips
 from tests.integration.shims.conftest import NATIVE
-from tests.integration.shims.liar import FORMAT, PACKET, SIZE, Liar, format_set, honest, shade
+from tests.integration.shims.liar import FORMAT, OPENING, PACKET, SIZE, WORK, Liar, dies_at, format_set, honest, shade
 from tests.integration.shims.lies import EVENTS, FORMATS, HARMLESS, REPLIES, drained_at_any_time
 
 pytestmark = pytest.mark.timeout(60)
@@ -118,6 +118,27 @@ def test_a_decoder_that_is_told_too_much(program, lie, run):
 @pytest.mark.parametrize("program", ENCODERS)
 def test_an_encoder_that_is_told_too_much(program, lie, run):
     done = run(ENCODERS[program], lie)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(PACKET) >= COUNT
+
+
+# --- a worker that dies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_", OPENING + WORK)
+@pytest.mark.parametrize("program", DECODERS)
+def test_a_worker_that_dies_at_any_request_of_a_decoder(program, request_, run):
+    """The program does not notice: it goes on with the next one."""
+    done = run(DECODERS[program], **dies_at(request_))
+    assert done.returncode == 0, done.stderr
+    assert shades(done.stdout) == ALL
+
+
+@pytest.mark.parametrize("request_", [*OPENING, *WORK, "video_format_set", "video_control_set"])
+@pytest.mark.parametrize("program", ENCODERS)
+def test_a_worker_that_dies_at_any_request_of_an_encoder(program, request_, run):
+    """Likewise."""
+    done = run(ENCODERS[program], **dies_at(request_))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(PACKET) >= COUNT
 
