@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A domain in Python: decodes a file in several sessions at once and prints its times.
+"""A domain in Python: decodes a file in several sessions at once, over and over, and says how far it is when it is asked.
 
-sessions.py SOCKET FILE SESSIONS PICTURES
+sessions.py SOCKET FILE SESSIONS WARM
+
+The first line of input lets it begin; it answers once each session has given out WARM pictures, and each further line at
+once. An answer is the time and how many pictures there were in sum.
 """
 
 from __future__ import annotations
@@ -9,46 +12,43 @@ from __future__ import annotations
 import json
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import partial
-from typing import TYPE_CHECKING
+from threading import Event, Thread
 
 import paracore
-from paracore.demo import Run
 from paracore.media import demux
 
-if TYPE_CHECKING:
-    from paracore.media import Stream
+
+class Session:
+    """One of them, on a thread of its own."""
+
+    def __init__(self, domain: paracore.Domain, path: str, warm: int) -> None:
+        self.pictures = 0
+        self.warm = Event()
+        self._warm_at = warm
+        Thread(target=self._play, args=(domain, path), daemon=True).start()
+
+    def _play(self, domain: paracore.Domain, path: str) -> None:
+        while True:
+            with demux(path) as stream, domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder:
+                for picture in decoder.decode(stream):
+                    picture.release()
+                    self.pictures += 1
+                    if self.pictures == self._warm_at:
+                        self.warm.set()
 
 
 def main() -> None:
-    """Opens the file once for each session, waits for a line of input, then decodes."""
-    socket, path, sessions, wanted = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    with ExitStack() as stack:
-        streams = [stack.enter_context(demux(path)) for _ in range(sessions)]
-        print("ready", flush=True)
-        sys.stdin.readline()
-        connecting = time.monotonic()
-        domain = stack.enter_context(paracore.open(socket))
-        started = time.monotonic()
-        with ThreadPoolExecutor(sessions) as threads:
-            firsts = list(threads.map(partial(_decode, domain, wanted=wanted), streams))
-        ended = time.monotonic()
-    print(json.dumps(Run(wanted * sessions, connecting, started, min(firsts), ended)._asdict()))
-
-
-def _decode(domain: paracore.Domain, stream: Stream, *, wanted: int) -> float:
-    """Decodes so many pictures; returns when the first was there."""
-    first, pictures = 0.0, 0
-    with domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder:
-        for picture in decoder.decode(stream):
-            first = first or time.monotonic()
-            picture.release()
-            pictures += 1
-            if pictures == wanted:
-                return first
-    raise SystemExit(f"{stream.codec}: {pictures} pictures instead of {wanted}")
+    """Waits for a line of input, then decodes until it is ended."""
+    socket, path, count, warm = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with paracore.open(socket) as domain:
+        sessions = [Session(domain, path, warm) for _ in range(count)]
+        for session in sessions:
+            session.warm.wait()
+        while True:
+            print(json.dumps([time.monotonic(), sum(session.pictures for session in sessions)]), flush=True)
+            sys.stdin.readline()
 
 
 if __name__ == "__main__":

@@ -118,13 +118,15 @@ class Region:
 class Arena:
     """Inputs of any length, one after another and round again, in one memory.
 
-    They usually come back in order; one that comes back early waits for those before it.
+    They usually come back in order; one that comes back early waits for those before it. Memory that was used before is used
+    again before any is touched for the first time, which costs a trap into the kernel for each page.
     """
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self._regions: deque[Region] = deque()
         self._head = 0
+        self._used = 0  # octets from the beginning on that have been used
 
     def allocate(self, length: int) -> Region | None:
         """A region, or None while there is no room."""
@@ -136,11 +138,12 @@ class Arena:
             tail = self._regions[0].offset
             if offset <= tail:
                 end = tail
-            elif offset + size > end:  # round again
+            elif offset + size > end or (offset + size > self._used and size <= tail):  # round again
                 offset, end = 0, tail
         if offset + size > end:
             return None
         self._head = offset + size
+        self._used = max(self._used, self._head)
         region = Region(self.memory, offset, length)
         self._regions.append(region)
         return region

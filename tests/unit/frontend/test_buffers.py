@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from array import array
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,16 @@ def test_an_arena_goes_round():
     arena.release(regions[0])
     arena.release(regions[1])
     assert arena.allocate(100).offset == 0
+
+
+def test_an_arena_uses_what_it_has_used():
+    """Four at a time, each released in its turn, never need the rest of it."""
+    arena = Arena(make_memory(1 << 20))
+    live = deque(arena.allocate(200) for _ in range(4))
+    for _ in range(100):
+        arena.release(live.popleft())
+        live.append(arena.allocate(200))
+    assert max(region.offset for region in live) <= 4 * 256
 
 
 def test_a_region_that_comes_back_early_waits():
