@@ -99,12 +99,11 @@ def worker(scene):
     return next(each["worker"]["pid"] for each in scene.status()["domains"] if each["name"] == GUEST)
 
 
-@pytest.mark.parametrize("kind", [(), ("--static",)], ids=["preloaded", "static"])
-def test_ffmpeg_decodes_on_when_its_worker_is_killed_twice(kind, scene, films):
+def test_ffmpeg_decodes_on_when_its_worker_is_killed_twice(scene, films):
     """Pages of a guest are granted again, to a worker that maps them."""
     path = clips.film("h264")
     words = f"ffmpeg -nostdin -v error -re -c:v h264_v4l2m2m -i {PLACE}/build/clips/{path.name} -map 0:v"
-    command = ("paracore", "run", *kind, "--", *words.split(), "-f", "framemd5", "-flush_packets", "1", "-")
+    command = ("paracore", "run", "--", *words.split(), "-f", "framemd5", "-flush_packets", "1", "-")
     with scene.board.start(GUEST, *command) as playing:
         for number in (10, 30):
             playing.wait_output(f"0, {number:10}, ", timeout=PATIENCE)
