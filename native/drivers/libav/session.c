@@ -34,8 +34,8 @@ bool paracore_stopping(struct paracore_codec *codec)
  * The first picture after an opening, a flush or a new format is told at once as well: someone looks at a blank screen.
  */
 #define TELL_NS (100 * PARACORE_NS_PER_MS)
-#define TELL_MAX_NS (2 * PARACORE_NS_PER_S)
-#define TELL_WORK_NS (40 * PARACORE_NS_PER_MS) /* of processor time: a hundred times what a wake-up costs */
+#define TELL_MAX_NS PARACORE_NS_PER_S
+#define TELL_WORK_NS (20 * PARACORE_NS_PER_MS) /* of processor time: fifty times what a wake-up costs */
 
 /* When something was, or is, told: of the monotonic clock, and of the processor time of this process. */
 struct moment {
