@@ -26,7 +26,7 @@ _FEW: Final = 8
 _SESSIONS: Final = 4
 """Of each domain."""
 _WARM: Final = 48
-"""Pictures that each session has given out before the measurement: by then it has touched the memory that it will use."""
+"""Pictures that each session has given out before the measurement: by then it has touched most of the memory that it will use."""
 _SECONDS: Final = 10.0
 _PAIRS: Final = 3
 

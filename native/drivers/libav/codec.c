@@ -93,7 +93,11 @@ int paracore_codec_open(const struct paracore_codec_options *options, struct par
 
 void paracore_codec_close(struct paracore_codec *codec)
 {
-    paracore_end(codec);
+    pthread_mutex_lock(&codec->lock);
+    codec->closing = true;
+    pthread_cond_broadcast(&codec->changed);
+    pthread_mutex_unlock(&codec->lock);
+    pthread_join(codec->thread, NULL);
     paracore_gate_leave(codec);
     paracore_warm_end(codec);
     discard(codec);

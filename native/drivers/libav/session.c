@@ -37,22 +37,12 @@ bool paracore_stopping(struct paracore_codec *codec)
 #define TELL_MAX_NS PARACORE_NS_PER_S
 #define TELL_WORK_NS (20 * PARACORE_NS_PER_MS) /* of processor time: fifty times what a wake-up costs */
 
-/* When something was, or is, told: of the monotonic clock, and of the processor time of this process. */
-struct moment {
-    uint64_t at, work;
-};
-
-static struct moment moment_now(void)
-{
-    return (struct moment){.at = paracore_now(), .work = paracore_work()};
-}
-
-static void mark_told(struct paracore_codec *codec, struct moment now)
+static void mark_told(struct paracore_codec *codec)
 {
     codec->untold = false;
     codec->given_back = 0;
-    codec->told_at = now.at;
-    codec->told_work = now.work;
+    codec->told_at = paracore_now();
+    codec->told_work = paracore_work();
 }
 
 static void ring(const struct paracore_codec *codec)
@@ -61,48 +51,12 @@ static void ring(const struct paracore_codec *codec)
     (void)written; /* it fails only when the count is at its end, and then it is readable anyway */
 }
 
-/* Whether what came is to be told, if not for another reason, `part` times as early as it would be by itself. */
-static bool is_due(const struct paracore_codec *codec, struct moment now, uint64_t part)
-{
-    uint64_t since = part * (now.at - codec->told_at), work = part * (now.work - codec->told_work);
-
-    return part * codec->given_back >= 2 * (uint64_t)codec->queued || since >= TELL_MAX_NS ||
-           (since >= TELL_NS && work >= TELL_WORK_NS);
-}
-
-/* All sessions of this process. Its lock is taken before any session's, and of those none is waited for. */
-static struct {
-    pthread_mutex_t lock;
-    TAILQ_HEAD(, paracore_codec) all;
-} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .all = TAILQ_HEAD_INITIALIZER(sessions.all)};
-
-/* The worker is awake: what others are half way to waking it for it takes along. */
-static void ring_along(const struct paracore_codec *codec, struct moment now)
-{
-    struct paracore_codec *other;
-
-    pthread_mutex_lock(&sessions.lock);
-    TAILQ_FOREACH(other, &sessions.all, neighbour) {
-        if (other == codec || pthread_mutex_trylock(&other->lock) != 0)
-            continue;
-        if (other->untold && is_due(other, now, 2)) {
-            mark_told(other, now);
-            ring(other);
-        }
-        pthread_mutex_unlock(&other->lock);
-    }
-    pthread_mutex_unlock(&sessions.lock);
-}
-
 /* Without the lock meanwhile: the worker's thread wants it first of all, and would wake up to fall asleep again. */
 static void notify(struct paracore_codec *codec)
 {
-    struct moment now = moment_now();
-
-    mark_told(codec, now);
+    mark_told(codec);
     pthread_mutex_unlock(&codec->lock);
     ring(codec);
-    ring_along(codec, now);
     pthread_mutex_lock(&codec->lock);
 }
 
@@ -137,7 +91,7 @@ void paracore_push(struct paracore_codec *codec, struct slip *slip)
     if (is_output(slip))
         paracore_job_advance(codec, slip);
     if (is_first(codec, slip) || !codec->in_unit) {
-        mark_told(codec, moment_now());
+        mark_told(codec);
         ring(codec);
     }
 }
@@ -249,9 +203,16 @@ static struct slip *due(struct paracore_codec *codec)
     return NULL;
 }
 
+static bool is_late(const struct paracore_codec *codec)
+{
+    uint64_t since = paracore_now() - codec->told_at;
+    return since >= TELL_MAX_NS || (since >= TELL_NS && paracore_work() - codec->told_work >= TELL_WORK_NS);
+}
+
 static bool should_tell(const struct paracore_codec *codec)
 {
-    return codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || is_due(codec, moment_now(), 1));
+    return codec->untold && (codec->control[PARACORE_CONTROL_LOW_DELAY] || codec->given_back >= 2 * codec->queued ||
+                             is_late(codec));
 }
 
 /* What to do next, or NULL when the session is being closed. */
@@ -315,23 +276,5 @@ int paracore_thread(pthread_t *thread, void *(*function)(void *), void *argument
 
 int paracore_start(struct paracore_codec *codec)
 {
-    int error = paracore_thread(&codec->thread, run, codec);
-    if (error)
-        return error;
-    pthread_mutex_lock(&sessions.lock);
-    TAILQ_INSERT_TAIL(&sessions.all, codec, neighbour);
-    pthread_mutex_unlock(&sessions.lock);
-    return 0;
-}
-
-void paracore_end(struct paracore_codec *codec)
-{
-    pthread_mutex_lock(&codec->lock);
-    codec->closing = true;
-    pthread_cond_broadcast(&codec->changed);
-    pthread_mutex_unlock(&codec->lock);
-    pthread_join(codec->thread, NULL);
-    pthread_mutex_lock(&sessions.lock);
-    TAILQ_REMOVE(&sessions.all, codec, neighbour);
-    pthread_mutex_unlock(&sessions.lock);
+    return paracore_thread(&codec->thread, run, codec);
 }

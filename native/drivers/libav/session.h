@@ -92,7 +92,6 @@ struct job {
 };
 
 struct paracore_codec {
-    TAILQ_ENTRY(paracore_codec) neighbour; /* all sessions of this process; see session.c */
     const struct role *role;
     void *state; /* the role's own */
     struct paracore_codec_options options;
@@ -133,8 +132,6 @@ struct paracore_codec {
 
 /* Starts the session's thread. -ENOMEM. */
 int paracore_start(struct paracore_codec *codec);
-/* Ends it, as soon as the codec is done with its unit. */
-void paracore_end(struct paracore_codec *codec);
 /* A thread that no signal interrupts. -ENOMEM. */
 int paracore_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 
