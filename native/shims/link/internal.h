@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of the link: link.c makes and ends it, devices.c asks what there is, session.c takes events and makes calls,
- * journal.c knows what each session has with the backend, pages.c the pages, recovery.c goes on after a loss.
+ * The inside of the link: link.c makes and ends it, devices.c asks what there is, pump.c takes events, session.c makes calls, journal.c
+ * knows what each session has with the backend, pages.c the pages, recovery.c goes on after a loss.
  *
  * Locks, in the order in which they may be taken: a session's, then the link's. Neither is held while a callback runs, nor
  * while a call is made that waits for a reply; but a session's is held while something is posted for it.
@@ -166,6 +166,14 @@ bool link_is_wanted(struct shim_link *link);
 /* Opens a channel within that time. Returns 0 or a negative error. */
 int link_dial(struct paracore_channel **channel, uint64_t connect_ns);
 
+/* --- wish.c --- */
+
+/* Whether sessions go on when their worker dies, as `on_loss` in Python: true unless it is "fail". */
+bool wish_recovers(void);
+/* Pictures in a thousand seconds at which decoders' pictures are shown, as `rate` in Python; 0: nobody said. The APIs of
+ * the shims have no word for it. */
+int64_t wish_rate(void);
+
 /* --- devices.c --- */
 
 /* Fills in the devices. Returns 0 or a negative error. */
@@ -186,17 +194,20 @@ int pages_lend(struct shim_pages *pages, struct paracore_span *span, bool keep);
 void pages_leave(struct shim_pages *pages, struct paracore_channel *lost);
 void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channel);
 
-/* --- session.c --- */
+/* --- pump.c --- */
 
 /* Starts the link's thread unless it runs: from now on a channel that is lost is followed by another. Returns 0 or a
  * negative error. */
 int pump_start(struct shim_link *link);
+/* Its owner is told, if he has not been. No lock is held. */
+void pump_fail(struct shim_session *session, int error);
+
+/* --- session.c --- */
+
 /* On the channel that the session is open on; its lock is held. Seen by the backend with the next call or shim_session_publish(),
  * or when the link's thread goes to sleep. A channel that is lost takes it,
  * too: what is due is posted on the next. Returns 0 or a negative error. */
 int wire_post(struct shim_session *session, uint16_t opcode, const void *request, size_t size);
-/* Its owner is told, if he has not been. No lock is held. */
-void pump_fail(struct shim_session *session, int error);
 
 /* --- journal.c --- */
 

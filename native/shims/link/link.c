@@ -60,14 +60,6 @@ static void link_free(struct shim_link *link)
     free(link);
 }
 
-/* The domain's choice, as `on_loss` in Python. What it does not know is as good as not set. */
-static bool wants_recovery(void)
-{
-    const char *wish = getenv("PARACORE_ON_LOSS");
-
-    return !wish || strcmp(wish, "fail") != 0;
-}
-
 static void link_init(struct shim_link *link)
 {
     pthread_condattr_t monotonic;
@@ -113,7 +105,7 @@ static struct shim_link *link_make(int *error)
         return NULL;
     link->age = process.age;
     link->references = 2; /* the process's and the caller's */
-    link->recovers = wants_recovery();
+    link->recovers = wish_recovers();
     link_init(link);
     *error = reach(link, link_dial(&link->channel, CONNECT_NS));
     if (*error == 0)

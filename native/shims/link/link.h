@@ -111,6 +111,7 @@ void shim_session_close(struct shim_session *session);
 int shim_session_call(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size,
                       void *reply, size_t reply_size);
 int shim_session_post(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);
+int shim_session_control(struct shim_session *session, uint32_t control, int64_t value);
 /* A post that the backend sees with the next call, post or shim_session_publish(), or when the link's thread has taken
  * all events and goes to sleep: to wake the backend is the larger part of a message's cost. */
 int shim_session_post_unseen(struct shim_session *session, uint16_t opcode, const void *request, size_t request_size);

@@ -101,14 +101,6 @@ static int open_with(struct component *component, const struct shim_listener *li
     return shim_session_open(component->link, &request, listener, owner, session);
 }
 
-static int set_control(struct shim_session *session, uint32_t control, int64_t value)
-{
-    const struct paracore_video_control_set request = {.control = control, .value = value};
-    struct paracore_video_control_set_reply reply;
-
-    return shim_session_call(session, PARACORE_OP_VIDEO_CONTROL_SET, &request, sizeof request, &reply, sizeof reply);
-}
-
 static int set_format(struct shim_session *session, struct paracore_picture_format *format)
 {
     const struct paracore_video_format_set request = {.format = {
@@ -133,7 +125,7 @@ static int set_format(struct shim_session *session, struct paracore_picture_form
 static int set_up(struct shim_session *session, const struct controls *controls, struct paracore_picture_format *format)
 {
     for (uint32_t n = 0; n < controls->count; n++) {
-        int error = set_control(session, controls->list[n].control, controls->list[n].value);
+        int error = shim_session_control(session, controls->list[n].control, controls->list[n].value);
         if (error && error != -EINVAL && error != -ENOENT)
             return error;
     }
@@ -319,6 +311,6 @@ void session_set_bitrate(struct component *component)
 
     component->rate_changed = false;
     pthread_mutex_unlock(&component->lock);
-    set_control(session, PARACORE_CONTROL_BITRATE, bitrate); /* refused: it goes on at the old one */
+    shim_session_control(session, PARACORE_CONTROL_BITRATE, bitrate); /* refused: it goes on at the old one */
     pthread_mutex_lock(&component->lock);
 }

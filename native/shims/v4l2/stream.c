@@ -247,13 +247,7 @@ void stream_recall(struct v4l2_file *file)
 
 int stream_control(struct v4l2_file *file, uint32_t control, int64_t value)
 {
-    struct paracore_video_control_set request = {.control = control, .value = value};
-    struct paracore_video_control_set_reply reply;
-
-    if (!file->stream)
-        return 0;
-    return shim_session_call(file->stream->session, PARACORE_OP_VIDEO_CONTROL_SET, &request, sizeof request, &reply,
-                             sizeof reply);
+    return file->stream ? shim_session_control(file->stream->session, control, value) : 0;
 }
 
 int stream_format(struct v4l2_file *file, struct paracore_picture_format *format)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from paracore.cli._environment import (
     add_api_option,
-    add_loss_option,
-    add_planes_option,
+    add_wish_options,
     cache_folder,
     chosen_apis,
     environment_for,
+    wishes_of,
 )
 from paracore.cli._exit import UsageError
 from paracore.cli._options import add_file
@@ -42,8 +42,7 @@ EXAMPLES = """
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
-    add_planes_option(parser)
-    add_loss_option(parser)
+    add_wish_options(parser)
     add_file(parser, "--address", metavar="SOCKET", help="the backend's (default: $PARACORE_SOCKET, else the system's)")
     add_file(parser, "--folder", metavar="FOLDER", help="for generated files (default: one in the user's cache)")
     form = parser.add_mutually_exclusive_group()
@@ -69,11 +68,11 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     apis = chosen_apis(arguments.api)
     address = os.path.abspath(arguments.address or default_address())  # noqa: PTH100 - links stay
     folder = Path(arguments.folder).absolute() if arguments.folder else cache_folder()
-    wishes = {"planes": arguments.planes, "on_loss": arguments.on_loss}
+    wishes = wishes_of(arguments)
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}, **wishes)
+        return environment_for(apis, address, folder, {}, wishes)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices, **wishes)
+        return environment_for(apis, address, folder, domain.devices, wishes)
 
 
 def _shell(environment: Environment) -> Iterator[str]:

@@ -12,10 +12,12 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paracore._errors import ConfigError
 from paracore.cli._exit import UsageError
+from paracore.cli._options import rate
 
 if TYPE_CHECKING:
     import argparse
@@ -29,13 +31,13 @@ __all__ = [
     "PLANES",
     "Environment",
     "add_api_option",
-    "add_loss_option",
-    "add_planes_option",
+    "add_wish_options",
     "cache_folder",
     "chosen_apis",
     "environment_for",
     "shim",
     "static_runner",
+    "wishes_of",
 ]
 
 #: What programs may ask for, in the order of the help.
@@ -46,6 +48,9 @@ PLANES = ("single", "multi")
 
 #: What a program's sessions do when their worker dies.
 ON_LOSS = ("recover", "fail")
+
+#: By which the shims are told.
+_PLANES, _ON_LOSS, _RATE = "PARACORE_V4L2_PLANES", "PARACORE_ON_LOSS", "PARACORE_RATE"
 
 _NATIVE = Path(__file__).resolve().parents[1] / "_native"
 
@@ -95,24 +100,33 @@ def add_api_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_planes_option(parser: argparse.ArgumentParser) -> None:
-    """Which of V4L2's two APIs a program knows."""
+def add_wish_options(parser: argparse.ArgumentParser) -> None:
+    """What a program's sessions shall be like that it has no word for itself."""
     parser.add_argument(
         "--planes",
         choices=PLANES,
         help="V4L2: the API of one plane or that of several; most programs know both (default: "
-        "$PARACORE_V4L2_PLANES, else multi)",
+        f"${_PLANES}, else multi)",
     )
-
-
-def add_loss_option(parser: argparse.ArgumentParser) -> None:
-    """What becomes of a program's sessions when their worker dies."""
     parser.add_argument(
         "--on-loss",
         choices=ON_LOSS,
         help="when the worker dies: the program's sessions go on with another one, or it gets its API's error (default: "
-        "$PARACORE_ON_LOSS, else recover)",
+        f"${_ON_LOSS}, else recover)",
     )
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        metavar="R",
+        help="pictures per second at which the program shows what it decodes, such as 25 or 30000/1001: for the policy "
+        f"deadline, and reserved of a device with a pixel rate (default: ${_RATE}, else it does not say)",
+    )
+
+
+def wishes_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """What was said of these options, as the shims read it; what was not stays as it is set."""
+    said = {_PLANES: arguments.planes, _ON_LOSS: arguments.on_loss, _RATE: arguments.rate}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def chosen_apis(wish: str | None) -> tuple[str, ...]:
@@ -175,9 +189,7 @@ def environment_for(
     address: str,
     folder: Path,
     devices: Mapping[str, paracore.Device],
-    *,
-    planes: str | None = None,
-    on_loss: str | None = None,
+    wishes: Mapping[str, str] = MappingProxyType({}),
 ) -> Environment:
     """The environment, and the files behind it.
 
@@ -186,14 +198,9 @@ def environment_for(
         address: the backend's socket.
         folder: for files.
         devices: those of the domain; only looked at for OpenMAX IL.
-        planes: of ``PLANES``; without it, what is set already stays.
-        on_loss: of ``ON_LOSS``; likewise.
+        wishes: see ``wishes_of``.
     """
-    variables = {"PARACORE_SOCKET": address}
-    if planes:
-        variables["PARACORE_V4L2_PLANES"] = planes
-    if on_loss:
-        variables["PARACORE_ON_LOSS"] = on_loss
+    variables = {"PARACORE_SOCKET": address, **wishes}
     files = [str(Path(address).parent)]
     if "v4l2" in apis:
         variables["LD_PRELOAD"] = shim("v4l2")
@@ -204,7 +211,8 @@ def environment_for(
         files += [variables["GST_OMX_CONFIG_DIR"], shim("omx")]
     # plugins look for devices when GStreamer makes its list of plugins: that without devices stays as it is, and
     # what they find has other formats with other planes
-    variables["GST_REGISTRY"] = str(folder / f"gstreamer-registry{'-single' if planes == 'single' else ''}.bin")
+    kind = "-single" if wishes.get(_PLANES) == "single" else ""
+    variables["GST_REGISTRY"] = str(folder / f"gstreamer-registry{kind}.bin")
     return Environment(variables, tuple(files))
 
 

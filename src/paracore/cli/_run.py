@@ -16,12 +16,12 @@ import paracore
 from paracore.cli._backend import nobody_there
 from paracore.cli._environment import (
     add_api_option,
-    add_loss_option,
-    add_planes_option,
+    add_wish_options,
     cache_folder,
     chosen_apis,
     environment_for,
     static_runner,
+    wishes_of,
 )
 from paracore.cli._exit import UsageError, complain
 from paracore.cli._options import add_backend_options, add_file, add_trace_option
@@ -40,6 +40,7 @@ EXAMPLES = """
   paracore run --api omx -- gst-launch-1.0 filesrc location=in.h264 ! h264parse ! omxh264dec ! fakesink
   paracore run --static -- ./ffmpeg-static -c:v h264_v4l2m2m -i in.mp4 -f null -
   sudo paracore run --domain web -- ffmpeg ...     as a domain of the running backend
+  paracore run --rate 30 -- mpv film.mp4           before what declares no rate, on a device with policy deadline
   paracore run --trace trace.json -- ffmpeg ...    with a timeline of each unit, for ui.perfetto.dev
 """
 
@@ -61,8 +62,7 @@ _KILLED = 128
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares options."""
     add_api_option(parser)
-    add_planes_option(parser)
-    add_loss_option(parser)
+    add_wish_options(parser)
     parser.add_argument(
         "--domain", metavar="NAME", help="as this domain of the running backend: as its user (needs root)"
     )
@@ -89,12 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     changes = _become(arguments.domain, address) if arguments.domain and address else {}
     if address is None or arguments.trace:
         return _run_beside(arguments, apis, words, inherited | changes, address)
-    return _execute(words, _environment(apis, address, inherited | changes, _wishes(arguments)))
-
-
-def _wishes(arguments: argparse.Namespace) -> dict[str, str | None]:
-    """What the environment says beside where the backend is."""
-    return {"planes": arguments.planes, "on_loss": arguments.on_loss}
+    return _execute(words, _environment(apis, address, inherited | changes, wishes_of(arguments)))
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
@@ -148,13 +143,13 @@ def _running(arguments: argparse.Namespace) -> str | None:
 
 
 def _environment(
-    apis: Sequence[str], address: str, inherited: Mapping[str, str], wishes: Mapping[str, str | None]
+    apis: Sequence[str], address: str, inherited: Mapping[str, str], wishes: Mapping[str, str]
 ) -> dict[str, str]:
     folder = cache_folder()
     if "omx" not in apis:
-        return environment_for(apis, address, folder, {}, **wishes).over(inherited)
+        return environment_for(apis, address, folder, {}, wishes).over(inherited)
     with paracore.open(address) as domain:
-        return environment_for(apis, address, folder, domain.devices, **wishes).over(inherited)
+        return environment_for(apis, address, folder, domain.devices, wishes).over(inherited)
 
 
 # --- in place of this process, or beside it -------------------------------------------------------------------
@@ -182,7 +177,7 @@ def _run_beside(
         with ExitStack() as stack:
             at = address or stack.enter_context(_private()).address
             recorded = _record(stack, at, arguments.trace) if arguments.trace else {}
-            environment = _environment(apis, at, inherited | recorded, _wishes(arguments))
+            environment = _environment(apis, at, inherited | recorded, wishes_of(arguments))
             return _wait(_spawn(words, environment, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -407,6 +407,16 @@ def test_an_encoder_that_the_device_has_no_room_for(gst, make_backend, monkeypat
     assert "nsufficient resources" in output
 
 
+@pytest.mark.parametrize(("rate", "code"), [("24", 0), ("25", 1)])
+def test_a_decoder_whose_rate_somebody_else_says(rate, code, *, gst, make_backend, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARACORE_RATE", rate)
+    backend = make_backend(driver="libav", device=f"pixel_rate = {176 * 144 * 24}")
+    path = film(tmp_path)
+    process = gst(f"filesrc location={path} ! qtdemux ! h264parse ! omxh264dec ! fakesink", backend=backend)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+
+
 @pytest.fixture
 def source(tmp_path):
     """Two seconds of raw pictures."""

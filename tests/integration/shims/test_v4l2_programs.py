@@ -158,6 +158,16 @@ def test_an_encoder_that_the_device_has_no_room_for(preloaded, make_backend, tmp
     assert "VIDIOC_STREAMON failed" in done.stderr
 
 
+@pytest.mark.parametrize(("rate", "pictures"), [("24", 60), ("25025/1001", 0), ("nonsense", 60)])
+def test_a_decoder_whose_rate_somebody_else_says(rate, pictures, *, preloaded, make_backend, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARACORE_RATE", rate)
+    backend = make_backend(driver="libav", device=f"pixel_rate = {320 * 240 * 24}")
+    words = ["-c:v", "h264_v4l2m2m", "-i", clips.film("h264", size="320x240"), "-f", "rawvideo"]
+    done = preloaded("ffmpeg", "-nostdin", *words, tmp_path / "out.yuv", address=backend.address)
+    assert (tmp_path / "out.yuv").stat().st_size == pictures * 320 * 240 * 3 // 2
+    assert (done.returncode == 0) == (pictures > 0)
+
+
 @pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
 def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):

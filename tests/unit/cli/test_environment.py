@@ -6,8 +6,9 @@ import pytest
 
 from paracore import ConfigError
 from paracore.cli import _environment
-from paracore.cli._environment import ON_LOSS, PLANES, cache_folder, chosen_apis, environment_for, shim
+from paracore.cli._environment import ON_LOSS, PLANES, cache_folder, chosen_apis, environment_for, shim, wishes_of
 from paracore.cli._exit import UsageError
+from paracore.cli._parser import make_parser
 
 
 @pytest.fixture
@@ -41,23 +42,34 @@ def test_v4l2_alone(native, tmp_path):
     assert made.files == ("/run/p", str(native / "libparacore-v4l2.so"))
 
 
+def made_with(folder, *words):
+    """The environment that a command with these options makes."""
+    return environment_for(["v4l2"], "/p.sock", folder, {}, wishes_of(make_parser().parse_args(["env", *words])))
+
+
 def test_which_planes(native, tmp_path):
     """GStreamer remembers what formats the devices have; what another API has is remembered elsewhere."""
-    made = {planes: environment_for(["v4l2"], "/p.sock", tmp_path, {}, planes=planes) for planes in (None, *PLANES)}
-    assert "PARACORE_V4L2_PLANES" not in made[None].variables
-    assert made["multi"].variables == made[None].variables | {"PARACORE_V4L2_PLANES": "multi"}
-    assert made["single"].variables["PARACORE_V4L2_PLANES"] == "single"
-    assert made["single"].variables["GST_REGISTRY"] == str(tmp_path / "gstreamer-registry-single.bin")
-    assert made["single"].over({"PARACORE_V4L2_PLANES": "multi"})["PARACORE_V4L2_PLANES"] == "single"
-    assert made[None].over({"PARACORE_V4L2_PLANES": "single"})["PARACORE_V4L2_PLANES"] == "single"
+    plain, single, multi = (made_with(tmp_path, *words) for words in ((), *(("--planes", wish) for wish in PLANES)))
+    assert "PARACORE_V4L2_PLANES" not in plain.variables
+    assert multi.variables == plain.variables | {"PARACORE_V4L2_PLANES": "multi"}
+    assert single.variables["PARACORE_V4L2_PLANES"] == "single"
+    assert single.variables["GST_REGISTRY"] == str(tmp_path / "gstreamer-registry-single.bin")
 
 
-def test_what_a_loss_comes_to(native, tmp_path):
-    made = {wish: environment_for(["v4l2"], "/p.sock", tmp_path, {}, on_loss=wish) for wish in (None, *ON_LOSS)}
-    assert "PARACORE_ON_LOSS" not in made[None].variables
-    assert made["fail"].variables == made[None].variables | {"PARACORE_ON_LOSS": "fail"}
-    assert made["recover"].over({"PARACORE_ON_LOSS": "fail"})["PARACORE_ON_LOSS"] == "recover"
-    assert made[None].over({"PARACORE_ON_LOSS": "fail"})["PARACORE_ON_LOSS"] == "fail"
+@pytest.mark.parametrize(
+    ("option", "variable", "value"),
+    [
+        ("--planes", "PARACORE_V4L2_PLANES", "multi"),
+        *(("--on-loss", "PARACORE_ON_LOSS", wish) for wish in ON_LOSS),
+        ("--rate", "PARACORE_RATE", "30000/1001"),
+        ("--rate", "PARACORE_RATE", "25"),
+    ],
+)
+def test_a_wish_replaces_what_is_set(option, variable, value, native, tmp_path):
+    plain, wished = made_with(tmp_path), made_with(tmp_path, option, value)
+    assert wished.variables == plain.variables | {variable: value}
+    assert wished.over({variable: "other"})[variable] == value
+    assert plain.over({variable: "other"})[variable] == "other"
 
 
 def test_components_that_there_are(native, tmp_path):

@@ -64,6 +64,16 @@ def test_planes_are_single_or_multi(command):
     assert caught.value.code == ExitCode.USAGE
 
 
+@pytest.mark.parametrize("command", ["run", "env"])
+def test_a_rate_is_a_number_or_a_fraction(command):
+    assert parse(command).rate is None
+    assert parse(command, "--rate", "30000/1001").rate == Fraction(30000, 1001)
+    for wrong in ("0", "-25", "film", "25/0"):
+        with pytest.raises(SystemExit) as caught:
+            parse(command, "--rate", wrong)
+        assert caught.value.code == ExitCode.USAGE
+
+
 def test_settings_of_a_running_backend():
     told = parse("device", "set", "vpu0", "--policy", "priority", "--slots", "0")
     assert (told.name, told.policy, told.slots) == ("vpu0", "priority", 0)
