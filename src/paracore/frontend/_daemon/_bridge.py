@@ -65,6 +65,7 @@ class Line:
         self._bridge = bridge_
         self._on_end = on_end
         self._waiting: asyncio.Future[Payload] | None = None
+        self._leaving = False
 
     async def call(self, request: Payload, reply_type: type[_Reply]) -> _Reply:
         """The reply to one call, of the type that belongs to it.
@@ -81,6 +82,7 @@ class Line:
 
     async def disconnect(self) -> None:
         """Returns when the backend has let go of all that the connection held, or has gone itself."""
+        self._leaving = True
         try:
             with suppress(CallRefused, Ended):
                 await self._wait(bridge.Disconnect())
@@ -104,8 +106,12 @@ class Line:
                 self._waiting.set_result(answer.reply)
 
     def end(self, why: Ended) -> None:
-        """The backend has ended it: whoever waits is told, and whoever does not."""
+        """The backend has ended it: whoever waits is told, and whoever does not. A goodbye is no answer to `disconnect`,
+        before which the backend still has what the connection holds.
+        """
         self.ended = self.ended or why
+        if self._leaving and not self._bridge.lost.done():
+            return
         if self._waiting and not self._waiting.done():
             self._waiting.set_exception(why)
         self._on_end()
@@ -196,7 +202,8 @@ class Bridge:
             self._asked.pop(told.connection, None)
             self._line(told.connection).answered(told)
         elif isinstance(told, Farewell):
-            self._asked.pop(told.connection, None)
+            if told.connection not in self._rules:
+                self._asked.pop(told.connection, None)
             self._line(told.connection).end(Ended(told.goodbye.reason, told.goodbye.limit))
 
     def _line(self, number: int) -> Line:

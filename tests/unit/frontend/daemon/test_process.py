@@ -192,6 +192,39 @@ async def test_numbers_are_used_again_only_when_the_backend_has_let_go(guest):
 
 
 @with_guest
+async def test_a_goodbye_that_crosses_the_disconnect(guest):
+    """What the connection held is the backend's until it answers, though its worker has been lost meanwhile."""
+    program, _ = await guest.open()
+    guest.backend.silent.add(bridge.Disconnect)
+    program.close()
+    await until(lambda: guest.backend.held)
+    guest.backend.goodbye(1, link.Refusal.WORKER_LOST)
+    guest.backend.goodbye(1, link.Refusal.WORKER_LOST)
+    second = await guest.greeted()
+    assert [connection for connection, said in guest.backend.heard if isinstance(said, bridge.Connect)] == [1, 2]
+    assert guest.held() != (0, 0)
+    guest.backend.silent.clear()
+    guest.backend.reply(guest.backend.held.pop())
+    await asyncio.wait([guest.tasks[0]])
+    assert guest.held() == (0, 0)
+    second.close()
+    await guest.finished()
+    assert not guest.bridge.lost.done()
+
+
+@with_guest
+async def test_a_backend_that_goes_before_it_has_answered_the_disconnect(guest):
+    program, _ = await guest.open()
+    guest.backend.silent.add(bridge.Disconnect)
+    program.close()
+    await until(lambda: guest.backend.held)
+    guest.backend.goodbye(1, link.Refusal.SHUTDOWN)
+    guest.bridge.close(link.Refusal.SHUTDOWN, "it closed")
+    await guest.finished()
+    assert guest.held() == (0, 0)
+
+
+@with_guest
 async def test_a_goodbye_of_the_backend_is_passed_on(guest):
     program, _ = await guest.open()
     guest.backend.goodbye(1, link.Refusal.WORKER_LOST)
