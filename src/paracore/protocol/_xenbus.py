@@ -173,12 +173,12 @@ _BACKEND: Final[dict[XenbusState, Row]] = {
 
 _FRONTEND: Final[dict[XenbusState, Row]] = {
     _S.UNKNOWN: _row(_S.UNKNOWN, otherwise=_FORGET),
-    # CONNECTED here is a backend that has not seen yet that this frontend is a new one.
+    # CONNECTED here is a backend that has not seen yet that this frontend is a new one. One that is CLOSING may be so because
+    # it could not use what a daemon that has died left behind: if both closed, neither would ever begin again.
     _S.INITIALISING: _row(
         _S.INITIALISING,
         (Move(_A.PUBLISH, _S.INITIALISED), (_S.INIT_WAIT,)),
         (_ANSWER, (_S.RECONFIGURING,)),
-        (_CLOSE, (_S.CLOSING,)),
     ),
     _S.INIT_WAIT: _row(_S.INIT_WAIT, otherwise=_ASK),  # no state of a frontend: somebody else has written it
     _S.INITIALISED: _row(
@@ -205,12 +205,11 @@ _FRONTEND: Final[dict[XenbusState, Row]] = {
         (_ANEW, (_S.INITIALISING, _S.INIT_WAIT, _S.RECONFIGURED)),
         (_ANSWER, (_S.RECONFIGURING,)),
     ),
-    # Waits for nothing but the answer: any other state may be older than the question.
+    # Waits for nothing but the answer: any other state may be older than the question. CLOSING: as above.
     _S.RECONFIGURING: _row(
         _S.RECONFIGURING,
         (_ANEW, (_S.RECONFIGURED, *_GONE)),
         (_ANSWER, (_S.RECONFIGURING,)),
-        (_CLOSE, (_S.CLOSING,)),
     ),
     _S.RECONFIGURED: _row(
         _S.RECONFIGURED,

@@ -24,7 +24,7 @@ from tests.integration.backends import (
     shared_mappings,
     wait_until,
 )
-from tests.integration.xen.machine import CONNECTED, Machine
+from tests.integration.xen.machine import CONNECTED, Guest, Machine, Scripted
 
 NOTHING = (0, 0)
 
@@ -150,6 +150,18 @@ def test_a_daemon_that_is_killed_and_started_again(machine):
         only_rings_held(machine)
     with guest.connect() as channel:
         Stream(channel).play(5)
+
+
+def test_a_daemon_that_dies_before_its_pages_are_taken(machine):
+    """What it has published cannot be mapped; the one that comes next is served, whoever is quicker."""
+    for domain in range(3, 9):
+        dead = Scripted(machine, domain)
+        dead.close()
+        dead.publish()
+        guest = machine.guests[domain] = Guest(machine, domain)
+        machine.wait_states(domain, *CONNECTED)
+        with guest.connect() as channel:
+            Stream(channel).play(2)
 
 
 # --- the toolstack --------------------------------------------------------------------------------------

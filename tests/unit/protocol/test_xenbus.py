@@ -148,7 +148,10 @@ def moved(world, index):
     own, other = world.states[index], world.states[1 - index]
     if not world.alive[index] or (world.leaving[index] and own is S.CLOSED):
         return world
-    return done(world, index, xenbus_step(ENDS[index], own, other))
+    move = xenbus_step(ENDS[index], own, other)
+    if (index, move.action) == (BACK, A.CONNECT) and world.pages != world.published:
+        move = xenbus_stop(End.BACKEND, own)  # they went with the process that had published them: it gives up
+    return done(world, index, move)
 
 
 def killed(world, index):
