@@ -83,7 +83,7 @@ test: setup $(STAMPS)/debian-test $(if $(XEN),testbed) ## all tests, in C under 
 fuzz: setup $(STAMPS)/debian-test ## the long fuzz run: a million messages and more
 	@PARACORE_FUZZ=1000000 $(PYTHON) -m pytest --long --timeout 7200 tests/fuzz tests/unit/native $(ARGS)
 
-chaos: setup $(STAMPS)/debian-test $(STAMPS)/python-bench ## kills parts at random for ten minutes while sixteen streams run: build/chaos
+chaos: setup $(STAMPS)/debian-test $(STAMPS)/python-bench ## kills parts at random while sixteen streams run, ten minutes without Xen and ten of guests: build/chaos
 	@$(call as_root,$(PYTHON) -m tests.chaos $(ARGS))
 
 bench: setup $(STAMPS)/debian-bench $(STAMPS)/python-bench $(if $(XEN),testbed) ## measures the promises: build/bench/report.json and plots (XEN= leaves Xen out)

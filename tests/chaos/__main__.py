@@ -12,15 +12,26 @@ from tests.chaos.run import WORLDS, Run
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600.0, help="how long streams are begun and parts killed")
+    parser.add_argument(
+        "--seconds", type=float, default=600.0, help="how long streams are begun and parts killed, in each"
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--world", choices=WORLDS, default="host", help="xen: guests, on the fakes of Xen")
+    parser.add_argument(
+        "--world", choices=[*WORLDS, "all"], default="all", help="xen: guests, on the fakes of Xen (%(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/chaos"))
     arguments = parser.parse_args()
     say(f"seed {arguments.seed}")
-    world = WORLDS[arguments.world]
+    names = WORLDS if arguments.world == "all" else [arguments.world]
+    return max([_run(name, arguments) for name in names])
+
+
+def _run(name, arguments):
+    """Plays one world; returns 1 if something was wrong."""
+    world = WORLDS[name]
+    say(f"world {name}")
     done = Run(world, seed=arguments.seed, seconds=arguments.seconds, say=say).run()
-    for path in report.write(done, world.rows, arguments.output):
+    for path in report.write(done, world.rows, arguments.output / name):
         say(path)
     for kind, outcomes in report.counts(done).items():
         say(f"{kind:18} " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))

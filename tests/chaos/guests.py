@@ -5,8 +5,10 @@ import os
 import signal
 from contextlib import suppress
 
+from paracore.transport import Refused
+from paracore.transport.local import LocalTransport
 from tests.integration.backends import descriptors, shared_mappings, wait_until
-from tests.integration.xen.machine import CONNECTED, Machine
+from tests.integration.xen.machine import Machine
 
 FIRST = 3
 PATIENCE = 60.0
@@ -42,7 +44,7 @@ class Guests:
     def kill_daemon(self, domain):
         self._guests[domain].kill()
         self._guests[domain].start()
-        self._wait_connected(self._guests[domain])
+        self._wait_served(self._guests[domain])
         return True
 
     def restart_backend(self, _):
@@ -52,7 +54,21 @@ class Guests:
         before.socket.close()
         self._machine.start()
         for guest in self._guests:
-            self._wait_connected(guest)
+            self._wait_served(guest)
+        return True
+
+    def kill_backend(self, _):
+        before = self._machine.launched[-1]
+        self._machine.kill()
+        before.process.wait(PATIENCE)
+        before.socket.close()
+        self._machine.start()
+        for guest in self._guests:
+            self._wait_served(guest)
+        return True
+
+    def reload_backend(self, _):
+        self._machine.reload()
         return True
 
     # --- the end --------------------------------------------------------------------------------
@@ -74,8 +90,9 @@ class Guests:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _wait_connected(self, guest):
-        self._machine.wait_states(guest.domain, *CONNECTED, timeout=PATIENCE)
+    def _wait_served(self, guest):
+        """Until its programs are; the states alone may still be those of a daemon that has been killed."""
+        wait_until(lambda: _is_served(guest.address), f"{guest.domain} has no backend", PATIENCE)
 
     def _held(self):
         """Pages and ports that the backend has, pages that each guest has granted, and what the supervisor counts."""
@@ -85,8 +102,18 @@ class Guests:
         return self._machine.held(), [each.granted - each.revoked for each in granted], counted
 
 
+def _is_served(address):
+    try:
+        with LocalTransport().connect(address):
+            return True
+    except Refused:
+        return False
+
+
 DEEDS = {
     "worker killed": Guests.kill_worker,
     "daemon killed": Guests.kill_daemon,
+    "backend killed": Guests.kill_backend,
     "backend restarted": Guests.restart_backend,
+    "backend reloaded": Guests.reload_backend,
 }

@@ -77,7 +77,9 @@ XEN = {
     "application killed": Row(8, Reach.LANE),
     "worker killed": Row(6, Reach.DOMAIN, spares=GOES_ON),
     "daemon killed": Row(4, Reach.DOMAIN),
+    "backend killed": Row(1, Reach.ALL, rest=6.0),
     "backend restarted": Row(1, Reach.ALL, rest=6.0),
+    "backend reloaded": Row(1, Reach.ALL, rest=1.0, spares=frozenset(Kind)),
 }
 """Guests, with a daemon each."""
 

@@ -9,6 +9,7 @@ backend's supervisor in another.
 import asyncio
 import ctypes
 import json
+import os
 import select
 import shutil
 import socket
@@ -146,11 +147,25 @@ class Machine:
         octets = self.backend.run(self._leave())
         self.backend.halt()
         FORMER.append((self.backend, self.supervisor, self.listener, self.hypervisor))
+        self._take_back(msgspec.json.decode(octets, type=State).guests)
+        self.backend.loop.close()
         between()
         self.backend = Thread()
         self.hypervisor = self.xen.domain(self.place)
         self.launched.append(launch(self.config))
         self.backend.run(self._start(msgspec.json.decode(octets, type=State)))
+
+    def _take_back(self, kept=()):
+        """As the kernel does at the end, or at an exec but for guests that are kept: what is mapped, and descriptors."""
+        kept = {guest.place[1:] for guest in kept}
+        os.close(self.listener._bell)
+        self.listener._store.close()
+        for key, (guest, _) in self.listener._guests.items():
+            if guest._exchange:
+                made = guest._exchange._made.pop_all()
+                if key in kept:
+                    made._exit_callbacks.pop()  # its event channel, made last
+                made.close()
 
     async def _leave(self):
         """After this the last image hears nothing more, and does nothing."""
@@ -163,11 +178,14 @@ class Machine:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task._log_destroy_pending = False
             FORMER.append(task.get_coro())
+        for handle in (*self.backend.loop._scheduled, *self.backend.loop._ready):
+            handle.cancel()  # nor is anything due any more
         return msgspec.json.encode(state)
 
     def kill(self):
         """As one that is killed: nothing is said, what it had goes, its nodes stay."""
         self.backend.run(self._kill())
+        self._take_back()
 
     async def _kill(self):
         self.supervisor._stopping.is_set = lambda: True  # nothing more begins
