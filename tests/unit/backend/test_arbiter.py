@@ -112,6 +112,37 @@ def test_another_weight_counts_from_the_next_unit_on(policy):
     assert ratio == pytest.approx(1 if policy == "priority" else 3, rel=0.03)
 
 
+def most(spans, rate):
+    """By how much more was used than the rate makes of the time, in that time from a unit's begin to another's end that had most."""
+    more = worst = 0
+    for before, span in zip([spans[0], *spans], spans, strict=False):
+        rested = span.began - before.ended if before is not span else 0
+        more = max(0, more - rested * rate) + (span.ended - span.began) * (1 - rate)
+        worst = max(worst, more)
+    return worst
+
+
+@every_policy
+@settings(max_examples=15)
+@given(
+    rate=st.integers(2, 90),
+    burst=st.integers(1, 200),
+    cost=st.integers(1, 100),
+    slots=st.sampled_from([1, 2, 1 << 30]),
+    neighbours=st.integers(0, 2),
+)
+def test_within_any_time_a_limit_is_exceeded_by_the_burst_and_a_unit_at_most(
+    policy, *, rate, burst, cost, slots, neighbours
+):
+    """Which is nothing in the long run, and so less than 2 %."""
+    limit = Allowance(rate / 100, burst * MS, level=burst * MS)
+    limited = VirtualDomain(Claim("limited", limit=limit), cost * MS)
+    world = VirtualDevice(policy, slots, [limited, *greedy(*(neighbours * [100]))]).run(20 * SECOND)
+    spans = [span for span in world.spans if span.name == "limited"]
+    assert most(spans, rate / 100) <= (burst + cost + 1) * MS
+    assert limited.claim.used <= 0.01 * rate * 20 * SECOND + (burst + cost + 1) * MS
+
+
 @every_policy
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_a_limit_of_device_time_holds(policy, rate):
