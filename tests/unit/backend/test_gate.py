@@ -213,7 +213,9 @@ def test_a_limit_is_kept_by_any_number_of_sessions(rate, burst, cost, sessions, 
     limited = world.workers["limited"]
     world.close()
     assert limited.done * limited.cost <= 0.01 * rate * world.device.now + (burst + 2 * cost + 1) * MS
-    if rate <= 40:
+    if (
+        not neighbours and burst >= cost
+    ):  # what a smaller one cannot hold lapses within a unit, or while others have the device
         assert limited.done * limited.cost >= 0.98 * 0.01 * rate * world.device.now - 2 * cost * MS
 
 
