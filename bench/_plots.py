@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report as pictures: ratios with all their pairs, round trips on one scale."""
+"""The report as pictures: ratios with all their pairs, round trips on one scale, shares beside weights."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bench._report import Result
@@ -39,6 +40,7 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
     if calls:
         drawn.append(_calls(calls, folder / "round-trips.png"))
     drawn += [_turns(result, folder) for result in results if result.name.startswith("policy-")]
+    drawn += [_shares(result, folder / "shares.png") for result in results if result.name == "shares-off"]
     films = [result for result in results if result.name.startswith("film-")]
     soaked = [result for result in results if result.name.startswith("soak-")]
     if soaked:
@@ -102,6 +104,46 @@ def _lateness(results: Sequence[Result], path: Path) -> Path:
         "pictures that come later than so many ms after their unit was due; orange: the promise for one in a hundred"
     )
     return _save(figure, path)
+
+
+def _shares(result: Result, path: Path) -> Path:
+    """What each domain got beside what its weight says; below by how much that is off, which bars alone do not show."""
+    used, weights = _numbers(result, "used_ms"), _numbers(result, "weights")
+    got = [100 * each / sum(used) for each in used]
+    due = [100 * each / sum(weights) for each in weights]
+    figure, (parts, off) = plt.subplots(2, figsize=(9, 5), layout="constrained", sharex=True, height_ratios=(3, 1.4))
+    _parts(parts, got, due)
+    parts.set_title(
+        f"{len(got)} greedy domains: the worst is {result.value:.2f} % off its part", loc="left", fontsize=10
+    )
+    _deviations(off, [100 * (part / whole - 1) for part, whole in zip(got, due, strict=True)])
+    off.set_xticks(range(len(got)), [f"domain {row}\nweight {weight:g}" for row, weight in enumerate(weights, 1)])
+    return _save(figure, path)
+
+
+def _parts(axes: Axes, got: Sequence[float], due: Sequence[float]) -> None:
+    axes.bar([row - 0.2 for row in range(len(due))], due, 0.38, color=_THEIRS, label="by its weight")
+    measured = axes.bar([row + 0.2 for row in range(len(got))], got, 0.38, color=_OURS, label="measured")
+    axes.bar_label(measured, [f"{part:.2f}" for part in got], fontsize=9)
+    axes.set_ylabel("% of the device time")
+    axes.legend(frameon=False)
+
+
+def _deviations(axes: Axes, off: Sequence[float]) -> None:
+    limit = PROMISES["shares-off"].limit
+    axes.bar(range(len(off)), off, 0.5, color=[_OURS if abs(each) <= limit else _MISSED for each in off])
+    for end in (-limit, limit):
+        axes.axhline(end, color=_LIMIT, linewidth=1.5)
+    axes.axhline(0, color=_THEIRS, linewidth=1)
+    most = 1.25 * max(limit, *map(abs, off))
+    axes.set_ylim(-most, most)
+    axes.set_ylabel("% off its part\norange: the promise")
+
+
+def _numbers(result: Result, note: str) -> list[float]:
+    noted = result.notes[note]
+    assert isinstance(noted, list)
+    return [float(each) for each in noted]
 
 
 def _memory(results: Sequence[Result], path: Path) -> Path:

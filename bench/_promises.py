@@ -53,6 +53,7 @@ PROMISES = {
     "film-beside-hostile": Promise("ratio", "≤", 1.5),
     # frames per second beside a device that is not shared out: of a domain that has it to itself
     "share-alone": Promise("ratio", "≥", 0.99),
+    "share-alone-device": Promise("ratio", "≥", 0.99),
     # what a domain costs that does nothing
     "idle-cpu": Promise("value", "≤", 0.0),
     "idle-memory": Promise("value", "≤", 10.0),

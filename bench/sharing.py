@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """What sharing out a device gives and costs: greedy domains of different weights, and the same with and without.
 
-How much of the time each got is the kernel's own count.
+How much of the time each got is the kernel's own count. A device that is not the processor is one of the driver `null`,
+whose jobs take their time and nobody else's: there a worker lets no more units through to the driver than keep it at work.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
 from bench._neighbours import greedy, used_ms
 from bench._report import Result, of_pairs, of_value
 from bench._setting import Job, run_jobs, run_rate
+from paracore import Packet, TransportError
+from paracore import open as open_domain
+from paracore.drivers.null._session import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +37,10 @@ _SECONDS = 8.0
 _CROWD_PAIRS = 5
 _PICTURES = 800
 """Of all domains together."""
+_JOB = 0.002
+"""Seconds of a job of the device that is not the processor: 500 pictures a second."""
+_JOBS = 500
+_START_SECONDS = 20.0
 
 
 def shares(setting: Setting) -> Iterator[Result]:
@@ -57,6 +70,13 @@ def alone(setting: Setting) -> Iterator[Result]:
     yield of_pairs("share-alone", "frames/s", pairs, "a device that is not shared out")
 
 
+def alone_on_a_device(setting: Setting) -> Iterator[Result]:
+    """The same, of a device that is not the processor."""
+    with _device(0) as unshared, _device(1) as shared:
+        pairs = in_turns(lambda: _job_rate(unshared), lambda: _job_rate(shared), setting.pairs)
+    yield of_pairs("share-alone-device", "frames/s", pairs, "such a device that is not shared out", job_ms=1000 * _JOB)
+
+
 def crowd(setting: Setting) -> Iterator[Result]:
     """Eight domains that share a device with a slot for each processor, beside the same with the kernel's shares."""
     if setting.domains_max < len(_WEIGHTS):
@@ -72,8 +92,48 @@ def _rate(setting: Setting, backend: Backend, domains: int) -> float:
     return run_rate(run_jobs([Job(words, setting.gid(number)) for number in range(domains)]))
 
 
+@contextmanager
+def _device(slots: int) -> Iterator[str]:
+    """A backend with such a device, for the caller's own domain; where it listens."""
+    with TemporaryDirectory(prefix="paracore-") as folder:
+        address, configuration = f"{folder}/paracore.sock", Path(folder, "paracore.toml")
+        configuration.write_text(
+            f'[backend]\nsocket = "{address}"\n'
+            f'[[device]]\nname = "vpu0"\ndriver = "null"\nslots = {slots}\noptions = {{ job = {_JOB} }}\n'
+            f'[[domain]]\nname = "own"\nuser = {os.geteuid()}\n'
+        )
+        program = Path(sys.executable).with_name("paracore")
+        with subprocess.Popen([program, "serve", "--config", configuration], stderr=subprocess.DEVNULL) as process:
+            try:
+                _wait(address)
+                yield address
+            finally:
+                process.terminate()
+
+
+def _wait(address: str) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            return open_domain(address).close()
+        except TransportError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def _job_rate(address: str) -> float:
+    units = [Packet(UNIT.pack(b"null", 64, 64, number % 256), number) for number in range(_JOBS)]
+    with open_domain(address) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
+        began = time.monotonic()
+        for picture in decoder.decode(units):
+            picture.release()
+        return _JOBS / (time.monotonic() - began)
+
+
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "shares": shares,
     "share-alone": alone,
+    "share-alone-device": alone_on_a_device,
     "share-8-domains": crowd,
 }

@@ -4,6 +4,7 @@ a device that is not the processor by what its jobs take.
 """
 
 import io
+import itertools
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 import paracore
 from paracore import ConfigError, PermissionRefused
 from paracore.cli import main
+from paracore.drivers.null._session import UNIT
 from paracore.frontend import configure_backend
 from paracore.media import demux
 from tests import clips
@@ -28,6 +30,12 @@ pytestmark = [needs_root, pytest.mark.timeout(120), pytest.mark.alone]
 USERS = {"alpha": os.geteuid(), "beta": BETA, "gamma": GAMMA}
 REPEATED = "400"  # of 100 pictures each: minutes of decoding on any processor of today
 ONE = "slots = 1\noptions = { threads = 1 }"
+RATE, BURST = 0.2, 10  # of the device, milliseconds
+LIMIT = f"device_time = {RATE}\ndevice_burst = {BURST / 1000}"
+
+manifold = pytest.mark.parametrize(
+    ("processes", "sessions"), [(1, 1), (4, 1), (1, 4)], ids=["once", "4 processes", "4 sessions"]
+)
 
 
 @pytest.fixture
@@ -42,18 +50,17 @@ def device(make_backend):
     return make
 
 
-def pictures_of(address, film):
-    """How many a program of a domain got."""
-    with (
-        demux(film) as stream,
-        paracore.open(address, on_loss="fail") as domain,
-        domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder,
-    ):
-        return sum(picture.release() is None for picture in decoder.decode(stream))
+def pictures_of(address, units_of, sessions=1, **settings):
+    """How many a program of a domain got, of so many sessions at once; `units_of()` is what each decodes."""
+    with paracore.open(address, on_loss="fail") as domain, ExitStack() as stack:
+        streams = [stack.enter_context(units_of()) for _ in range(sessions)]
+        decoders = [stack.enter_context(domain.devices["vpu0"].decoder("h264", **settings)) for _ in streams]
+        decoded = [decoder.decode(stream) for decoder, stream in zip(decoders, streams, strict=True)]
+        return sum(picture.release() is None for pictures in zip(*decoded, strict=True) for picture in pictures)
 
 
 @contextmanager
-def greedy(device, *names):
+def greedy(device, *names, sessions=1):
     """Programs of these domains that decode as fast as they can, longer than any of these tests."""
     film = device.folder / "film.mkv"
     once = clips.film("h264", size="1280x720", pictures=100)
@@ -61,7 +68,7 @@ def greedy(device, *names):
     subprocess.run(again, check=True)
     with ExitStack() as stack:
         for name in names:
-            guest = Guest(USERS[name], lambda _: pictures_of(device.address, film))
+            guest = Guest(USERS[name], lambda _: pictures_of(device.address, lambda: demux(film), sessions, threads=1))
             stack.callback(guest.kill)
         wait_until(lambda: all(time_of(device, name)["used_ms"] > 100 for name in names), "all are at work")
         yield
@@ -153,12 +160,14 @@ def test_alone_a_domain_has_one_lease(device):
         assert time_of(backend, "beta")["waited_ms"] < 1000
 
 
-def test_a_limit_of_device_time_is_kept_with_nobody_else_there(device):
-    backend = device(limits="device_time = 0.2")
-    with greedy(backend, "alpha"):
-        used, passed = used_in(backend, 4)
-    assert used["alpha"] <= 0.2 * passed * 1.02 + 100
-    assert used["alpha"] >= 0.2 * passed * 0.8
+@manifold
+def test_a_limit_of_device_time_is_kept(device, processes, sessions):
+    """The kernel counts to the nanosecond; what is left is a picture (in each session, at the most) that is being decoded."""
+    backend = device(limits=LIMIT)
+    with greedy(backend, *(processes * ["alpha"]), sessions=sessions):
+        used, passed = used_in(backend, 8)
+    assert used["alpha"] <= RATE * passed * 1.02 + BURST + 20
+    assert used["alpha"] >= RATE * passed * 0.95
 
 
 def test_more_programs_do_not_get_more(device):
@@ -203,8 +212,14 @@ def at_work(backend, *names):
         yield
 
 
-def done(backend):
-    return {name: backend.domain(name)["worker"]["report"]["counts"]["inputs"] for name in USERS}
+@contextmanager
+def endless():
+    """Units without an end."""
+    yield (paracore.Packet(UNIT.pack(b"null", 64, 64, number % 256), number) for number in itertools.count())
+
+
+def done(backend, *names):
+    return {name: backend.domain(name)["worker"]["report"]["counts"]["inputs"] for name in names or USERS}
 
 
 def test_the_time_of_jobs_is_shared_out_by_weight(make_backend):
@@ -217,6 +232,21 @@ def test_the_time_of_jobs_is_shared_out_by_weight(make_backend):
     assert jobs["beta"] == pytest.approx(jobs["gamma"], rel=0.04)
     assert sum(used.values()) <= passed + 100, "one job at a time"
     assert all(used[name] == pytest.approx(jobs[name] * JOB * 1000, abs=100) for name in USERS)
+
+
+@manifold
+def test_a_limit_is_kept_at_such_a_device(make_backend, processes, sessions):
+    """Of what it has done, whatever it says: at most the three jobs that are with the driver are more."""
+    backend = make_backend(device=TIMED, limits=LIMIT)
+    with ExitStack() as stack:
+        for _ in range(processes):
+            stack.callback(Guest(USERS["alpha"], lambda _: pictures_of(backend.address, endless, sessions)).kill)
+        wait_until(lambda: time_of(backend, "alpha")["used_ms"] > 100, "all are at work")
+        before = done(backend, "alpha")
+        used, passed = used_in(backend, 6)
+        worked = 1000 * JOB * (done(backend, "alpha")["alpha"] - before["alpha"])
+    assert max(worked, used["alpha"]) <= RATE * passed * 1.02 + BURST + 3000 * JOB
+    assert worked >= RATE * passed * 0.95
 
 
 def test_alone_a_domain_has_one_lease_of_such_a_device(make_backend):

@@ -82,6 +82,8 @@ class Arbiter:
     def give_back(self, claim: Claim, now: int) -> None:
         """It has stopped using the device, or does not want it any more."""
         self._withdraw(claim)
+        if claim.lease is not None:
+            self.policy.rest(claim, now)
         claim.lease = None
         if claim.limit:
             claim.limit.refresh(now)
@@ -92,7 +94,7 @@ class Arbiter:
         if claim.limit:
             claim.limit.use(used, now)
         if claim.lease != UNLIMITED:
-            self.policy.charge(claim, used)
+            self.policy.charge(claim, used, now)
 
     def turn(self, now: int) -> list[Lease]:
         """What is to be told now."""

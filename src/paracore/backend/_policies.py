@@ -4,8 +4,9 @@
 Sans-I/O, and trusts nobody: it counts what the supervisor has measured, never what a worker says. All times are
 nanoseconds: of a clock of the caller's that does not go back, and of device time. A lease ends at the end of a
 unit of work (a picture, as a rule), so each turn may cost more than it was to cost: that is a debt, paid by turns
-to come. For weighted deficit round robin see Shreedhar and Varghese, SIGCOMM 1995; for servers of constant bandwidth
-Abeni and Buttazzo, RTSS 1998.
+to come. All that is counted is whole, so that nothing is lost or missing by a rounding: weights may have any quotient.
+For weighted deficit round robin see Shreedhar and Varghese, SIGCOMM 1995; for servers of constant bandwidth Abeni and
+Buttazzo, RTSS 1998.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ _CREDIT_TURNS: Final = 2
 _AGE: Final = 250 * MS
 """A wait that is worth one step of priority."""
 _PERIOD: Final = 200 * MS
-"""Of domains that have declared no frame rate."""
+"""Of domains that have declared no frame rate, and the longest of those that have: who declares a picture in a thousand
+seconds would have the device for its part of them at one go."""
+_OWED: Final = 1000 * MS
+"""What a domain that waits may be owed: more than any unit for whose end it waits is worth to it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +52,7 @@ class Claim:
         used: nanoseconds of device time so far.
         waited: nanoseconds so far between asking for the device and getting it.
         turns: how often it has got it.
+        credit: nanoseconds of device time that are its to use, less than 0 in debt. This and what follows is the policy's.
     """
 
     name: str
@@ -61,7 +65,7 @@ class Claim:
     used: int = 0
     waited: int = 0
     turns: int = 0
-    credit: float = 0
+    credit: int = 0
     round: int = 0
     deadline: int = 0
 
@@ -97,6 +101,9 @@ class Policy(ABC):
     def withdraw(self, claim: Claim) -> None:  # noqa: B027 - who keeps no queue has nothing to do
         """It waits no more, and did not get the device."""
 
+    def rest(self, claim: Claim, now: int) -> None:  # noqa: B027 - as above
+        """It has given the device back, and may want it again at once."""
+
     def contend(self, claim: Claim, now: int) -> None:  # noqa: B027 - as above
         """It has had the device to itself, which cost it nothing; from now on others wait."""
 
@@ -108,7 +115,7 @@ class Policy(ABC):
     def budget(self, claim: Claim) -> int:
         """For how much device time, while others wait: 1 at least."""
 
-    def charge(self, claim: Claim, used: int) -> None:
+    def charge(self, claim: Claim, used: int, now: int) -> None:  # noqa: ARG002
         """It has used that much device time."""
         claim.credit -= used
 
@@ -121,7 +128,7 @@ class Policy(ABC):
         return False
 
     def _active(self) -> Iterable[Claim]:
-        return (claim for claim in self.claims.values() if claim.waits_since is not None or claim.lease is not None)
+        return (claim for claim in self.claims.values() if _is_active(claim))
 
 
 class Fair(Policy):
@@ -164,7 +171,7 @@ class Fair(Policy):
         return chosen
 
     def budget(self, claim: Claim) -> int:
-        return max(1, int(claim.credit))
+        return max(1, claim.credit)
 
     def _catch_up(self, claim: Claim) -> None:
         """Gives it what the rounds since the last time are worth; what is too much to be a moment's rest lapses."""
@@ -174,11 +181,11 @@ class Fair(Policy):
 
     def _rounds(self, claim: Claim) -> int:
         """How many rounds it needs to have credit."""
-        return max(0, ceil((1 - claim.credit) / self._turn(claim)))
+        return max(0, _quotient_up(1 - claim.credit, self._turn(claim)))
 
-    def _turn(self, claim: Claim) -> float:
+    def _turn(self, claim: Claim) -> int:
         heaviest = max((other.weight for other in self._active()), default=claim.weight)
-        return _TURN * claim.weight / max(heaviest, claim.weight)
+        return max(1, _TURN * claim.weight // max(heaviest, claim.weight))
 
 
 class Priority(Policy):
@@ -204,7 +211,12 @@ class Priority(Policy):
 
 
 class FixedShare(Policy):
-    """Each gets its part of the whole, by weight among all domains of the device, and no more though others rest."""
+    """Each gets its part of the whole, by weight among all domains of the device, and no more though others rest.
+
+    What a rest is worth beyond a turn lapses. What the time is worth in which it waits for others' units, or has the
+    device, does not: else whoever has short units would lose by the long ones of others. `deadline` is until when
+    `credit` has been counted; 0: not yet.
+    """
 
     name = "fixed-share"
     rations = True
@@ -214,20 +226,36 @@ class FixedShare(Policy):
         claim.credit, claim.deadline = 0, 0
 
     def join(self, claim: Claim, now: int) -> None:
-        pass
+        before = claim.credit
+        self._count(claim, now)
+        claim.credit = max(before, min(claim.credit, _TURN))
+
+    def rest(self, claim: Claim, now: int) -> None:
+        if claim.deadline:  # else it had the device before this policy did
+            self._count(claim, now)
 
     def choose(self, waiting: Collection[Claim], now: int) -> Claim:  # noqa: ARG002
         return min(waiting, key=_since)
 
     def budget(self, claim: Claim) -> int:
-        return max(1, int(claim.credit))
+        return max(1, min(claim.credit, _TURN))
 
     def eligible_at(self, claim: Claim, now: int) -> int:
-        """`deadline` is when `credit` was counted last."""
-        rate = self.slots * claim.weight / sum(other.weight for other in self.claims.values())
-        claim.credit = min(_TURN, claim.credit + (now - claim.deadline) * min(rate, 1.0))
-        claim.deadline = now
-        return now if claim.credit >= 1 else now + int((1 - claim.credit) / min(rate, 1.0)) + 1
+        self._count(claim, now)
+        part, whole = self._part(claim)
+        return now if claim.credit >= 1 else claim.deadline + _quotient_up((1 - claim.credit) * whole, part)
+
+    def _count(self, claim: Claim, now: int) -> None:
+        """Of the time since the last count only what is worth a whole number; the rest counts the next time."""
+        part, whole = self._part(claim)
+        gained = (now - claim.deadline) * part // whole
+        claim.deadline += _quotient_up(gained * whole, part)
+        claim.credit = min(_OWED, claim.credit + gained)
+
+    def _part(self, claim: Claim) -> tuple[int, int]:
+        """So much of that much; of one slot at most, since nobody has two."""
+        whole = sum(other.weight for other in self.claims.values())
+        return min(self.slots * claim.weight, whole), whole
 
 
 class Deadline(Policy):
@@ -235,8 +263,8 @@ class Deadline(Policy):
 
     Each is a server of constant bandwidth: within a period it may use its part by weight; with that used up its
     deadline moves on by a period. Who has declared a frame rate goes before all that have not while it is ahead of its
-    part by less than a picture; beyond that it waits among them. So whoever declares a higher rate than it is due hurts
-    nobody but itself.
+    part by less than a picture; beyond that it waits among them. So whoever declares a higher rate than it is due, or a
+    lower one than its pictures have, hurts nobody but itself.
     """
 
     name = "deadline"
@@ -246,55 +274,81 @@ class Deadline(Policy):
         claim.credit, claim.deadline = 0, 0
 
     def join(self, claim: Claim, now: int) -> None:
-        part = self._part(claim)
-        if claim.credit <= 0 or claim.deadline <= now or claim.credit > (claim.deadline - now) * part:
+        part, whole = self._part(claim, now)
+        if claim.credit <= 0 or claim.deadline <= now or claim.credit * whole > (claim.deadline - now) * part:
             debt = min(claim.credit, 0)
-            claim.credit, claim.deadline = self._whole(claim) + debt, now + self._period(claim)
-            self._postpone(claim)
+            claim.credit, claim.deadline = self._worth(claim, 1, now) + debt, now + _period(claim)
+            self._postpone(claim, now)
 
     def contend(self, claim: Claim, now: int) -> None:
-        claim.credit, claim.deadline = self._whole(claim), now + self._period(claim)
+        claim.credit, claim.deadline = self._worth(claim, 1, now), now + _period(claim)
 
     def choose(self, waiting: Collection[Claim], now: int) -> Claim:
-        return min(waiting, key=lambda claim: (*self._rank(claim, now), _since(claim)))
+        chosen = min(waiting, key=lambda claim: (*self._rank(claim, now), _since(claim)))
+        chosen.credit = min(chosen.credit, self._worth(chosen, 1, now))  # others may have come since it was counted
+        return chosen
 
     def budget(self, claim: Claim) -> int:
-        return max(1, min(int(claim.credit), _TURN))
+        return max(1, min(claim.credit, _TURN))
 
-    def charge(self, claim: Claim, used: int) -> None:
-        super().charge(claim, used)
-        if claim.waits_since is not None or claim.lease is not None:
-            self._postpone(claim)
+    def charge(self, claim: Claim, used: int, now: int) -> None:
+        super().charge(claim, used, now)
+        if _is_active(claim):
+            self._postpone(claim, now)
 
     def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:
         return self._rank(claim, now) < self._rank(holder, now)
 
     def _rank(self, claim: Claim, now: int) -> tuple[bool, int]:
-        """Less is sooner. A deadline that far ahead is one that has moved on, by more than an early picture explains."""
-        in_time = bool(claim.period) and claim.deadline - now < 2 * claim.period
-        return not in_time, claim.deadline
-
-    def _postpone(self, claim: Claim) -> None:
-        """By as many periods as its debt is worth: counted, since a domain that declares short ones may have millions."""
-        if claim.credit < 1:
-            whole = self._whole(claim)
-            periods = ceil((1 - claim.credit) / whole)
-            claim.credit += periods * whole
-            claim.deadline += periods * self._period(claim)
-
-    def _part(self, claim: Claim) -> float:
-        return min(1.0, self.slots * claim.weight / max(1, sum(other.weight for other in self._active())))
-
-    def _whole(self, claim: Claim) -> float:
-        return max(1.0, self._part(claim) * self._period(claim))
+        """Less is sooner."""
+        return not (claim.period and self._is_in_time(claim, now)), claim.deadline
 
     @staticmethod
-    def _period(claim: Claim) -> int:
-        return claim.period or _PERIOD
+    def _is_in_time(claim: Claim, now: int) -> bool:
+        """A deadline farther ahead is one that has moved on, by more than an early picture explains."""
+        return claim.deadline - now < 2 * _period(claim)
+
+    def _postpone(self, claim: Claim, now: int) -> None:
+        """By as many periods as its debt is worth: counted, since a domain that declares short ones may have millions."""
+        if claim.credit < 1:
+            part, whole = self._part(claim, now)
+            periods = _quotient_up((1 - claim.credit) * whole, part * _period(claim))
+            claim.credit += self._worth(claim, periods, now)
+            claim.deadline += periods * _period(claim)
+
+    def _part(self, claim: Claim, now: int) -> tuple[int, int]:
+        """So much of that much; of one slot at most.
+
+        Who rests until its next picture is there has its part all the same: else others would be due that part as well,
+        and those that have declared something would have it from those that have not.
+        """
+        whole = claim.weight + sum(
+            other.weight
+            for other in self.claims.values()
+            if other is not claim and (_is_active(other) or (now < other.deadline and self._is_in_time(other, now)))
+        )
+        return min(self.slots * claim.weight, whole), whole
+
+    def _worth(self, claim: Claim, periods: int, now: int) -> int:
+        """What it may use in so many."""
+        part, whole = self._part(claim, now)
+        return max(1, periods * _period(claim) * part // whole)
+
+
+def _period(claim: Claim) -> int:
+    return min(claim.period or _PERIOD, _PERIOD)
+
+
+def _is_active(claim: Claim) -> bool:
+    return claim.waits_since is not None or claim.lease is not None
 
 
 def _since(claim: Claim) -> int:
     return 0 if claim.waits_since is None else claim.waits_since
+
+
+def _quotient_up(amount: int, by: int) -> int:
+    return -(-amount // by)
 
 
 POLICIES: Final[dict[str, type[Policy]]] = {policy.name: policy for policy in (Fair, Priority, FixedShare, Deadline)}

@@ -4,7 +4,8 @@
 Trusts no worker. Where the device is the processor, what a domain is charged is the processor time of its worker as the kernel
 counts it, whatever the worker says or does. Of any other device nobody but the worker knows how long it was at a job:
 its word is taken for no more than the time that has passed, and for no less than a part of that for which it kept the device from
-others. A worker that keeps a device that others wait for is ended.
+others. A worker that keeps a device that others wait for is ended, and so is one that is far beyond its domain's limit of
+device time: whoever gives the device back by its leases cannot be.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ __all__ = ["Sharing"]
 _SECOND: Final = 1_000_000_000
 _OVERDUE: Final = 10.0
 """Seconds by which a worker has given a device back that others wait for: far beyond a turn and the longest unit."""
+_WATCH: Final = 5.0
+"""Seconds between two looks at what a domain with a limit has used: its worker may use it and say nothing."""
+_DEBT: Final = 10 * _SECOND
+"""Device time that a worker may be beyond its limit: a lease, the unit at its end, and all threads at it, are far less."""
+_START: Final = _SECOND
+"""Device time for which the next worker starts and is told that there is none, though the domain is in debt."""
 _PERIOD_MIN: Final = 1_000_000
 """Nanoseconds between two pictures of a session, whatever a worker says."""
 _NUMBERS: Final = 1 << 32
@@ -56,12 +63,23 @@ class _Place:
     bounded_at: int | None = None
     """Since when its lease has an end."""
     used_then: int = 0
+    floor: float = -_DEBT
+    """How far in debt the limit may be while there is this worker."""
 
     def calm(self) -> None:
         """Its lease is over, or nobody waits for its end."""
         if self.overdue:
             self.overdue.cancel()
             self.overdue = None
+
+    def begin_anew(self) -> None:
+        """The next worker owes what the one before has used, and does not end for it."""
+        if self.claim.limit:
+            self.floor = min(-_DEBT, self.claim.limit.level - _START)
+
+    def is_beyond(self, now: int) -> bool:
+        """Whether its worker has taken what it cannot have been given."""
+        return self.claim.limit is not None and self.claim.limit.refresh(now) < self.floor
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +97,7 @@ class _Account:
 
     places: list[_Place]
     charged: int = 0
+    watch: asyncio.TimerHandle | None = None
 
 
 class Sharing:
@@ -104,10 +123,14 @@ class Sharing:
             device.arbiter.enter(place.claim)
             places.append(place)
         self._accounts[domain] = _Account(places)
+        self._arm_watch(domain)
 
     def leave(self, domain: Domain) -> None:
         """It is served no more; its worker has left."""
-        for place in self._accounts.pop(domain).places:
+        account = self._accounts.pop(domain)
+        if account.watch:
+            account.watch.cancel()
+        for place in account.places:
             place.device.arbiter.leave(place.claim)
             del place.device.places[place.claim]
 
@@ -124,6 +147,7 @@ class Sharing:
         account.charged = state.charged
         for name, place in zip(domain.section.device_names(self._devices), account.places, strict=True):
             _restore(place, state.places[name])
+            place.begin_anew()
             if place.claim.lease == 0:  # it was told to give the device back, and is not told again
                 place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
 
@@ -152,6 +176,7 @@ class Sharing:
             claim.limit = new.limit and _heir(new.limit, claim.limit)
             place.device.arbiter.recall(claim)
             self._settle(place.device)
+        self._arm_watch(domain)
 
     def rest(self, domain: Domain) -> None:
         """Its worker has left: with the next one it begins anew."""
@@ -163,6 +188,7 @@ class Sharing:
             place.told_at = time.monotonic_ns()
             place.bounded_at = None
             place.claim.period = 0
+            place.begin_anew()
             place.device.arbiter.give_back(place.claim, time.monotonic_ns())
             self._settle(place.device)
 
@@ -271,6 +297,30 @@ class Sharing:
         )
         if place.domain.worker:
             place.domain.worker.kill()
+
+    def _arm_watch(self, domain: Domain) -> None:
+        """Only domains with a limit are watched: the supervisor is not woken for any other."""
+        account = self._accounts[domain]
+        if account.watch:
+            account.watch.cancel()
+        limited = any(place.claim.limit for place in account.places)
+        account.watch = self._loop.call_later(_WATCH, self._watch, domain) if limited else None
+
+    def _watch(self, domain: Domain) -> None:
+        account, now = self._accounts[domain], time.monotonic_ns()
+        account.watch = self._loop.call_later(_WATCH, self._watch, domain)
+        self._charge(domain)
+        for place in account.places:
+            self._charge_silent(place, now)
+        if domain.worker and any(place.is_beyond(now) for place in account.places):
+            domain.log.write(logging.ERROR, "domain %s: its worker is far beyond its limit of device time", domain.name)
+            domain.worker.kill()
+
+    def _charge_silent(self, place: _Place, now: int) -> None:
+        """A lease with an end that is kept for so long is charged as if it ended now: its worker may never say so."""
+        if place.bounded_at is not None and now - place.bounded_at >= _WATCH * _SECOND:
+            self._charge_kept(place, now)
+            place.bounded_at, place.used_then = now, place.claim.used
 
     def _arm(self, device: _Device, now: int) -> None:
         if device.wake:

@@ -2,11 +2,11 @@
 """Who gets the device when: each policy on a virtual clock, with domains that want much, little, or at times."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paracore.backend._allowance import Allowance
-from paracore.backend._arbiter import UNLIMITED
+from paracore.backend._arbiter import UNLIMITED, Arbiter
 from paracore.backend._policies import POLICIES, Claim
 from paracore.testing import VirtualDevice, VirtualDomain
 
@@ -16,6 +16,14 @@ SECOND = 1000 * MS
 
 def greedy(*weights, cost=3 * MS, **more):
     return [VirtualDomain(Claim(f"d{n}", weight=weight), cost, **more) for n, weight in enumerate(weights)]
+
+
+def far(world, weights):
+    """How far from its part by weight the worst is, as a part of that; a turn, and a unit of each, is no matter of time."""
+    passing = 20 * MS + sum(domain.cost for domain in world.domains.values())
+    due = [world.now * weight / sum(weights) for weight in weights]
+    used = world.used().values()
+    return max((abs(had - part) - passing) / part for had, part in zip(used, due, strict=True))
 
 
 def jain(values):
@@ -104,6 +112,37 @@ def test_another_weight_counts_from_the_next_unit_on(policy):
     assert ratio == pytest.approx(1 if policy == "priority" else 3, rel=0.03)
 
 
+def most(spans, rate):
+    """By how much more was used than the rate makes of the time, in that time from a unit's begin to another's end that had most."""
+    more = worst = 0
+    for before, span in zip([spans[0], *spans], spans, strict=False):
+        rested = span.began - before.ended if before is not span else 0
+        more = max(0, more - rested * rate) + (span.ended - span.began) * (1 - rate)
+        worst = max(worst, more)
+    return worst
+
+
+@every_policy
+@settings(max_examples=15)
+@given(
+    rate=st.integers(2, 90),
+    burst=st.integers(1, 200),
+    cost=st.integers(1, 100),
+    slots=st.sampled_from([1, 2, 1 << 30]),
+    neighbours=st.integers(0, 2),
+)
+def test_within_any_time_a_limit_is_exceeded_by_the_burst_and_a_unit_at_most(
+    policy, *, rate, burst, cost, slots, neighbours
+):
+    """Which is nothing in the long run, and so less than 2 %."""
+    limit = Allowance(rate / 100, burst * MS, level=burst * MS)
+    limited = VirtualDomain(Claim("limited", limit=limit), cost * MS)
+    world = VirtualDevice(policy, slots, [limited, *greedy(*(neighbours * [100]))]).run(20 * SECOND)
+    spans = [span for span in world.spans if span.name == "limited"]
+    assert most(spans, rate / 100) <= (burst + cost + 1) * MS
+    assert limited.claim.used <= 0.01 * rate * 20 * SECOND + (burst + cost + 1) * MS
+
+
 @every_policy
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_a_limit_of_device_time_holds(policy, rate):
@@ -112,6 +151,22 @@ def test_a_limit_of_device_time_holds(policy, rate):
     assert limited.claim.used <= rate * 20 * SECOND * 1.02 + 50 * MS
     if policy != "fixed-share":
         assert limited.claim.used >= rate * 20 * SECOND * 0.98
+
+
+mixed = st.lists(st.tuples(st.integers(1, 4), st.integers(3, 200)), min_size=2, max_size=6)
+
+
+@pytest.mark.parametrize("policy", [policy for policy in POLICIES if policy != "priority"])
+@settings(max_examples=12)
+@example(parts=[(1, 60), (1, 3)])
+@example(parts=[(1, 200), (1, 3), (2, 1)])
+@given(parts=mixed)
+def test_shares_are_by_weight_by_every_policy_that_has_any(policy, parts):
+    """Within 2 % in a minute, though units of one may be far longer than the turn of another that waits for their ends."""
+    weights = [weight for weight, _ in parts]
+    made = [VirtualDomain(Claim(f"d{n}", weight), cost * MS) for n, (weight, cost) in enumerate(parts)]
+    world = VirtualDevice(policy, 1, made).run(60 * SECOND)
+    assert far(world, weights) <= 0.02, world.used()
 
 
 @every_policy
@@ -151,6 +206,31 @@ def test_eight_greedy_domains(slots):
     weights = (100, 100, 200, 400, 100, 100, 200, 400)
     used = VirtualDevice("fair", slots, greedy(*weights)).run(20 * SECOND).used()
     assert jain([used[f"d{n}"] / weight for n, weight in enumerate(weights)]) > 0.999
+
+
+weights = st.integers(1, 10000)
+
+
+@settings(max_examples=50)
+@example(weights=[3, 7], uses=[(7, 0), (7, 0)])
+@given(
+    weights=st.lists(weights, min_size=2, max_size=5),
+    uses=st.lists(st.tuples(st.integers(1, 50), st.sampled_from([0, 0, 1, -1, 12345])), min_size=2, max_size=20),
+)
+def test_somebody_is_next_however_much_each_has_used(weights, uses):
+    """Each uses as much as some of its turns and one more nanosecond or less, so that it is about to have credit again."""
+    arbiter, claims = Arbiter("fair", 1), [Claim(f"d{n}", weight) for n, weight in enumerate(weights)]
+    for claim in claims:
+        arbiter.enter(claim)
+        arbiter.want(claim, 0)
+    arbiter.turn(0)
+    for turns, more in uses:
+        (holder,) = arbiter.holders()
+        arbiter.charge(holder, turns * 20 * MS * holder.weight // max(weights) - 1 + more, 0)
+        arbiter.give_back(holder, 0)
+        arbiter.want(holder, 0)
+        arbiter.turn(0)
+        assert len(arbiter.holders()) == 1
 
 
 def test_who_had_it_alone_owes_nothing():
@@ -255,6 +335,22 @@ def test_who_declares_too_high_a_rate_gets_its_part_all_the_same():
     world = VirtualDevice("deadline", 1, [liar, *greedy(100, 100, 100)]).run(20 * SECOND)
     assert liar.claim.used < 0.27 * 20 * SECOND
     assert min(world.used().values()) > 0.23 * 20 * SECOND
+
+
+@settings(max_examples=20)
+@example(periods=[1000 * SECOND])
+@given(periods=st.lists(st.integers(0, 60).map(lambda n: int(MS * 10 ** (n / 10))), min_size=1, max_size=4))
+def test_whatever_rates_are_declared_everybody_gets_its_part(periods):
+    """Periods of 1 ms to 1000 s, greedy all, beside a film within its part and domains that declare nothing."""
+    liars = [VirtualDomain(Claim(f"liar{n}", period=period), 3 * MS) for n, period in enumerate(periods)]
+    count = len(liars) + 4
+    film = VirtualDomain(Claim("film", period=SECOND // 30), SECOND // 30 * 9 // 10 // count, every=SECOND // 30)
+    world = VirtualDevice("deadline", 1, [*liars, film, *greedy(100, 100, 100)]).run(20 * SECOND)
+    used = world.used()
+    rest = (20 * SECOND - used.pop("film")) / len(used)
+    assert all(part == pytest.approx(rest, rel=0.05) for part in used.values()), used
+    assert max(film.latencies) <= 2 * SECOND // 30
+    assert max(max(domain.latencies) for domain in world.domains.values()) <= 600 * MS
 
 
 @pytest.mark.timeout(10)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paracore.backend._allowance import Allowance
 from paracore.backend._arbiter import UNLIMITED, Arbiter
 from paracore.backend._gate import GRACE, UnitGate
 from paracore.backend._gated import GatedSession
@@ -57,16 +58,14 @@ class Codec(Driver):
         return super().completions()
 
 
-class Worker:
-    """A domain's, with one session."""
+class Feed:
+    """A session, and a program that always has so many units queued in it."""
 
-    def __init__(self, world, name, cost, weight=100, depth=8):
-        self.world, self.depth = world, depth
-        self.claim = Claim(name, weight)
-        self.gate = UnitGate(lambda: world.device.now)
+    def __init__(self, world, gate, cost, depth):
+        self.depth = depth
         self.codec = Codec(world.device, cost)
-        self.session = GatedSession(self.codec, Direction.DECODE, self.gate)
-        self.number = self.cookie = self.queued = self.done = 0
+        self.session = GatedSession(self.codec, Direction.DECODE, gate)
+        self.cookie = self.queued = self.done = 0
 
     def feed(self):
         while self.queued < self.depth:
@@ -80,6 +79,29 @@ class Worker:
             self.queued -= len(told)
             self.done += len(told)
             self.feed()
+
+
+class Worker:
+    """A domain's, with so many sessions: of one process or of several, which is all the same here."""
+
+    def __init__(self, world, name, cost, *, weight=100, depth=8, sessions=1, limit=None):
+        self.world, self.cost = world, cost
+        self.claim = Claim(name, weight, limit=limit)
+        self.gate = UnitGate(lambda: world.device.now)
+        self.feeds = [Feed(world, self.gate, cost, depth) for _ in range(sessions)]
+        self.number = 0
+
+    @property
+    def done(self):
+        return sum(each.done for each in self.feeds)
+
+    def feed(self):
+        for each in self.feeds:
+            each.feed()
+
+    def turn(self):
+        for each in self.feeds:
+            each.turn()
         self.gate.turn()
         if used := self.gate.used():
             self.world.arbiter.charge(self.claim, used, self.world.device.now)
@@ -120,7 +142,8 @@ class World:
 
     def moments(self):
         for worker in self.workers.values():
-            yield from (job[2] for job in worker.codec.jobs[:1])
+            for each in worker.feeds:
+                yield from (job[2] for job in each.codec.jobs[:1])
             if (timeout := worker.gate.timeout_ms()) >= 0:
                 yield self.device.now + max(1, timeout) * MS
         if (wake := self.arbiter.wake_at(self.device.now)) is not None:
@@ -128,7 +151,8 @@ class World:
 
     def close(self):
         for worker in self.workers.values():
-            worker.session.close()
+            for each in worker.feeds:
+                each.session.close()
 
 
 @pytest.fixture
@@ -141,7 +165,7 @@ def world():
 def off(world, until):
     """By how much a domain has more or less than its weight says: the worst, beside what it should have."""
     weights = {name: worker.claim.weight for name, worker in world.workers.items()}
-    used = {name: worker.done * worker.codec.cost for name, worker in world.workers.items()}
+    used = {name: worker.done * worker.cost for name, worker in world.workers.items()}
     assert sum(used.values()) >= 0.9 * until, "the device is at work"
     share = sum(used.values()) / sum(weights.values())
     return max(abs(used[name] / (share * weights[name]) - 1) for name in used)
@@ -168,6 +192,31 @@ def test_whatever_jobs_cost_and_however_many_are_queued(domains):
     world.run(10_000 * MS)
     world.close()
     assert off(world, world.device.now) < 0.05
+
+
+@given(
+    rate=st.integers(5, 90),
+    burst=st.integers(1, 100),
+    cost=st.integers(1, 30),
+    sessions=st.integers(1, 4),
+    neighbours=st.integers(0, 1),
+)
+@settings(max_examples=12, deadline=None)
+def test_a_limit_is_kept_by_any_number_of_sessions(rate, burst, cost, sessions, neighbours):
+    """Of what the device has done, whatever has been told of it: the burst and a unit or two, which is nothing in the long run."""
+    world = World()
+    limit = Allowance(rate / 100, burst * MS, level=burst * MS)
+    world.add("limited", cost * MS, sessions=sessions, limit=limit)
+    for number in range(neighbours):
+        world.add(f"d{number}", 5 * MS)
+    world.run(10_000 * MS)
+    limited = world.workers["limited"]
+    world.close()
+    assert limited.done * limited.cost <= 0.01 * rate * world.device.now + (burst + 2 * cost + 1) * MS
+    if (
+        not neighbours and burst >= cost
+    ):  # what a smaller one cannot hold lapses within a unit, or while others have the device
+        assert limited.done * limited.cost >= 0.98 * 0.01 * rate * world.device.now - 2 * cost * MS
 
 
 def test_alone_there_is_one_lease_and_the_device_never_rests(world):

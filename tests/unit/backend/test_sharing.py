@@ -32,9 +32,10 @@ class Worker:
     def __init__(self):
         self.leases = []
         self.killed = False
+        self.time = 0
 
     def processor_time(self):
-        return 0
+        return self.time
 
     def device_lease(self, device, lease, budget):
         self.leases.append((device, lease, budget))
@@ -44,9 +45,9 @@ class Worker:
 
 
 class Domain:
-    def __init__(self, name):
+    def __init__(self, name, **limits):
         self.name = name
-        self.section = DomainSection(name=name, user=1)
+        self.section = DomainSection(name=name, user=1, limits=Limits(**limits))
         self.worker = Worker()
         self.log = SimpleNamespace(write=lambda *_: None)
 
@@ -161,6 +162,90 @@ def test_who_says_too_little_is_charged_a_part_of_what_it_kept(measured, told, c
     sharing.use(keeper, 0, told * 1_000_000)
     sharing.release(keeper, 0, 1, wants=False)
     assert used(sharing, keeper) == charged
+
+
+SECOND = 1_000_000_000
+
+
+class Limited:
+    """A domain that may use a fifth of a device that all may use at once."""
+
+    def __init__(self, clock):
+        self.clock, self.loop, self.domain = clock, Loop(), Domain("limited", device_time=0.2)
+        self.sharing = Sharing([DeviceSection(name="vpu0", driver="libav")], self.loop)
+        self.sharing.enter(self.domain)
+
+    @property
+    def killed(self):
+        return self.domain.worker.killed
+
+    def go_on(self, seconds, busy):
+        """Lets time pass; its worker is busy for that part of it, and says nothing."""
+        for _ in range(seconds // 5):
+            self.clock[0] += 5 * SECOND
+            self.domain.worker.time += int(5 * busy * SECOND)
+            self.loop.pass_time()
+
+    def next_worker(self):
+        self.sharing.rest(self.domain)
+        self.domain.worker = Worker()
+
+
+@pytest.fixture
+def limited(clock):
+    return Limited(clock)
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_who_is_far_beyond_its_limit_is_ended_though_nobody_waits(limited, leased):
+    if leased:
+        limited.sharing.want(limited.domain, 0)
+        assert limited.domain.worker.leases
+    limited.go_on(10, busy=1)
+    assert not limited.killed
+    limited.go_on(10, busy=1)
+    assert limited.killed
+
+
+def test_who_is_beyond_its_limit_by_a_long_unit_is_not_ended(limited):
+    limited.go_on(5, busy=1.9)
+    limited.go_on(3600, busy=0.2)
+    assert not limited.killed
+
+
+def test_the_next_worker_owes_what_the_one_before_used_and_does_not_end_for_it(limited):
+    limited.go_on(20, busy=1)
+    limited.next_worker()
+    limited.go_on(5, busy=0.3)
+    assert not limited.killed
+    limited.go_on(5, busy=1)
+    assert limited.killed
+    limited.next_worker()
+    limited.sharing.want(limited.domain, 0)
+    assert not limited.domain.worker.leases, "it is in debt"
+
+
+def test_who_says_nothing_of_a_device_that_it_keeps_is_ended_in_the_end(limited):
+    limited.domain.section = DomainSection(name="limited", user=1, limits=Limits(device_time=0.05))
+    limited.sharing.change_domain(limited.domain)
+    limited.sharing.measure(["vpu0"])
+    limited.sharing.want(limited.domain, 0)
+    limited.go_on(45, busy=0)
+    assert not limited.killed
+    limited.go_on(20, busy=0)
+    assert limited.killed
+
+
+def test_only_limits_are_watched(limited):
+    assert len(limited.loop.later) == 1
+    limited.domain.section = DomainSection(name="limited", user=1)
+    limited.sharing.change_domain(limited.domain)
+    assert not limited.loop.later
+    limited.domain.section = DomainSection(name="limited", user=1, limits=Limits(device_time=0.2))
+    limited.sharing.change_domain(limited.domain)
+    assert len(limited.loop.later) == 1
+    limited.sharing.leave(limited.domain)
+    assert not limited.loop.later
 
 
 def test_the_kernels_count_is_not_the_workers_to_tell(world):
