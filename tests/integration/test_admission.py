@@ -43,6 +43,11 @@ def backend(make_backend):
     return make_backend(device=BUDGET)
 
 
+def declare_by_control(channel, session, rate):
+    request = video.ControlSet(video.Control.RATE, rate * 1000)
+    channel.call(request.OPCODE, session, request.pack())
+
+
 def reserved(backend, name="alpha"):
     return backend.domain(name)["reserved"].get("vpu0", 0)
 
@@ -62,6 +67,20 @@ def test_what_does_not_fit_is_refused_until_something_is_given_back(backend):
         assert reserved(backend) == 2 * HALF
     wait_until(lambda: reserved(backend) == 0, "channels that end give all back")
     assert backend.status()["devices"][0]["pixel_rate"] == 2 * HALF
+
+
+def test_an_encoder_reserves_what_it_declares_by_the_control(backend):
+    with backend.connect() as channel:
+        before, after, late = encoder(channel), encoder(channel), encoder(channel)
+        declare_by_control(channel, before, 30)
+        for session in (before, after, late):
+            declare(channel, session, 0)
+        declare_by_control(channel, after, 30)
+        assert reserved(backend) == 2 * HALF
+        with refused_by_the_budget():
+            declare_by_control(channel, late, 1)
+        declare_by_control(channel, after, 20)
+        declare_by_control(channel, late, 10)
 
 
 def hold(backend):

@@ -10,7 +10,7 @@ driver raises ends that driver's session with ``session_failed(io)`` and nothing
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import MessageError
 from paracore.backend._admission import declared_rate, stream_rate
@@ -29,48 +29,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.backend._books import Books, Device
-    from paracore.backend._gate import UnitGate
+    from paracore.backend._outlet import Outlet
     from paracore.classes import Payload
     from paracore.drivers import Span, VideoSession
     from paracore.transport import Mapping
 
     _Method = Callable[["Channel", int, Any, int], Payload | None]
+    _GoOn = Callable[[Session, Any], Payload]
 
-__all__ = ["Channel", "Outlet"]
+__all__ = ["Channel"]
 
 _log = logging.getLogger("paracore.worker")
 
 _RATE_MAX: Final = 1_000_000
 """Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
-
-
-class Outlet(Protocol):
-    """What a channel needs of its worker."""
-
-    def send(self, channel: int, octets: bytes) -> None:
-        """One message to the domain."""
-
-    def map(self, channel: int, request: core.BufferAttach, answer: Callable[[Mapping | video.Failure], None]) -> None:
-        """Asks the supervisor for a grant; `answer` is called later, unless the channel has gone."""
-
-    def reserve(
-        self, channel: int, session: Session, rate: int, answer: Callable[[video.Failure | None], None]
-    ) -> None:
-        """Asks the supervisor for so much of the session's device; `answer` is called later, unless the channel has gone."""
-
-    def paced(self, session: Session) -> None:
-        """A session has declared another rate."""
-
-    def gate(self, device: int) -> UnitGate | None:
-        """What stands before the sessions of a device; None: its driver has a gate of its own."""
-
-    def unmapped(self, channel: int, grant: int) -> None:
-        """Tells the supervisor that a grant is free."""
-
-    def watch(self, channel: Channel, session: Session) -> None:
-        """Calls ``channel.pump(session)`` while the session's descriptor is readable."""
-
-    def unwatch(self, session: Session) -> None: ...
 
 
 class Channel:
@@ -262,35 +234,44 @@ class Channel:
         session = self._session(of, Step.FORMAT_GET)
         return video.FormatGetReply(self._drive(session, session.driver.format_get))
 
-    def _format_set(self, of: int, request: video.FormatSet, serial: int) -> video.FormatSetReply | None:
+    def _format_set(self, of: int, request: video.FormatSet, serial: int) -> Payload | None:
         session = self._session(of, Step.FORMAT_SET)
+        rate = declared_rate(request.format) or stream_rate(request.format, session.rate)
+        return self._once_admitted(session, rate, request, serial, self._format_taken)
+
+    def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
+        session.check(Step.FORMAT_SET)
+        done = self._drive(session, session.driver.format_set, request.format)
+        session.take(Step.FORMAT_SET_REPLY)
+        session.stream = request.format
+        if declared_rate(request.format):
+            self._pace(session, request.format.rate_num * 1000 // request.format.rate_den)
+        return video.FormatSetReply(done)
+
+    def _once_admitted(
+        self, session: Session, rate: int, request: Payload, serial: int, go_on: _GoOn
+    ) -> Payload | None:
+        """Serves a call that declares `rate` samples a second once the supervisor has let the session in for them."""
         if session.asking:
             raise CallFailed(video.Error.BUSY)
-        rate = declared_rate(request.format)
         if rate == session.reserved:
-            return self._format_taken(session, request)
+            return go_on(session, request)
         self._books.check_outstanding(self.outstanding)
         session.asking = True
         self._outlet.reserve(
-            self.number, session, rate, lambda refusal: self._admitted(session, rate, request, serial, refusal)
+            self.number, session, rate, lambda refusal: self._admitted(session, rate, refusal, (request, serial), go_on)
         )
         return None
 
-    def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
-        done = self._drive(session, session.driver.format_set, request.format)
-        session.take(Step.FORMAT_SET_REPLY)
-        if done.rate_den:
-            self._pace(session, done.rate_num * 1000 // done.rate_den)
-        return video.FormatSetReply(done)
-
     def _admitted(
-        self, session: Session, rate: int, request: video.FormatSet, serial: int, refusal: video.Failure | None
+        self, session: Session, rate: int, refusal: video.Failure | None, reply_to: tuple[Payload, int], go_on: _GoOn
     ) -> None:
         """The supervisor's answer. Meanwhile the session may have gone on, failed, or been closed."""
+        request, serial = reply_to
         session.asking = False
         try:
             session.admit(rate, refusal)
-            reply = self._format_taken(session, request)
+            reply = go_on(session, request)
         except CallFailed as failed:
             self._refuse(_TABLE[request.OPCODE], session.number, serial, failed)
         else:
@@ -302,21 +283,29 @@ class Channel:
             return video.ControlGetReply(session.rate)
         return video.ControlGetReply(self._drive(session, session.driver.control_get, request.control))
 
-    def _control_set(self, of: int, request: video.ControlSet, _: int) -> video.ControlSetReply:
+    def _control_set(self, of: int, request: video.ControlSet, serial: int) -> Payload | None:
         session = self._session(of, Step.CONTROL_SET)
-        if request.control is video.Control.RATE:
-            return video.ControlSetReply(self._pace(session, request.value))
-        return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
-
-    def _pace(self, session: Session, rate: int) -> int:
-        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
-        session.rate = max(0, min(rate, _RATE_MAX))
-        self._outlet.paced(session)
+        if request.control is not video.Control.RATE:
+            done = self._drive(session, session.driver.control_set, request.control, request.value)
+            return video.ControlSetReply(done)
+        if session.call.direction is video.Direction.ENCODE:
+            rate = stream_rate(session.stream, _bounded_rate(request.value)) if session.stream else session.reserved
+            return self._once_admitted(session, rate, request, serial, self._declared)
+        reply = self._declared(session, request)
         self._weigh(session)
-        return session.rate
+        return reply
+
+    def _declared(self, session: Session, request: video.ControlSet) -> video.ControlSetReply:
+        self._pace(session, request.value)
+        return video.ControlSetReply(session.rate)
+
+    def _pace(self, session: Session, rate: int) -> None:
+        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
+        session.rate = _bounded_rate(rate)
+        self._outlet.paced(session)
 
     def _weigh(self, session: Session) -> None:
-        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved."""
+        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved, while it goes on."""
         if session.stream is None:
             return
         rate = stream_rate(session.stream, session.rate)
@@ -499,6 +488,10 @@ class _Row(NamedTuple):
 
 
 _TABLE: Final = {request.OPCODE: _Row(request, request.KIND, method) for request, method in Channel.METHODS.items()}
+
+
+def _bounded_rate(rate: int) -> int:
+    return max(0, min(rate, _RATE_MAX))
 
 
 def _check_whole(of: int) -> None:

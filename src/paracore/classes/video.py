@@ -193,7 +193,8 @@ class Control(IntEnum):
     """The codec's own profile number; -1 is the codec's choice."""
     RATE = 9
     """Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0: it does not
-    say. Every session has it; an encoder's is its format's rate until it is set.
+    say. Every session has it; an encoder's is its format's rate until it is set. Reserved as a format's rate
+    is.
     """
 
 
@@ -939,7 +940,10 @@ _CONTROL_SET = Struct("<IIq")
 
 
 class ControlSet(_ControlSetFields):
-    """``video.control_set``: Sets a control. `busy` when the codec takes it only before it starts."""
+    """``video.control_set``: Sets a control. `busy` when the codec takes it only before it starts. `no_space`
+    with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the device has room for;
+    nothing has changed.
+    """
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0107

@@ -623,6 +623,55 @@ def test_nobody_is_asked_without_a_rate(bench):
     assert bench.reservations == []
 
 
+def rate_set(bench, session, rate):
+    """The reply to it: flags and payload, or nothing yet."""
+    return [
+        (header.flags, payload) for header, payload in bench.say(video.ControlSet(video.Control.RATE, rate), session)
+    ]
+
+
+@pytest.fixture
+def rateless():
+    """A channel with an encoder whose format has no rate; the supervisor answers when the test does."""
+    bench = Bench(admits=False)
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
+    return bench, session
+
+
+def test_an_encoder_that_declares_its_rate_by_a_control_is_weighed_by_its_format(rateless):
+    bench, session = rateless
+    assert rate_set(bench, session, 30_000) == []
+    ((number, rate, answer),) = bench.reservations
+    assert (number, rate) == (session, 8 * 8 * 30)
+    assert bench.rates == [], "no precedence before there is room"
+    answer(None)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, video.ControlSetReply.unpack(payload).value) == (REPLY, 30_000)
+    assert bench.rates == [30_000]
+    assert rate_set(bench, session, 0) == []
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0], "it needs nothing any more"
+
+
+def test_an_encoders_rate_that_does_not_fit_is_not_declared(rateless):
+    bench, session = rateless
+    rate_set(bench, session, 30_000)
+    bench.reservations[0][2](FULL)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, link.Failure.unpack(payload)) == (FAILURE, FULL)
+    assert bench.rates == []
+    assert bench.call(video.ControlGet(video.Control.RATE), video.ControlGetReply, session).value == 0
+
+
+def test_a_rate_that_was_declared_before_the_format_is_weighed_with_it():
+    bench = Bench(admits=False)
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.ControlSet(video.Control.RATE, 30_000), video.ControlSetReply, session)
+    bench.say(video.FormatSet(gray(8, 8)), session)
+    assert [(number, rate) for number, rate, _ in bench.reservations] == [(session, 8 * 8 * 30)]
+    assert bench.refused(video.ControlSet(video.Control.RATE, 60_000), session).error is link.Error.BUSY
+
+
 def test_a_question_counts_as_outstanding():
     bench = Bench(admits=False, outstanding=1)
     session, _ = bench.open(video.Direction.ENCODE)

@@ -314,6 +314,7 @@ enum paracore_control {
     /*
      * Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0:
      * it does not say. Every session has it; an encoder's is its format's rate until it is set.
+     * Reserved as a format's rate is.
      */
     PARACORE_CONTROL_RATE = 9,
 };
@@ -796,6 +797,8 @@ struct paracore_video_control_get_reply {
 
 /*
  * video.control_set, a call: Sets a control. `busy` when the codec takes it only before it starts.
+ * `no_space` with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the
+ * device has room for; nothing has changed.
  */
 struct paracore_video_control_set {
     /* Which. */
