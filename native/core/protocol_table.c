@@ -203,6 +203,10 @@ static const struct paracore_rule rules_worker_device_rest[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
+static const struct paracore_rule rules_worker_device_at[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
 static const struct paracore_rule rules_worker_device_pace[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
@@ -384,6 +388,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_REST, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_rest",
      {8, false, 0, 1, rules_worker_device_rest},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_AT, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_at",
+     {8, false, 0, 1, rules_worker_device_at},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_RESERVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_CALL, false, "worker.reserve",
      {16, false, 0, 0, NULL},

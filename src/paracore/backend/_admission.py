@@ -9,14 +9,17 @@ which is what rates and device time are for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from paracore.classes.video import PictureFormat
 
-__all__ = ["Admission", "Bounds", "declared_rate", "stream_rate"]
+__all__ = ["Admission", "Bounds", "bounded_rate", "declared_rate", "stream_rate"]
+
+_RATE_MAX: Final = 1_000_000
+"""Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
 
 
 class Bounds(NamedTuple):
@@ -45,6 +48,11 @@ def declared_rate(picture_format: PictureFormat) -> int:
 def stream_rate(picture_format: PictureFormat, rate: int) -> int:
     """The same of a decoder's stream that is to be shown at `rate` pictures in a thousand seconds."""
     return declared_rate(picture_format._replace(rate_num=rate, rate_den=1000))
+
+
+def bounded_rate(rate: int) -> int:
+    """Pictures in a thousand seconds, of whatever a session declares."""
+    return max(0, min(rate, _RATE_MAX))
 
 
 class Admission:

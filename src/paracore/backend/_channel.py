@@ -10,10 +10,11 @@ driver raises ends that driver's session with ``session_failed(io)`` and nothing
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import MessageError
-from paracore.backend._admission import declared_rate, stream_rate
+from paracore.backend._admission import bounded_rate, declared_rate, stream_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._gated import GatedSession
@@ -26,7 +27,7 @@ from paracore.protocol import BUFFER_MAX, EVENT, FAILURE, HEADER_SIZE, PAGE_SIZE
 from paracore.protocol._wire import HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from paracore.backend._books import Books, Device
     from paracore.backend._outlet import Outlet
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Channel"]
 
 _log = logging.getLogger("paracore.worker")
-
-_RATE_MAX: Final = 1_000_000
-"""Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
 
 
 class Channel:
@@ -206,7 +204,7 @@ class Channel:
 
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
-            with bounded(device.job_deadline):
+            with self._bounded(request.device, device.job_deadline):
                 driver = device.driver.open(request.codec, request.direction, request.flags)
             driver = self._behind_gates(driver, request)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
@@ -289,7 +287,7 @@ class Channel:
             done = self._drive(session, session.driver.control_set, request.control, request.value)
             return video.ControlSetReply(done)
         if session.call.direction is video.Direction.ENCODE:
-            rate = stream_rate(session.stream, _bounded_rate(request.value)) if session.stream else session.reserved
+            rate = stream_rate(session.stream, bounded_rate(request.value)) if session.stream else session.reserved
             return self._once_admitted(session, rate, request, serial, self._declared)
         reply = self._declared(session, request)
         self._weigh(session)
@@ -301,7 +299,7 @@ class Channel:
 
     def _pace(self, session: Session, rate: int) -> None:
         """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
-        session.rate = _bounded_rate(rate)
+        session.rate = bounded_rate(rate)
         self._outlet.paced(session)
 
     def _weigh(self, session: Session) -> None:
@@ -375,7 +373,7 @@ class Channel:
 
     def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
         session = self._session(of, Step.FLUSH)
-        with bounded(session.seconds):
+        with self._bounded(session.call.device, session.seconds):
             self._drive(session, session.driver.flush)
         session.pay()
         self.pump(session)  # what was cancelled is told before the reply
@@ -429,6 +427,14 @@ class Channel:
             self._fail(session)
             raise CallFailed(video.Error.IO) from error
 
+    @contextmanager
+    def _bounded(self, device: int, seconds: float) -> Iterator[None]:
+        """A call of a device's driver may take so long. Which device's is told before: beyond that this process is no more."""
+        if seconds:
+            self._outlet.at(device)
+        with bounded(seconds):
+            yield
+
     def _holds(self, session: Session, buffer: Buffer) -> bool:
         return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
 
@@ -450,7 +456,7 @@ class Channel:
         for what, number in session.counts().items():
             self._books.count(what, number)
         try:
-            with bounded(session.seconds):
+            with self._bounded(session.call.device, session.seconds):
                 session.over()
         except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d does not close", session.number, self.number)
@@ -488,10 +494,6 @@ class _Row(NamedTuple):
 
 
 _TABLE: Final = {request.OPCODE: _Row(request, request.KIND, method) for request, method in Channel.METHODS.items()}
-
-
-def _bounded_rate(rate: int) -> int:
-    return max(0, min(rate, _RATE_MAX))
 
 
 def _check_whole(of: int) -> None:

@@ -34,6 +34,9 @@ class Outlet(Protocol):
     def paced(self, session: Session) -> None:
         """A session has declared another rate."""
 
+    def at(self, device: int) -> None:
+        """Tells the supervisor, if it does not know: the next call of a device's driver may be one that does not come back."""
+
     def gate(self, device: int) -> UnitGate | None:
         """What stands before the sessions of a device; None: its driver has a gate of its own."""
 

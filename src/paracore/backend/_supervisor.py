@@ -483,8 +483,8 @@ class Supervisor:
     def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
         self.power.use(domain, device, used=used)
 
-    def worker_blocked(self, domain: Domain) -> None:
-        self.hangs.blocked(domain)
+    def worker_blocked(self, domain: Domain, device: int | None) -> None:
+        self.hangs.blocked(domain, device)
 
     def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
         names = domain.section.device_names(self.admission.budgets)

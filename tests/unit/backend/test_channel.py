@@ -93,11 +93,11 @@ class PlannedDriver:
 class Bench:
     """A channel, with the test in its worker's and its domain's place."""
 
-    def __init__(self, *, admits=True, **limits):
+    def __init__(self, *, admits=True, job_deadline=0.0, **limits):
         self.admits = admits  # at once; or when the test has the supervisor answer
         allowed = {"channels": 8, "sessions": 4, "buffers": 4, "bytes": 1 << 20, "outstanding": 8, **limits}
         self.driver = PlannedDriver()
-        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE))
+        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), job_deadline)
         self.books = Books((device,), WorkerLimits(**allowed))
         self.pages = MemoryTransport().pages
         self.sent = []
@@ -106,6 +106,7 @@ class Bench:
         self.asked = []
         self.reservations = []
         self.rates = []
+        self.at_devices = []
         self.channel = Channel(1, self.books, self)
         self.serial = 0
 
@@ -121,6 +122,9 @@ class Bench:
         self.reservations.append((session.number, rate, answer))
         if self.admits:
             answer(None)
+
+    def at(self, device):
+        self.at_devices.append(device)
 
     def gate(self, device):
         return None
@@ -265,6 +269,15 @@ def test_an_encoder_declares_the_rate_of_its_format(bench):
     session, _ = bench.open(video.Direction.ENCODE)
     bench.call(video.FormatSet(gray(8, 8)._replace(rate_num=30000, rate_den=1001)), video.FormatSetReply, session)
     assert bench.rates == [29970]
+
+
+@pytest.mark.parametrize(("deadline", "said"), [(60, [0, 0, 0]), (0, [])])
+def test_it_says_whose_driver_it_calls_where_that_may_not_come_back(deadline, said):
+    bench = Bench(job_deadline=deadline)
+    session, _ = bench.open()
+    bench.call(video.Flush(), video.FlushReply, session)
+    bench.call(video.Close(), video.CloseReply, session)
+    assert bench.at_devices == said
 
 
 def test_calls_reach_the_driver(bench):

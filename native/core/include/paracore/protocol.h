@@ -114,6 +114,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
     PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
     PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
+    PARACORE_OP_WORKER_DEVICE_AT = 0x710f,
     PARACORE_OP_WORKER_RESERVE = 0x7110,
     PARACORE_OP_WORKER_DEVICE_PACE = 0x7111,
     PARACORE_OP_WORKER_DRAIN = 0x7118,
@@ -1198,6 +1199,17 @@ struct paracore_worker_device_rest {
 };
 
 /*
+ * worker.device_at, a event: From the worker: from now on it calls this device's driver where that
+ * may not come back. Said before the call, and again before one of another device: when the kernel
+ * ends the worker for it, nobody else knows which device it was.
+ */
+struct paracore_worker_device_at {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
+/*
  * worker.reserve, a call: From the worker: a session is going to need so much of a device, instead
  * of what it has reserved before. Fails with `no_space` and `pixel_rate` when the device or the
  * domain has not so much left; then it keeps what it had.
@@ -1612,6 +1624,9 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_use, used) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_device_rest) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_at) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_at, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_at, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);
