@@ -116,8 +116,9 @@ def test_a_killed_worker_gives_back_what_was_reserved(backend):
     guest.kill()
 
 
-def test_a_domain_does_not_reserve_more_than_its_own_limit(make_backend):
-    backend = make_backend(device=BUDGET, limits=f"pixel_rate = {HALF}")
+@pytest.mark.parametrize("device", [BUDGET, ""])
+def test_a_domain_does_not_reserve_more_than_its_own_limit(make_backend, device):
+    backend = make_backend(device=device, limits=f"pixel_rate = {HALF}")
     with backend.connect() as channel:
         session = encoder(channel)
         with refused_by_the_budget(HALF):

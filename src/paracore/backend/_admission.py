@@ -27,7 +27,7 @@ class Bounds(NamedTuple):
 
     Attributes:
         sessions: so many reservations of a device.
-        rate: samples a second of all devices together; 0: no bound.
+        rate: samples a second of all devices together, also of those without a budget; 0: no bound.
     """
 
     sessions: int
@@ -59,7 +59,7 @@ class Admission:
     """See the module.
 
     Args:
-        budgets: samples a second by device; 0: nobody knows, and all are let in.
+        budgets: samples a second by device; 0: nobody knows, and nothing but their own bound keeps domains out.
     """
 
     def __init__(self, budgets: Mapping[str, int]) -> None:
@@ -73,15 +73,12 @@ class Admission:
             The budget or bound that is in the way: then nothing has changed. None: there was none.
         """
         held = self._reserved.setdefault(domain, {}).setdefault(device, {})
-        more, budget = rate - held.get(session, 0), self.budgets[device]
+        more = rate - held.get(session, 0)
         if rate and session not in held and len(held) >= bounds.sessions:
             return bounds.sessions
         for reserved, most in (
-            (self.reserved(device), budget),
-            (
-                sum(rate for name, rate in self.account(domain).items() if self.budgets[name]),
-                bounds.rate * bool(budget),
-            ),
+            (self.reserved(device), self.budgets[device]),
+            (sum(self.account(domain).values()), bounds.rate),
         ):
             if more > 0 and most and reserved + more > most:
                 return most

@@ -105,7 +105,7 @@ class Limits(_Section, frozen=True):
     macroblocks_burst: float = 65536.0
     """Macroblocks at once, after a rest: eight pictures of 1920x1080."""
     pixel_rate: int = 0
-    """Samples a second that its sessions may reserve by declaring them, of devices with a ``pixel_rate``; 0: no limit."""
+    """Samples a second that its sessions may reserve by declaring them, of all its devices together; 0: no limit."""
 
     def rates(self) -> dict[str, tuple[float, float]]:
         """What a worker's throttle keeps, by the names of its arguments."""
