@@ -473,6 +473,7 @@ class Supervisor:
 
     def device_used(self, domain: Domain, device: int, used: int) -> None:
         self.sharing.use(domain, device, used)
+        self.power.work(domain, device, used)
 
     def device_pace(self, domain: Domain, device: int, period: int) -> None:
         self.sharing.pace(domain, device, period)
