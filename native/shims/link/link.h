@@ -99,8 +99,10 @@ struct shim_listener {
     void (*settled)(void *owner);
 };
 
-/* Opens a session; `owner` is handed to the listener. Errors as paracore_call(). */
-int shim_session_open(struct shim_link *link, const struct paracore_video_open *request,
+/* Opens a session; `owner` is handed to the listener. `rate` is at how many pictures in a thousand seconds the program
+ * itself says that it shows what it decodes, 0 if it does not: a decoder's is declared, unless whoever started the program
+ * has said another (PARACORE_RATE). Errors as paracore_call(). */
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, int64_t rate,
                       const struct shim_listener *listener, void *owner, struct shim_session **session);
 
 /* Closes it and frees it. No callback runs for it once this has returned. */

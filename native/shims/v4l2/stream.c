@@ -178,7 +178,7 @@ int stream_open(struct v4l2_file *file)
     }
     request.codec = coded->codec;
     stream->file = file;
-    int error = shim_session_open(file->node.link, &request, &LISTENER, stream, &stream->session);
+    int error = shim_session_open(file->node.link, &request, 0, &LISTENER, stream, &stream->session);
     if (error) {
         free(stream);
         return error_of_backend(error);
