@@ -97,6 +97,8 @@ struct shim_listener {
     void (*failed)(void *owner, int error);
     /* Events have come, and for now there are no more. NULL: it does not matter. */
     void (*settled)(void *owner);
+    /* Before the next output of an encoder so many are missing: their pictures went with a device. NULL: it does not matter. */
+    void (*lost)(void *owner, uint32_t count);
 };
 
 /* Opens a session; `owner` is handed to the listener. `rate` is at how many pictures in a thousand seconds the program

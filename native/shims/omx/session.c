@@ -177,7 +177,7 @@ static void ignore_failed(void *owner, int error)
 int session_layout(struct component *component, struct paracore_picture_format *format)
 {
     static const struct shim_listener DEAF = {
-        ignore_input, ignore_output, ignore_change, ignore_drained, ignore_failed, NULL,
+        ignore_input, ignore_output, ignore_change, ignore_drained, ignore_failed, NULL, NULL,
     };
     const struct controls none = {.count = 0};
     struct shim_session *session;
