@@ -119,7 +119,7 @@ static const struct paracore_rule rules_video_source_change[] = {
 
 static const struct paracore_rule rules_video_session_failed[] = {
     {PARACORE_RULE_ENUM, 0, 4, set_error},
-    {PARACORE_RULE_ZERO, 4, 4, NULL},
+    {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
 static const struct paracore_rule rules_link_hello_reply[] = {
@@ -321,7 +321,7 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_VIDEO_SESSION_FAILED, PARACORE_CLASS_VIDEO, PARACORE_MESSAGE_KIND_EVENT, false, "video.session_failed",
-     {8, false, 0, 2, rules_video_session_failed},
+     {16, false, 0, 2, rules_video_session_failed},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_LINK_HELLO, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.hello",
      {8, false, 0, 0, NULL},

@@ -165,8 +165,9 @@ def test_decoders_that_declare_a_rate_are_weighed_by_their_streams(make_backend)
             assert len(list(first.decode(units))) == 5
             assert len(list(careless.decode(units))) == 5, "who declares nothing is not weighed"
             wait_until(lambda: reserved(backend) == HALF, "its size and its rate")
-            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate"):
+            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate") as caught:
                 list(second.decode(itertools.cycle(units)))
+            assert (caught.value.limit, caught.value.allowed) == ("pixel_rate", 2 * HALF)
             assert reserved(backend) == HALF
             with device.decoder("h264", rate=30) as third:
                 assert len(list(third.decode(units))) == 5

@@ -317,7 +317,7 @@ class Channel:
         if session.descriptor < 0:
             return
         if refusal:
-            self._fail(session, refusal.error)
+            self._fail(session, *refusal)
         else:
             session.reserved = rate
 
@@ -438,10 +438,16 @@ class Channel:
     def _holds(self, session: Session, buffer: Buffer) -> bool:
         return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
 
-    def _fail(self, session: Session, error: video.Error = video.Error.IO) -> None:
+    def _fail(
+        self,
+        session: Session,
+        error: video.Error = video.Error.IO,
+        limit: video.Limit = video.Limit.NONE,
+        allowed: int = 0,
+    ) -> None:
         """The session is over: the domain is told, and can only close it."""
         session.fail()
-        self._tell(session, video.SessionFailed(error))
+        self._tell(session, video.SessionFailed(error, limit, allowed))
 
     def _end(self, session: Session, *, forget: bool = True) -> None:
         """Stops the driver, once; with `forget` the session's number is nobody's any more."""

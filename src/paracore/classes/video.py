@@ -1492,9 +1492,13 @@ class _SessionFailedFields(NamedTuple):
 
     error: Error
     """Why."""
+    limit: Limit
+    """The limit, if it was one."""
+    allowed: int
+    """The limit's value; 0 when there was none."""
 
 
-_SESSION_FAILED = Struct("<II")
+_SESSION_FAILED = Struct("<IIQ")
 
 
 class SessionFailed(_SessionFailedFields):
@@ -1507,12 +1511,12 @@ class SessionFailed(_SessionFailedFields):
     OPCODE: ClassVar[int] = 0x0114
     NAME: ClassVar[str] = "session_failed"
     KIND: ClassVar[Kind] = Kind.EVENT
-    SIZE: ClassVar[int] = 8
+    SIZE: ClassVar[int] = 16
 
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _SESSION_FAILED.pack(self.error, 0)
+            return _SESSION_FAILED.pack(self.error, self.limit, self.allowed)
         except (StructError, ValueError) as error:
             raise unsendable("video.session_failed", error) from None
 
@@ -1520,9 +1524,8 @@ class SessionFailed(_SessionFailedFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            error, reserved0 = _SESSION_FAILED.unpack(payload)
-            zero(reserved0)
-            return cls(Error(error))
+            error, limit, allowed = _SESSION_FAILED.unpack(payload)
+            return cls(Error(error), Limit(limit), allowed)
         except (StructError, ValueError) as error:
             raise malformed("video.session_failed", error) from None
 

@@ -429,7 +429,7 @@ def test_a_change_is_paid_for_by_a_flush(bench):
 def test_a_driver_that_gives_back_what_it_does_not_have(bench):
     session, driver = bench.open()
     driver.said.append(ready(5))
-    assert bench.events(session) == [video.SessionFailed(video.Error.IO)]
+    assert bench.events(session) == [video.SessionFailed(video.Error.IO, video.Limit.NONE, 0)]
     assert driver.closed
 
 
@@ -483,8 +483,8 @@ def test_a_fault_elsewhere_ends_the_session_once(bench, name):
 
 def test_a_driver_that_says_it_failed(bench):
     session, driver = bench.open()
-    driver.said.append(video.SessionFailed(video.Error.NO_DEVICE))
-    assert bench.events(session) == [video.SessionFailed(video.Error.NO_DEVICE)]
+    driver.said.append(video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0))
+    assert bench.events(session) == [video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0)]
     assert driver.closed
     assert bench.refused(video.FormatGet(), session).error is link.Error.IO
 
@@ -622,7 +622,7 @@ def test_a_session_that_ends_gives_back_what_it_reserved(asking, way):
     if way == "close":
         bench.call(video.Close(), video.CloseReply, session)
     elif way == "fault":
-        driver.said.append(video.SessionFailed(video.Error.NO_DEVICE))
+        driver.said.append(video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0))
         bench.events(session)
         bench.call(video.Close(), video.CloseReply, session)
     else:
@@ -734,7 +734,7 @@ def test_a_stream_that_there_is_no_room_for_is_not_shown(declaring):
     bench.reservations[0][2](FULL)
     ((header, payload),) = bench.sent
     assert (header.opcode, header.object) == (video.SessionFailed.OPCODE, session)
-    assert video.SessionFailed.unpack(payload).error is video.Error.NO_SPACE
+    assert video.SessionFailed.unpack(payload) == tuple(FULL), "why, and how much there is"
     assert driver.closed
     assert bench.refused(video.FormatGet(), session).error is link.Error.IO
 

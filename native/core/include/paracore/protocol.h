@@ -917,7 +917,10 @@ struct paracore_video_source_change {
 struct paracore_video_session_failed {
     /* Why. */
     uint32_t error;
-    uint32_t reserved0;
+    /* The limit, if it was one. */
+    uint32_t limit;
+    /* The limit's value; 0 when there was none. */
+    uint64_t allowed;
 };
 
 /* link.hello, a call: First message of a connection. */
@@ -1527,9 +1530,10 @@ PARACORE_PROVE(sizeof(struct paracore_video_source_change) == 112);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, generation) == 0);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, changes) == 4);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, format) == 8);
-PARACORE_PROVE(sizeof(struct paracore_video_session_failed) == 8);
+PARACORE_PROVE(sizeof(struct paracore_video_session_failed) == 16);
 PARACORE_PROVE(offsetof(struct paracore_video_session_failed, error) == 0);
-PARACORE_PROVE(offsetof(struct paracore_video_session_failed, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, limit) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, allowed) == 8);
 PARACORE_PROVE(sizeof(struct paracore_link_hello) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_hello, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_hello, version_max) == 4);
