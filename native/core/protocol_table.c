@@ -119,7 +119,7 @@ static const struct paracore_rule rules_video_source_change[] = {
 
 static const struct paracore_rule rules_video_session_failed[] = {
     {PARACORE_RULE_ENUM, 0, 4, set_error},
-    {PARACORE_RULE_ZERO, 4, 4, NULL},
+    {PARACORE_RULE_ENUM, 4, 4, set_limit},
 };
 
 static const struct paracore_rule rules_link_hello_reply[] = {
@@ -200,6 +200,10 @@ static const struct paracore_rule rules_worker_device_reset[] = {
 };
 
 static const struct paracore_rule rules_worker_device_rest[] = {
+    {PARACORE_RULE_ZERO, 4, 4, NULL},
+};
+
+static const struct paracore_rule rules_worker_device_at[] = {
     {PARACORE_RULE_ZERO, 4, 4, NULL},
 };
 
@@ -317,7 +321,7 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_VIDEO_SESSION_FAILED, PARACORE_CLASS_VIDEO, PARACORE_MESSAGE_KIND_EVENT, false, "video.session_failed",
-     {8, false, 0, 2, rules_video_session_failed},
+     {16, false, 0, 2, rules_video_session_failed},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_LINK_HELLO, PARACORE_CLASS_LINK, PARACORE_MESSAGE_KIND_CALL, false, "link.hello",
      {8, false, 0, 0, NULL},
@@ -384,6 +388,9 @@ const struct paracore_message_info paracore_messages[PARACORE_MESSAGE_COUNT] = {
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_DEVICE_REST, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_rest",
      {8, false, 0, 1, rules_worker_device_rest},
+     {0, false, 0, 0, NULL}},
+    {PARACORE_OP_WORKER_DEVICE_AT, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_EVENT, false, "worker.device_at",
+     {8, false, 0, 1, rules_worker_device_at},
      {0, false, 0, 0, NULL}},
     {PARACORE_OP_WORKER_RESERVE, PARACORE_CLASS_WORKER, PARACORE_MESSAGE_KIND_CALL, false, "worker.reserve",
      {16, false, 0, 0, NULL},

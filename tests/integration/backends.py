@@ -286,12 +286,12 @@ class Stream:
 
     SIZE = 64
 
-    def __init__(self, channel, pages=16):
+    def __init__(self, channel, pages=16, device=0):
         self.channel = channel
         self.inputs = channel.buffer(4096, link.BufferFlag.READ_ONLY)
         self.outputs = channel.buffer(4096 * pages, WRITABLE)
         self.count = pages
-        opening = video.Open(0, video.Codec.H264, video.Direction.DECODE, video.OpenFlag(0))
+        opening = video.Open(device, video.Codec.H264, video.Direction.DECODE, video.OpenFlag(0))
         self.session = video.OpenReply.unpack(channel.call(opening.OPCODE, 0, opening.pack())).session
         self.pictures = 0
         for cookie in range(pages):

@@ -43,6 +43,11 @@ def backend(make_backend):
     return make_backend(device=BUDGET)
 
 
+def declare_by_control(channel, session, rate):
+    request = video.ControlSet(video.Control.RATE, rate * 1000)
+    channel.call(request.OPCODE, session, request.pack())
+
+
 def reserved(backend, name="alpha"):
     return backend.domain(name)["reserved"].get("vpu0", 0)
 
@@ -62,6 +67,20 @@ def test_what_does_not_fit_is_refused_until_something_is_given_back(backend):
         assert reserved(backend) == 2 * HALF
     wait_until(lambda: reserved(backend) == 0, "channels that end give all back")
     assert backend.status()["devices"][0]["pixel_rate"] == 2 * HALF
+
+
+def test_an_encoder_reserves_what_it_declares_by_the_control(backend):
+    with backend.connect() as channel:
+        before, after, late = encoder(channel), encoder(channel), encoder(channel)
+        declare_by_control(channel, before, 30)
+        for session in (before, after, late):
+            declare(channel, session, 0)
+        declare_by_control(channel, after, 30)
+        assert reserved(backend) == 2 * HALF
+        with refused_by_the_budget():
+            declare_by_control(channel, late, 1)
+        declare_by_control(channel, after, 20)
+        declare_by_control(channel, late, 10)
 
 
 def hold(backend):
@@ -97,8 +116,9 @@ def test_a_killed_worker_gives_back_what_was_reserved(backend):
     guest.kill()
 
 
-def test_a_domain_does_not_reserve_more_than_its_own_limit(make_backend):
-    backend = make_backend(device=BUDGET, limits=f"pixel_rate = {HALF}")
+@pytest.mark.parametrize("device", [BUDGET, ""])
+def test_a_domain_does_not_reserve_more_than_its_own_limit(make_backend, device):
+    backend = make_backend(device=device, limits=f"pixel_rate = {HALF}")
     with backend.connect() as channel:
         session = encoder(channel)
         with refused_by_the_budget(HALF):
@@ -145,8 +165,9 @@ def test_decoders_that_declare_a_rate_are_weighed_by_their_streams(make_backend)
             assert len(list(first.decode(units))) == 5
             assert len(list(careless.decode(units))) == 5, "who declares nothing is not weighed"
             wait_until(lambda: reserved(backend) == HALF, "its size and its rate")
-            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate"):
+            with device.decoder("h264", rate=31) as second, pytest.raises(QuotaExceeded, match="pixel_rate") as caught:
                 list(second.decode(itertools.cycle(units)))
+            assert (caught.value.limit, caught.value.allowed) == ("pixel_rate", 2 * HALF)
             assert reserved(backend) == HALF
             with device.decoder("h264", rate=30) as third:
                 assert len(list(third.decode(units))) == 5

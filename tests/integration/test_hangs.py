@@ -133,7 +133,23 @@ def test_a_call_that_never_comes_back_ends_the_worker(device):
             channel.call(video.Flush.OPCODE, stream.session, b"")
         assert channel.goodbye() is link.Refusal.WORKER_LOST
     wait_until(lambda: backend.status()["devices"][0]["hangs"] == 1, "it is known why")
-    assert "a driver did not come back" in backend.log.read_text()
+    assert "the driver of device vpu0 did not come back" in backend.log.read_text()
+
+
+def test_calls_that_never_come_back_reset_one_of_two_devices(make_backend):
+    faults = "options = { hang_at = 3, stubborn = true }"
+    second = f'[[device]]\nname = "vpu1"\ndriver = "null"\njob_deadline = {DEADLINE}\n{faults}'
+    backend = make_backend(options=f"{faults}\n{second}", device=f"job_deadline = {DEADLINE}")
+    for hangs in (1, 2):
+        with backend.connect() as channel:
+            good, bad = Stream(channel), Stream(channel, device=1)
+            bad.play(2)
+            good.play(2)
+            bad.feed(3)
+            with pytest.raises(TransportBroken):
+                channel.call(video.Flush.OPCODE, bad.session, b"")
+        wait_until(lambda many=hangs: backend.status()["devices"][1]["hangs"] == many, "it is known where")
+    assert [(told["hangs"], told["resets"]) for told in backend.status()["devices"]] == [(0, 0), (2, 1)]
 
 
 def test_a_second_hang_resets_the_device_and_the_others_go_on(device):

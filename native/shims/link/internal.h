@@ -113,6 +113,8 @@ struct shim_session {
 
     /* an encoder */
     int64_t newest; /* time of the newest unit that came; INT64_MIN: none */
+    int64_t awaited; /* pictures that were given of which no unit has come; fewer than none while units overtake */
+    uint32_t lost;   /* of those that went with a device, how many the program has yet to be told of */
     bool key_due;
     bool has_format;
     struct paracore_picture_format wish, format;
@@ -224,6 +226,8 @@ void journal_after_call(struct shim_session *session, uint16_t opcode, const voi
 /* An event: returns 1 when the program is to be told, with its numbers in it; 0 when not; or a negative error, of which
  * the session dies. */
 int journal_event(struct shim_session *session, struct paracore_event *event);
+/* Units of an encoder that are missing before the one that the program is about to be told of; once. */
+uint32_t journal_take_lost(struct shim_session *session);
 
 /* --- replay.c: the session's lock is held --- */
 

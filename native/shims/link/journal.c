@@ -79,6 +79,7 @@ static int post_input(struct shim_session *session, struct sent *sent)
         sent->number = ++session->last_number;
     if (error == 0 && now)
         error = unless_lost(post_sent(session, sent));
+    session->awaited += error == 0;
     if (session->history) {
         pages_release(sent->pages);
         sent->pages = NULL;
@@ -191,6 +192,7 @@ static void flushed(struct shim_session *session)
 
     session->flushing = session->draining = false;
     session->newest = INT64_MIN;
+    session->awaited = 0;
     if (!session->history)
         return;
     bool behind = history_due(session->history, &due);
@@ -265,6 +267,7 @@ static int input_done(struct shim_session *session, struct paracore_video_input_
     }
     if (!sent)
         return 0;
+    session->awaited -= done->error != 0; /* no unit will come of it */
     done->cookie = sent->request.cookie;
     sent_drop(session, sent);
     return 1;
@@ -395,6 +398,7 @@ static int coded(struct shim_session *session, struct loan *loan, const struct p
 {
     if (!(ready->flags & PARACORE_OUTPUT_FLAG_EMPTY)) {
         session->fruitless = 0;
+        session->awaited--;
         if (ready->timestamp > session->newest)
             session->newest = ready->timestamp;
     }
@@ -421,6 +425,7 @@ static void drained(struct shim_session *session)
 {
     session->draining = false;
     session->newest = INT64_MIN; /* what comes next may be of another time */
+    session->awaited = 0;
     if (session->history)
         history_drained(session->history, session->told);
 }
@@ -444,6 +449,15 @@ static int noted(struct shim_session *session, struct paracore_event *event)
     default:
         return 1;
     }
+}
+
+uint32_t journal_take_lost(struct shim_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    uint32_t lost = session->lost;
+    session->lost = 0;
+    pthread_mutex_unlock(&session->lock);
+    return lost;
 }
 
 int journal_event(struct shim_session *session, struct paracore_event *event)

@@ -97,10 +97,14 @@ struct shim_listener {
     void (*failed)(void *owner, int error);
     /* Events have come, and for now there are no more. NULL: it does not matter. */
     void (*settled)(void *owner);
+    /* Before the next output of an encoder so many are missing: their pictures went with a device. NULL: it does not matter. */
+    void (*lost)(void *owner, uint32_t count);
 };
 
-/* Opens a session; `owner` is handed to the listener. Errors as paracore_call(). */
-int shim_session_open(struct shim_link *link, const struct paracore_video_open *request,
+/* Opens a session; `owner` is handed to the listener. `rate` is at how many pictures in a thousand seconds the program
+ * itself says that it shows what it decodes, 0 if it does not: a decoder's is declared, unless whoever started the program
+ * has said another (PARACORE_RATE). Errors as paracore_call(). */
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, int64_t rate,
                       const struct shim_listener *listener, void *owner, struct shim_session **session);
 
 /* Closes it and frees it. No callback runs for it once this has returned. */

@@ -10,6 +10,16 @@
 
 /* --- the thread -------------------------------------------------------------------------------------- */
 
+/* What an encoder's program sees of a loss comes before the first unit behind it. */
+static void deliver_output(struct shim_session *session, const void *payload)
+{
+    uint32_t lost = journal_take_lost(session);
+
+    if (lost && session->listener->lost)
+        session->listener->lost(session->owner, lost);
+    session->listener->output_ready(session->owner, payload);
+}
+
 /* Payload sizes and values have been checked by libparacore against the description of the wire. */
 static void deliver(struct shim_session *session, const struct paracore_event *event)
 {
@@ -21,7 +31,7 @@ static void deliver(struct shim_session *session, const struct paracore_event *e
         listener->input_done(session->owner, payload);
         break;
     case PARACORE_OP_VIDEO_OUTPUT_READY:
-        listener->output_ready(session->owner, payload);
+        deliver_output(session, payload);
         break;
     case PARACORE_OP_VIDEO_SOURCE_CHANGE:
         listener->source_change(session->owner, payload);

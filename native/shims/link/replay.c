@@ -230,6 +230,19 @@ static bool is_over(const struct shim_session *session, const struct sent *sent)
     return session->newest != INT64_MIN && sent->request.timestamp <= session->newest;
 }
 
+/* What is still in the program's buffers will be given again: the rest of what was awaited is not to come. */
+static void count_lost(struct shim_session *session)
+{
+    const struct sent *sent;
+    int64_t kept = 0;
+
+    TAILQ_FOREACH(sent, &session->sent, entry)
+        kept++;
+    if (session->awaited > kept)
+        session->lost += (uint32_t)(session->awaited - kept);
+    session->awaited = kept;
+}
+
 static void forget_device(struct shim_session *session)
 {
     struct sent *sent, *next;
@@ -254,6 +267,8 @@ static void forget_device(struct shim_session *session)
         say_input(session, sent, 0);
         sent_drop(session, sent);
     }
+    if (!decodes(session))
+        count_lost(session);
     if (session->recall_due)
         replay_recalled(session);
 }

@@ -79,15 +79,17 @@ static int open_somewhere(struct shim_session *session)
 }
 
 /* Refused: it decodes as one that declares nothing. */
-static void declare_rate(struct shim_session *session)
+static void declare_rate(struct shim_session *session, int64_t rate)
 {
-    int64_t rate = session->request.direction == PARACORE_DIRECTION_DECODE ? wish_rate() : 0;
+    int64_t wish = wish_rate();
 
-    if (rate)
+    if (wish)
+        rate = wish;
+    if (rate && session->request.direction == PARACORE_DIRECTION_DECODE)
         shim_session_control(session, PARACORE_CONTROL_RATE, rate);
 }
 
-int shim_session_open(struct shim_link *link, const struct paracore_video_open *request,
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, int64_t rate,
                       const struct shim_listener *listener, void *owner, struct shim_session **out)
 {
     struct shim_session *session = calloc(1, sizeof *session);
@@ -101,7 +103,7 @@ int shim_session_open(struct shim_link *link, const struct paracore_video_open *
         shim_link_keep(link);
         error = open_somewhere(session);
         if (error == 0) {
-            declare_rate(session);
+            declare_rate(session, rate);
             *out = session;
             return 0;
         }

@@ -61,7 +61,7 @@ static void failed_said(void *owner, int error)
     say(owner, 0, true);
 }
 
-static const struct shim_listener LISTENER = {input_said, output_said, change_said, drained_said, failed_said, NULL};
+static const struct shim_listener LISTENER = {input_said, output_said, change_said, drained_said, failed_said, NULL, NULL};
 
 /* --- the one picture ---------------------------------------------------------------------------------------- */
 

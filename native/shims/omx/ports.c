@@ -9,6 +9,8 @@ enum {
     RAW_BUFFERS_SPARE = 2,     /* that the client may hold beyond those that the device needs */
     GUESS_ALIGNMENT = 64,      /* of a decoder's rows, before it has met its format */
     GUESS_BUFFERS = 4,
+    DEFAULT_RATE = 15 << 16, /* of both ports; Q16, as all rates of OpenMAX IL */
+    PER_SECONDS = 1000,      /* the wire's rates */
 };
 
 static bool is_coded(const struct component *component, uint32_t port)
@@ -126,7 +128,7 @@ static void init(struct component *component, uint32_t port, const struct paraco
     };
     definition->format.video.cMIMEType =
         (OMX_STRING)(uintptr_t)(is_coded(component, port) ? component->entry.codec->mime : "video/raw");
-    definition->format.video.xFramerate = 15 << 16;
+    definition->format.video.xFramerate = DEFAULT_RATE;
     port_describe(component, &component->ports[port], format);
 }
 
@@ -206,6 +208,18 @@ static void set_rate(struct paracore_picture_format *format, uint32_t rate)
         if (rate + 1 >= exact && rate <= exact + 1)
             format->rate_num = NTSC[n] * 1000, format->rate_den = 1001;
     }
+}
+
+/* Clients write a whole definition back of which they have changed something else: the default means nothing. */
+int64_t port_rate(const struct component *component)
+{
+    uint32_t rate = (uint32_t)component->ports[INPUT].definition.format.video.xFramerate;
+    struct paracore_picture_format format;
+
+    if (!component->decodes || !rate || rate == DEFAULT_RATE)
+        return 0;
+    set_rate(&format, rate);
+    return ((int64_t)format.rate_num * PER_SECONDS + format.rate_den / 2) / format.rate_den;
 }
 
 /* What an encoder's pictures are to be like now. */

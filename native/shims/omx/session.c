@@ -98,7 +98,10 @@ static int open_with(struct component *component, const struct shim_listener *li
         .flags = low_delay ? PARACORE_OPEN_FLAG_LOW_DELAY : 0,
     };
 
-    return shim_session_open(component->link, &request, listener, owner, session);
+    pthread_mutex_lock(&component->lock);
+    int64_t rate = port_rate(component);
+    pthread_mutex_unlock(&component->lock);
+    return shim_session_open(component->link, &request, rate, listener, owner, session);
 }
 
 static int set_format(struct shim_session *session, struct paracore_picture_format *format)
@@ -174,7 +177,7 @@ static void ignore_failed(void *owner, int error)
 int session_layout(struct component *component, struct paracore_picture_format *format)
 {
     static const struct shim_listener DEAF = {
-        ignore_input, ignore_output, ignore_change, ignore_drained, ignore_failed, NULL,
+        ignore_input, ignore_output, ignore_change, ignore_drained, ignore_failed, NULL, NULL,
     };
     const struct controls none = {.count = 0};
     struct shim_session *session;

@@ -160,7 +160,18 @@ static void failed(void *owner, int error)
     leave(file);
 }
 
-static const struct shim_listener LISTENER = {input_done, output_ready, source_change, drained, failed, settled};
+/* As the kernel's drivers tell of pictures that they had to drop: by what `sequence` leaves out (buffer.rst). */
+static void lost(void *owner, uint32_t count)
+{
+    struct v4l2_file *file = enter(owner);
+
+    if (!file)
+        return;
+    file->queues[CAPTURE_QUEUE].sequence += count;
+    leave(file);
+}
+
+static const struct shim_listener LISTENER = {input_done, output_ready, source_change, drained, failed, settled, lost};
 
 /* --- opening and closing ---------------------------------------------------------------------------------------- */
 
@@ -178,7 +189,7 @@ int stream_open(struct v4l2_file *file)
     }
     request.codec = coded->codec;
     stream->file = file;
-    int error = shim_session_open(file->node.link, &request, &LISTENER, stream, &stream->session);
+    int error = shim_session_open(file->node.link, &request, 0, &LISTENER, stream, &stream->session);
     if (error) {
         free(stream);
         return error_of_backend(error);

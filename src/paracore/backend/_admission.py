@@ -9,14 +9,17 @@ which is what rates and device time are for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from paracore.classes.video import PictureFormat
 
-__all__ = ["Admission", "Bounds", "declared_rate", "stream_rate"]
+__all__ = ["Admission", "Bounds", "bounded_rate", "declared_rate", "stream_rate"]
+
+_RATE_MAX: Final = 1_000_000
+"""Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
 
 
 class Bounds(NamedTuple):
@@ -24,7 +27,7 @@ class Bounds(NamedTuple):
 
     Attributes:
         sessions: so many reservations of a device.
-        rate: samples a second of all devices together; 0: no bound.
+        rate: samples a second of all devices together, also of those without a budget; 0: no bound.
     """
 
     sessions: int
@@ -47,11 +50,16 @@ def stream_rate(picture_format: PictureFormat, rate: int) -> int:
     return declared_rate(picture_format._replace(rate_num=rate, rate_den=1000))
 
 
+def bounded_rate(rate: int) -> int:
+    """Pictures in a thousand seconds, of whatever a session declares."""
+    return max(0, min(rate, _RATE_MAX))
+
+
 class Admission:
     """See the module.
 
     Args:
-        budgets: samples a second by device; 0: nobody knows, and all are let in.
+        budgets: samples a second by device; 0: nobody knows, and nothing but their own bound keeps domains out.
     """
 
     def __init__(self, budgets: Mapping[str, int]) -> None:
@@ -65,15 +73,12 @@ class Admission:
             The budget or bound that is in the way: then nothing has changed. None: there was none.
         """
         held = self._reserved.setdefault(domain, {}).setdefault(device, {})
-        more, budget = rate - held.get(session, 0), self.budgets[device]
+        more = rate - held.get(session, 0)
         if rate and session not in held and len(held) >= bounds.sessions:
             return bounds.sessions
         for reserved, most in (
-            (self.reserved(device), budget),
-            (
-                sum(rate for name, rate in self.account(domain).items() if self.budgets[name]),
-                bounds.rate * bool(budget),
-            ),
+            (self.reserved(device), self.budgets[device]),
+            (sum(self.account(domain).values()), bounds.rate),
         ):
             if more > 0 and most and reserved + more > most:
                 return most

@@ -10,10 +10,11 @@ driver raises ends that driver's session with ``session_failed(io)`` and nothing
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import MessageError
-from paracore.backend._admission import declared_rate, stream_rate
+from paracore.backend._admission import bounded_rate, declared_rate, stream_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._gated import GatedSession
@@ -26,51 +27,20 @@ from paracore.protocol import BUFFER_MAX, EVENT, FAILURE, HEADER_SIZE, PAGE_SIZE
 from paracore.protocol._wire import HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from paracore.backend._books import Books, Device
-    from paracore.backend._gate import UnitGate
+    from paracore.backend._outlet import Outlet
     from paracore.classes import Payload
     from paracore.drivers import Span, VideoSession
     from paracore.transport import Mapping
 
     _Method = Callable[["Channel", int, Any, int], Payload | None]
+    _GoOn = Callable[[Session, Any], Payload]
 
-__all__ = ["Channel", "Outlet"]
+__all__ = ["Channel"]
 
 _log = logging.getLogger("paracore.worker")
-
-_RATE_MAX: Final = 1_000_000
-"""Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
-
-
-class Outlet(Protocol):
-    """What a channel needs of its worker."""
-
-    def send(self, channel: int, octets: bytes) -> None:
-        """One message to the domain."""
-
-    def map(self, channel: int, request: core.BufferAttach, answer: Callable[[Mapping | video.Failure], None]) -> None:
-        """Asks the supervisor for a grant; `answer` is called later, unless the channel has gone."""
-
-    def reserve(
-        self, channel: int, session: Session, rate: int, answer: Callable[[video.Failure | None], None]
-    ) -> None:
-        """Asks the supervisor for so much of the session's device; `answer` is called later, unless the channel has gone."""
-
-    def paced(self, session: Session) -> None:
-        """A session has declared another rate."""
-
-    def gate(self, device: int) -> UnitGate | None:
-        """What stands before the sessions of a device; None: its driver has a gate of its own."""
-
-    def unmapped(self, channel: int, grant: int) -> None:
-        """Tells the supervisor that a grant is free."""
-
-    def watch(self, channel: Channel, session: Session) -> None:
-        """Calls ``channel.pump(session)`` while the session's descriptor is readable."""
-
-    def unwatch(self, session: Session) -> None: ...
 
 
 class Channel:
@@ -234,7 +204,7 @@ class Channel:
 
     def _opened(self, device: Device, request: video.Open) -> Session:
         try:
-            with bounded(device.job_deadline):
+            with self._bounded(request.device, device.job_deadline):
                 driver = device.driver.open(request.codec, request.direction, request.flags)
             driver = self._behind_gates(driver, request)
             session = Session(self._last_session + 1, request, driver, device.job_deadline)
@@ -262,35 +232,44 @@ class Channel:
         session = self._session(of, Step.FORMAT_GET)
         return video.FormatGetReply(self._drive(session, session.driver.format_get))
 
-    def _format_set(self, of: int, request: video.FormatSet, serial: int) -> video.FormatSetReply | None:
+    def _format_set(self, of: int, request: video.FormatSet, serial: int) -> Payload | None:
         session = self._session(of, Step.FORMAT_SET)
+        rate = declared_rate(request.format) or stream_rate(request.format, session.rate)
+        return self._once_admitted(session, rate, request, serial, self._format_taken)
+
+    def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
+        session.check(Step.FORMAT_SET)
+        done = self._drive(session, session.driver.format_set, request.format)
+        session.take(Step.FORMAT_SET_REPLY)
+        session.stream = request.format
+        if declared_rate(request.format):
+            self._pace(session, request.format.rate_num * 1000 // request.format.rate_den)
+        return video.FormatSetReply(done)
+
+    def _once_admitted(
+        self, session: Session, rate: int, request: Payload, serial: int, go_on: _GoOn
+    ) -> Payload | None:
+        """Serves a call that declares `rate` samples a second once the supervisor has let the session in for them."""
         if session.asking:
             raise CallFailed(video.Error.BUSY)
-        rate = declared_rate(request.format)
         if rate == session.reserved:
-            return self._format_taken(session, request)
+            return go_on(session, request)
         self._books.check_outstanding(self.outstanding)
         session.asking = True
         self._outlet.reserve(
-            self.number, session, rate, lambda refusal: self._admitted(session, rate, request, serial, refusal)
+            self.number, session, rate, lambda refusal: self._admitted(session, rate, refusal, (request, serial), go_on)
         )
         return None
 
-    def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
-        done = self._drive(session, session.driver.format_set, request.format)
-        session.take(Step.FORMAT_SET_REPLY)
-        if done.rate_den:
-            self._pace(session, done.rate_num * 1000 // done.rate_den)
-        return video.FormatSetReply(done)
-
     def _admitted(
-        self, session: Session, rate: int, request: video.FormatSet, serial: int, refusal: video.Failure | None
+        self, session: Session, rate: int, refusal: video.Failure | None, reply_to: tuple[Payload, int], go_on: _GoOn
     ) -> None:
         """The supervisor's answer. Meanwhile the session may have gone on, failed, or been closed."""
+        request, serial = reply_to
         session.asking = False
         try:
             session.admit(rate, refusal)
-            reply = self._format_taken(session, request)
+            reply = go_on(session, request)
         except CallFailed as failed:
             self._refuse(_TABLE[request.OPCODE], session.number, serial, failed)
         else:
@@ -302,21 +281,29 @@ class Channel:
             return video.ControlGetReply(session.rate)
         return video.ControlGetReply(self._drive(session, session.driver.control_get, request.control))
 
-    def _control_set(self, of: int, request: video.ControlSet, _: int) -> video.ControlSetReply:
+    def _control_set(self, of: int, request: video.ControlSet, serial: int) -> Payload | None:
         session = self._session(of, Step.CONTROL_SET)
-        if request.control is video.Control.RATE:
-            return video.ControlSetReply(self._pace(session, request.value))
-        return video.ControlSetReply(self._drive(session, session.driver.control_set, request.control, request.value))
-
-    def _pace(self, session: Session, rate: int) -> int:
-        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
-        session.rate = max(0, min(rate, _RATE_MAX))
-        self._outlet.paced(session)
+        if request.control is not video.Control.RATE:
+            done = self._drive(session, session.driver.control_set, request.control, request.value)
+            return video.ControlSetReply(done)
+        if session.call.direction is video.Direction.ENCODE:
+            rate = stream_rate(session.stream, bounded_rate(request.value)) if session.stream else session.reserved
+            return self._once_admitted(session, rate, request, serial, self._declared)
+        reply = self._declared(session, request)
         self._weigh(session)
-        return session.rate
+        return reply
+
+    def _declared(self, session: Session, request: video.ControlSet) -> video.ControlSetReply:
+        self._pace(session, request.value)
+        return video.ControlSetReply(session.rate)
+
+    def _pace(self, session: Session, rate: int) -> None:
+        """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
+        session.rate = bounded_rate(rate)
+        self._outlet.paced(session)
 
     def _weigh(self, session: Session) -> None:
-        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved."""
+        """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved, while it goes on."""
         if session.stream is None:
             return
         rate = stream_rate(session.stream, session.rate)
@@ -330,7 +317,7 @@ class Channel:
         if session.descriptor < 0:
             return
         if refusal:
-            self._fail(session, refusal.error)
+            self._fail(session, *refusal)
         else:
             session.reserved = rate
 
@@ -386,7 +373,7 @@ class Channel:
 
     def _flush(self, of: int, _: video.Flush, __: int) -> video.FlushReply:
         session = self._session(of, Step.FLUSH)
-        with bounded(session.seconds):
+        with self._bounded(session.call.device, session.seconds):
             self._drive(session, session.driver.flush)
         session.pay()
         self.pump(session)  # what was cancelled is told before the reply
@@ -440,13 +427,27 @@ class Channel:
             self._fail(session)
             raise CallFailed(video.Error.IO) from error
 
+    @contextmanager
+    def _bounded(self, device: int, seconds: float) -> Iterator[None]:
+        """A call of a device's driver may take so long. Which device's is told before: beyond that this process is no more."""
+        if seconds:
+            self._outlet.at(device)
+        with bounded(seconds):
+            yield
+
     def _holds(self, session: Session, buffer: Buffer) -> bool:
         return session.descriptor >= 0 and bool(self._drive(session, session.driver.holds, buffer.whole()))
 
-    def _fail(self, session: Session, error: video.Error = video.Error.IO) -> None:
+    def _fail(
+        self,
+        session: Session,
+        error: video.Error = video.Error.IO,
+        limit: video.Limit = video.Limit.NONE,
+        allowed: int = 0,
+    ) -> None:
         """The session is over: the domain is told, and can only close it."""
         session.fail()
-        self._tell(session, video.SessionFailed(error))
+        self._tell(session, video.SessionFailed(error, limit, allowed))
 
     def _end(self, session: Session, *, forget: bool = True) -> None:
         """Stops the driver, once; with `forget` the session's number is nobody's any more."""
@@ -461,7 +462,7 @@ class Channel:
         for what, number in session.counts().items():
             self._books.count(what, number)
         try:
-            with bounded(session.seconds):
+            with self._bounded(session.call.device, session.seconds):
                 session.over()
         except Exception:  # noqa: BLE001 - whatever it is, it is this session's end
             _log.exception("session %d of channel %d does not close", session.number, self.number)

@@ -105,7 +105,7 @@ class Limits(_Section, frozen=True):
     macroblocks_burst: float = 65536.0
     """Macroblocks at once, after a rest: eight pictures of 1920x1080."""
     pixel_rate: int = 0
-    """Samples a second that its sessions may reserve by declaring them, of devices with a ``pixel_rate``; 0: no limit."""
+    """Samples a second that its sessions may reserve by declaring them, of all its devices together; 0: no limit."""
 
     def rates(self) -> dict[str, tuple[float, float]]:
         """What a worker's throttle keeps, by the names of its arguments."""
@@ -148,7 +148,7 @@ class DeviceSection(_Section, frozen=True):
     autosuspend: float = 2.0
     """Seconds without a session after which it is put to sleep, by the kernel where it has one of its own."""
     clock_floor: float = 0.0
-    """With a clock of the kernel's (devfreq): the part of its highest frequency that it keeps while a session is open."""
+    """With a clock of the kernel's (devfreq): its floor follows the load, up to this part of its highest frequency; 0: none."""
     job_deadline: float = 30.0
     """Seconds that its driver may be at one job (an input worked off) until the session is taken to hang; 0: for ever."""
     pixel_rate: int = 0

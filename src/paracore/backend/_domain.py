@@ -66,8 +66,8 @@ class DomainOwner(Protocol):
     def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
         """Its worker has sessions of a device, or none any more."""
 
-    def worker_blocked(self, domain: Domain) -> None:
-        """Its worker has ended in a driver that did not come back."""
+    def worker_blocked(self, domain: Domain, device: int | None) -> None:
+        """Its worker has ended in a driver that did not come back, of this device as it says itself."""
 
     def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
         """One of its sessions wants so much of a device."""
@@ -274,8 +274,8 @@ class Domain:
         if ended:
             ended()
 
-    def worker_blocked(self) -> None:
-        self._owner.worker_blocked(self)
+    def worker_blocked(self, device: int | None) -> None:
+        self._owner.worker_blocked(self, device)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:

@@ -44,7 +44,7 @@ __all__ = [
     "set_inheritable",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of ``State``. It changes with any change of a meaning here; another version is not taken over."""
 VARIABLE: Final = "PARACORE_HANDOVER"
 """Of the environment: the number of the descriptor of the memory, in a rehearsal ``:rehearsal`` behind it."""
@@ -84,7 +84,9 @@ class PowerState(NamedTuple):
 
 
 class WorkerState(NamedTuple):
-    """A worker that lives: its process (0 and -1 when it is just being born), its socket, its standard error."""
+    """A worker that lives: its process (0 and -1 when it is just being born), its socket, its standard error,
+    and the device that it says it is at.
+    """
 
     number: int
     pid: int
@@ -96,6 +98,7 @@ class WorkerState(NamedTuple):
     processor_time: int
     removals: tuple[int, ...]
     backlog: tuple[tuple[bytes, tuple[int, ...]], ...]
+    at: int | None
 
     def descriptors(self) -> list[int]:
         """All that are there."""

@@ -101,12 +101,21 @@ class Hangs:
             domain.worker.kill()
         self._count(name, domain)
 
-    def blocked(self, domain: Domain) -> None:
-        """The worker of a domain has ended in a driver's call, which it counts for if there is but one that it can be."""
-        domain.log.write(logging.ERROR, "domain %s: a driver did not come back, and its worker has ended", domain.name)
+    def blocked(self, domain: Domain, index: int | None) -> None:
+        """The worker of a domain has ended in a driver's call, of the device that it had said it is at.
+
+        One that has lied, or said nothing, costs no device anything: it has ended already.
+        """
         names = domain.section.device_names(self._devices)
-        if len(names) == 1:
-            self._count(names[0], domain)
+        name = names[index] if index is not None and index < len(names) else None
+        domain.log.write(
+            logging.ERROR,
+            "domain %s: the driver of device %s did not come back, and the worker has ended",
+            domain.name,
+            name or "(unknown)",
+        )
+        if name:
+            self._count(name, domain)
 
     def hand_over(self) -> dict[str, HangState]:
         """By the devices' names."""

@@ -2,7 +2,8 @@
 """The devices' power: on while a domain has a session, asleep when nobody has had one for a while.
 
 A device of the kernel's sleeps by the kernel's own runtime power management, which is told how soon and told no more:
-the kernel's driver knows best when it is at work. Any other device has what its driver keeps, which is let go of. The
+the kernel's driver knows best when it is at work. Its clock's floor, where that is wanted, follows the device time that was used lately
+(``_clock_floor``), and is looked after only while it is used. Any other device has what its driver keeps, which is let go of. The
 workers say who has sessions; one that lies keeps a device awake, or has the others forget what they can make again.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paracore._errors import RemoteProtocolError
+from paracore.backend._clock_floor import PERIOD, ClockFloor
 from paracore.backend._handover import PowerState
 from paracore.backend._sysfs import KernelDevice, Writer
 
@@ -34,6 +36,8 @@ class _Device:
         users: domains that have sessions.
         on: whether it is meant to be awake.
         rest: when it is put to sleep, if nobody comes.
+        floor: what its clock is not to fall below.
+        look: when that is looked at next; None while nobody uses it.
     """
 
     section: DeviceSection
@@ -41,6 +45,11 @@ class _Device:
     users: set[Domain] = field(default_factory=set)
     on: bool = False
     rest: asyncio.TimerHandle | None = None
+    floor: ClockFloor = field(init=False)
+    look: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self.floor = ClockFloor(self.section.clock_floor)
 
 
 class Power:
@@ -80,6 +89,8 @@ class Power:
         for name, device in self._devices.items():
             device.on = name in state.on
             device.users = {domain for domain in self._domains if domain.worker and domain.name in state.users[name]}
+            if device.on:
+                self._watch(device, comes=True)
             if device.on and not device.users:
                 self._let_rest(device)
 
@@ -92,6 +103,7 @@ class Power:
             device.kernel = [KernelDevice(Path(path), self._writer, self._before) for path in paths]
             for each in device.kernel:
                 each.let_sleep(device.section.autosuspend)
+                each.keep_floor(device.floor.part if device.look else 0.0)
 
     def use(self, domain: Domain, index: int, *, used: bool) -> None:
         """The worker of a domain has sessions of a device, or none any more.
@@ -107,6 +119,12 @@ class Power:
             self._enter(device, domain)
         else:
             self._leave(device, domain)
+
+    def work(self, domain: Domain, index: int, used: int) -> None:
+        """The worker of a domain has used so many nanoseconds of a device that it has."""
+        device = self._devices[domain.section.device_names(self._devices)[index]]
+        self._watch(device, comes=False)
+        device.floor.use(used)
 
     def leave(self, domain: Domain) -> None:
         """Its worker has gone, with all sessions."""
@@ -135,9 +153,8 @@ class Power:
         if device.rest:
             device.rest.cancel()
             device.rest = None
-        if not device.on and device.section.clock_floor:
-            for each in device.kernel:
-                each.raise_floor(device.section.clock_floor)
+        if not device.on:
+            self._watch(device, comes=True)
         device.on = True
 
     def _leave(self, device: _Device, domain: Domain) -> None:
@@ -153,9 +170,30 @@ class Power:
     def _sleep(self, device: _Device) -> None:
         device.rest = None
         device.on = False
-        for each in device.kernel:
-            each.lower_floor()
         for domain in self._domains:
             names = domain.section.device_names(self._devices)
             if domain.worker and device.section.name in names:
                 domain.worker.device_rest(names.index(device.section.name))
+
+    # --- clocks -------------------------------------------------------------------------------------
+
+    def _watch(self, device: _Device, *, comes: bool) -> None:
+        """From now on, until it has not been used for a while."""
+        if device.look or not device.section.clock_floor:
+            return
+        device.floor.begin(self._loop.time(), comes=comes)
+        self._keep(device)
+
+    def _look(self, device: _Device) -> None:
+        clock = max((each.clock() for each in device.kernel), default=1.0)
+        device.look = None
+        if device.floor.look(self._loop.time(), clock):
+            self._keep(device)
+        else:
+            for each in device.kernel:
+                each.keep_floor(0.0)
+
+    def _keep(self, device: _Device) -> None:
+        device.look = self._loop.call_later(PERIOD, self._look, device)
+        for each in device.kernel:
+            each.keep_floor(device.floor.part)

@@ -62,7 +62,7 @@ class Session:
         leaving: its domain is about to be detached.
         left: it was, and all that it was given before has come out.
         weighing: so often it has not answered about a decoder's stream.
-        stream: a decoder's format, once it is known.
+        stream: the format that it is weighed by: a decoder's once it is met, an encoder's as it was set.
     """
 
     def __init__(self, number: int, call: video.Open, driver: VideoSession, job_deadline: float = 0.0) -> None:
@@ -119,13 +119,12 @@ class Session:
         self._state = outcome
 
     def admit(self, rate: int, refusal: video.Failure | None) -> None:
-        """The supervisor's answer to what it was asked for. Fails if it says no, or a format cannot come any more."""
+        """The supervisor's answer to what it was asked for. Fails if it says no."""
         if self.descriptor < 0:
             raise CallFailed(video.Error.CANCELLED)  # and what was reserved has been given back
         if refusal:
             raise CallFailed(refusal.error, refusal.limit, refusal.allowed)
         self.reserved = rate
-        self.check(Step.FORMAT_SET)
 
     def lend(self, spans: dict[int, Loan], cookie: int, loan: Loan) -> None:
         """A span goes to the driver."""

@@ -473,6 +473,7 @@ class Supervisor:
 
     def device_used(self, domain: Domain, device: int, used: int) -> None:
         self.sharing.use(domain, device, used)
+        self.power.work(domain, device, used)
 
     def device_pace(self, domain: Domain, device: int, period: int) -> None:
         self.sharing.pace(domain, device, period)
@@ -483,8 +484,8 @@ class Supervisor:
     def device_use(self, domain: Domain, device: int, *, used: bool) -> None:
         self.power.use(domain, device, used=used)
 
-    def worker_blocked(self, domain: Domain) -> None:
-        self.hangs.blocked(domain)
+    def worker_blocked(self, domain: Domain, device: int | None) -> None:
+        self.hangs.blocked(domain, device)
 
     def reserve(self, domain: Domain, request: worker.Reserve) -> worker.Failure | None:
         names = domain.section.device_names(self.admission.budgets)

@@ -107,20 +107,25 @@ class KernelDevice:
         self._change(self._folder / "power/autosuspend_delay_ms", str(round(seconds * 1000)))
         self._change(self._folder / "power/control", "auto")
 
-    def raise_floor(self, part: float) -> None:
-        """Its clocks do not fall below this part of the highest frequency; their governors go on above it."""
-        for clock in self._clocks():
-            steps = sorted(
-                int(word) for word in (_read(clock / "available_frequencies") or "").split() if word.isdigit()
-            )
-            enough = [step for step in steps if step >= part * steps[-1]]
-            if enough:
-                self._change(clock / "min_freq", str(enough[0]))
+    def keep_floor(self, part: float) -> None:
+        """Its clocks do not fall below this part of the highest frequency; their governors go on above it.
 
-    def lower_floor(self) -> None:
-        """As it was before ``raise_floor``."""
+        What was there before stays, where it is as high; 0: all is as it was.
+        """
         for clock in self._clocks():
-            self._restore(clock / "min_freq")
+            steps, file = _steps(clock), clock / "min_freq"
+            enough = [step for step in steps if step >= part * steps[-1]]
+            before = self.before.get(file) or self._files.read(file) or ""
+            if part and enough and before.isdigit() and enough[0] > int(before):
+                self._change(file, str(enough[0]))
+            else:
+                self._restore(file)
+
+    def clock(self) -> float:
+        """At which part of its highest frequency it runs just now; 1 where nobody says."""
+        parts = [(_read(clock / "cur_freq") or "", _steps(clock)) for clock in self._clocks()]
+        known = [min(1.0, int(now) / steps[-1]) for now, steps in parts if now.isdigit() and steps and steps[-1]]
+        return max(known, default=1.0)
 
     def restore(self) -> None:
         """As it was before any change."""
@@ -142,6 +147,10 @@ class KernelDevice:
         before = self.before.pop(file, None)
         if before is not None:
             self._files.write(file, before)
+
+
+def _steps(clock: Path) -> list[int]:
+    return sorted(int(word) for word in (_read(clock / "available_frequencies") or "").split() if word.isdigit())
 
 
 def _set(file: Path, text: str) -> None:

@@ -70,6 +70,7 @@ class Worker:
         self._tracer = Tracer(loop, pages, (device.driver for device in books.devices))
         books.mark = loop.mark
         self._rates: dict[int, int] = {}
+        self._at: int | None = None
         self._gates = [device.driver.share() or UnitGate() for device in books.devices]
         self._unit_gates = {index: gate for index, gate in enumerate(self._gates) if isinstance(gate, UnitGate)}
         self._gate_tokens = {
@@ -133,6 +134,11 @@ class Worker:
         if rate != self._rates.get(device, 0):
             self._rates[device] = rate
             self._tell_event(worker.DevicePace(device, _THOUSAND_SECONDS // rate if rate else 0))
+
+    def at(self, device: int) -> None:
+        if device != self._at:
+            self._at = device
+            self._tell_event(worker.DeviceAt(device))
 
     def gate(self, device: int) -> UnitGate | None:
         return self._unit_gates.get(device)

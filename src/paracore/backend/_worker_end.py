@@ -83,8 +83,10 @@ class WorkerOwner(Protocol):
     def worker_drained(self) -> None:
         """It says that it has given out all that it had when it was told to."""
 
-    def worker_blocked(self) -> None:
-        """It was in a call of a driver that did not come back, and has ended of it."""
+    def worker_blocked(self, device: int | None) -> None:
+        """It was in a call of a driver that did not come back, and has ended of it. It had said which device it is at; any
+        number may have come, or none.
+        """
 
     def reserve(self, request: worker.Reserve) -> worker.Failure | None:
         """One of its sessions wants so much of a device; any numbers may come. None: it has it."""
@@ -119,6 +121,7 @@ class WorkerEnd:
         self._bucket = Bucket(_RATE, _RATE_BURST)
         self._last_serial = 0
         self._processor_time = 0
+        self._at: int | None = None
         self._loop = asyncio.get_running_loop()
         self._theirs: tuple[int, int] = (-1, -1)
         if adopted:
@@ -152,12 +155,13 @@ class WorkerEnd:
             processor_time=self._processor_time,
             removals=tuple(self._removals),
             backlog=tuple(self._backlog),
+            at=self._at,
         )
 
     def _adopt(self, state: WorkerState) -> None:
         self._wire = SocketWire(socket.socket(fileno=state.socket))
         self._log = WorkerLog(state.errors, self._owner.name, state.line)
-        self._last_serial, self._processor_time = state.serial, state.processor_time
+        self._last_serial, self._processor_time, self._at = state.serial, state.processor_time, state.at
         for channel in state.removals:
             self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), _nobody_waits)
         self._backlog.extend(state.backlog)
@@ -201,7 +205,7 @@ class WorkerEnd:
         """The same from the warm parent, which knows how it ended."""
         self.exited()
         if status == ALARMED:
-            self._owner.worker_blocked()
+            self._owner.worker_blocked(self._at)
 
     def orphaned(self) -> None:
         """The warm parent has gone: its workers are about to."""
@@ -439,6 +443,9 @@ class WorkerEnd:
         said = worker.DeviceHang.unpack(payload)
         self._owner.device_hang(said.device, stuck=bool(said.stuck))
 
+    def _device_at(self, _: Header, payload: memoryview) -> None:
+        self._at = worker.DeviceAt.unpack(payload).device
+
     def _device_use(self, _: Header, payload: memoryview) -> None:
         said = worker.DeviceUse.unpack(payload)
         self._owner.device_use(said.device, used=bool(said.used))
@@ -461,6 +468,7 @@ class WorkerEnd:
         (worker.DeviceUsed.OPCODE, EVENT): _device_used,
         (worker.DevicePace.OPCODE, EVENT): _device_pace,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
+        (worker.DeviceAt.OPCODE, EVENT): _device_at,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
         (worker.Drained.OPCODE, EVENT): _drained,
     }

@@ -193,7 +193,8 @@ class Control(IntEnum):
     """The codec's own profile number; -1 is the codec's choice."""
     RATE = 9
     """Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0: it does not
-    say. Every session has it; an encoder's is its format's rate until it is set.
+    say. Every session has it; an encoder's is its format's rate until it is set. Reserved as a format's rate
+    is.
     """
 
 
@@ -939,7 +940,10 @@ _CONTROL_SET = Struct("<IIq")
 
 
 class ControlSet(_ControlSetFields):
-    """``video.control_set``: Sets a control. `busy` when the codec takes it only before it starts."""
+    """``video.control_set``: Sets a control. `busy` when the codec takes it only before it starts. `no_space`
+    with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the device has room for;
+    nothing has changed.
+    """
 
     __slots__ = ()
     OPCODE: ClassVar[int] = 0x0107
@@ -1488,9 +1492,13 @@ class _SessionFailedFields(NamedTuple):
 
     error: Error
     """Why."""
+    limit: Limit
+    """The limit, if it was one."""
+    allowed: int
+    """The limit's value; 0 when there was none."""
 
 
-_SESSION_FAILED = Struct("<II")
+_SESSION_FAILED = Struct("<IIQ")
 
 
 class SessionFailed(_SessionFailedFields):
@@ -1503,12 +1511,12 @@ class SessionFailed(_SessionFailedFields):
     OPCODE: ClassVar[int] = 0x0114
     NAME: ClassVar[str] = "session_failed"
     KIND: ClassVar[Kind] = Kind.EVENT
-    SIZE: ClassVar[int] = 8
+    SIZE: ClassVar[int] = 16
 
     def pack(self) -> bytes:
         """The octets; ``LocalProtocolError`` when a value does not fit."""
         try:
-            return _SESSION_FAILED.pack(self.error, 0)
+            return _SESSION_FAILED.pack(self.error, self.limit, self.allowed)
         except (StructError, ValueError) as error:
             raise unsendable("video.session_failed", error) from None
 
@@ -1516,9 +1524,8 @@ class SessionFailed(_SessionFailedFields):
     def unpack(cls, payload: Buffer) -> Self:
         """The value; ``MessageError`` when the octets are not wholly valid."""
         try:
-            error, reserved0 = _SESSION_FAILED.unpack(payload)
-            zero(reserved0)
-            return cls(Error(error))
+            error, limit, allowed = _SESSION_FAILED.unpack(payload)
+            return cls(Error(error), Limit(limit), allowed)
         except (StructError, ValueError) as error:
             raise malformed("video.session_failed", error) from None
 

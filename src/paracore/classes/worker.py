@@ -28,6 +28,7 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "DeviceAt",
     "DeviceHang",
     "DeviceLease",
     "DevicePace",
@@ -680,6 +681,46 @@ class DeviceRest(_DeviceRestFields):
             raise malformed("worker.device_rest", error) from None
 
 
+class _DeviceAtFields(NamedTuple):
+    """Fields of ``DeviceAt``."""
+
+    device: int
+    """Its index."""
+
+
+_DEVICE_AT = Struct("<II")
+
+
+class DeviceAt(_DeviceAtFields):
+    """``worker.device_at``: From the worker: from now on it calls this device's driver where that may not come
+    back. Said before the call, and again before one of another device: when the kernel ends the worker for
+    it, nobody else knows which device it was.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x710F
+    NAME: ClassVar[str] = "device_at"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 8
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _DEVICE_AT.pack(self.device, 0)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.device_at", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            device, reserved0 = _DEVICE_AT.unpack(payload)
+            zero(reserved0)
+            return cls(device)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.device_at", error) from None
+
+
 class _ReserveFields(NamedTuple):
     """Fields of ``Reserve``."""
 
@@ -1004,6 +1045,7 @@ Event: TypeAlias = (
     | DeviceReset
     | DeviceUse
     | DeviceRest
+    | DeviceAt
     | DevicePace
     | Drain
     | Drained
@@ -1028,6 +1070,7 @@ MESSAGES: dict[int, MessageType] = {
     0x710C: MessageType(0x710C, "device_reset", Kind.EVENT, False, DeviceReset, None),
     0x710D: MessageType(0x710D, "device_use", Kind.EVENT, False, DeviceUse, None),
     0x710E: MessageType(0x710E, "device_rest", Kind.EVENT, False, DeviceRest, None),
+    0x710F: MessageType(0x710F, "device_at", Kind.EVENT, False, DeviceAt, None),
     0x7110: MessageType(0x7110, "reserve", Kind.CALL, False, Reserve, ReserveReply),
     0x7111: MessageType(0x7111, "device_pace", Kind.EVENT, False, DevicePace, None),
     0x7118: MessageType(0x7118, "drain", Kind.EVENT, False, Drain, None),

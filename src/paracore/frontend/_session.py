@@ -262,8 +262,7 @@ class Session:
         self.drained = True
 
     def _on_session_failed(self, event: video.SessionFailed) -> None:
-        limit = video.Limit.PIXEL_RATE if event.error is video.Error.NO_SPACE else video.Limit.NONE
-        self.end(wire_fault(event.error, "the session", limit))
+        self.end(wire_fault(event.error, "the session", event.limit, event.allowed))
 
     def _on_post_failed(self, event: core.PostFailed) -> None:
         """The post's span is ours again; it may have been another session's post."""

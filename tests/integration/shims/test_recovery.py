@@ -6,10 +6,12 @@ Rows of the failure table in ARCHITECTURE.md.
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,33 @@ def test_ffmpeg_encodes_on(start, device, tmp_path):
     assert keys[0]
     assert 20 <= keys.index(True, 1) < 120
     assert 100 <= len(keys) <= 120
+
+
+PICTURE = bytes(320 * 240 * 3 // 2)
+
+
+def numbers(said):
+    """What v4l2-ctl says of the ``sequence`` of units that it has got."""
+    return [int(number) for number in re.findall(r"^cap dqbuf:.*?seq:\s*(\d+) bytesused: [1-9]", said, re.MULTILINE)]
+
+
+def test_what_an_encoder_has_lost_is_missing_in_the_sequence(start, preloaded, device):
+    listed = preloaded("v4l2-ctl", "--list-devices", address=device.address).stdout
+    node = re.search(r"\(encoder\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+    words = (
+        f"v4l2-ctl -d {node} -x width=320,height=240,pixelformat=YU12 -v pixelformat=H264 -c video_b_frames=2 --verbose"
+    )
+    streams = "--stream-mmap --stream-out-mmap --stream-from=- --stream-to=/dev/null"
+    with start(*words.split(), *streams.split(), text=False, stderr=subprocess.STDOUT) as coding:
+        coding.process.stdin.write(90 * PICTURE)
+        wait_until(lambda: played(device) >= 20, "it does not play", 20)
+        coding.kill()
+        said, _ = coding.process.communicate(60 * PICTURE, timeout=40)
+    got = numbers(said.decode())
+    gaps = [later - before - 1 for before, later in pairwise(got) if later != before + 1]
+    assert len(gaps) == 1
+    assert 0 < gaps[0] < 90
+    assert len(got) + gaps[0] == got[-1] + 1 == 150
 
 
 # --- the domain's choice, and when it ends nevertheless -------------------------------------------------

@@ -68,6 +68,16 @@ def test_no_domain_reserves_more_than_it_may():
     assert books.reserve("a", "vpu1", 2, 30, some) is None
 
 
+def test_a_domains_own_bound_holds_also_where_nobody_knows_what_the_device_can_do():
+    books = Admission({"vpu0": 0, "vpu1": 100})
+    some = Bounds(2, 80)
+    assert books.reserve("a", "vpu0", 1, 81, some) == 80
+    assert books.reserve("a", "vpu0", 1, 50, some) is None
+    assert books.reserve("a", "vpu1", 2, 31, some) == 80
+    assert books.reserve("a", "vpu1", 2, 30, some) is None
+    assert books.reserve("b", "vpu0", 1, 1000, FREE) is None
+
+
 def test_no_worker_fills_the_books():
     books = Admission({"vpu0": 100})
     assert [books.reserve("a", "vpu0", session, 1, Bounds(2, 0)) for session in range(3)] == [None, None, 2]

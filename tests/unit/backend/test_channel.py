@@ -93,11 +93,11 @@ class PlannedDriver:
 class Bench:
     """A channel, with the test in its worker's and its domain's place."""
 
-    def __init__(self, *, admits=True, **limits):
+    def __init__(self, *, admits=True, job_deadline=0.0, **limits):
         self.admits = admits  # at once; or when the test has the supervisor answer
         allowed = {"channels": 8, "sessions": 4, "buffers": 4, "bytes": 1 << 20, "outstanding": 8, **limits}
         self.driver = PlannedDriver()
-        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE))
+        device = Device("vpu0", "planned", self.driver, (CAN, CAN_ENCODE), job_deadline)
         self.books = Books((device,), WorkerLimits(**allowed))
         self.pages = MemoryTransport().pages
         self.sent = []
@@ -106,6 +106,7 @@ class Bench:
         self.asked = []
         self.reservations = []
         self.rates = []
+        self.at_devices = []
         self.channel = Channel(1, self.books, self)
         self.serial = 0
 
@@ -121,6 +122,9 @@ class Bench:
         self.reservations.append((session.number, rate, answer))
         if self.admits:
             answer(None)
+
+    def at(self, device):
+        self.at_devices.append(device)
 
     def gate(self, device):
         return None
@@ -265,6 +269,15 @@ def test_an_encoder_declares_the_rate_of_its_format(bench):
     session, _ = bench.open(video.Direction.ENCODE)
     bench.call(video.FormatSet(gray(8, 8)._replace(rate_num=30000, rate_den=1001)), video.FormatSetReply, session)
     assert bench.rates == [29970]
+
+
+@pytest.mark.parametrize(("deadline", "said"), [(60, [0, 0, 0]), (0, [])])
+def test_it_says_whose_driver_it_calls_where_that_may_not_come_back(deadline, said):
+    bench = Bench(job_deadline=deadline)
+    session, _ = bench.open()
+    bench.call(video.Flush(), video.FlushReply, session)
+    bench.call(video.Close(), video.CloseReply, session)
+    assert bench.at_devices == said
 
 
 def test_calls_reach_the_driver(bench):
@@ -416,7 +429,7 @@ def test_a_change_is_paid_for_by_a_flush(bench):
 def test_a_driver_that_gives_back_what_it_does_not_have(bench):
     session, driver = bench.open()
     driver.said.append(ready(5))
-    assert bench.events(session) == [video.SessionFailed(video.Error.IO)]
+    assert bench.events(session) == [video.SessionFailed(video.Error.IO, video.Limit.NONE, 0)]
     assert driver.closed
 
 
@@ -470,8 +483,8 @@ def test_a_fault_elsewhere_ends_the_session_once(bench, name):
 
 def test_a_driver_that_says_it_failed(bench):
     session, driver = bench.open()
-    driver.said.append(video.SessionFailed(video.Error.NO_DEVICE))
-    assert bench.events(session) == [video.SessionFailed(video.Error.NO_DEVICE)]
+    driver.said.append(video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0))
+    assert bench.events(session) == [video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0)]
     assert driver.closed
     assert bench.refused(video.FormatGet(), session).error is link.Error.IO
 
@@ -609,7 +622,7 @@ def test_a_session_that_ends_gives_back_what_it_reserved(asking, way):
     if way == "close":
         bench.call(video.Close(), video.CloseReply, session)
     elif way == "fault":
-        driver.said.append(video.SessionFailed(video.Error.NO_DEVICE))
+        driver.said.append(video.SessionFailed(video.Error.NO_DEVICE, video.Limit.NONE, 0))
         bench.events(session)
         bench.call(video.Close(), video.CloseReply, session)
     else:
@@ -621,6 +634,55 @@ def test_nobody_is_asked_without_a_rate(bench):
     session, _ = bench.open(video.Direction.ENCODE)
     bench.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
     assert bench.reservations == []
+
+
+def rate_set(bench, session, rate):
+    """The reply to it: flags and payload, or nothing yet."""
+    return [
+        (header.flags, payload) for header, payload in bench.say(video.ControlSet(video.Control.RATE, rate), session)
+    ]
+
+
+@pytest.fixture
+def rateless():
+    """A channel with an encoder whose format has no rate; the supervisor answers when the test does."""
+    bench = Bench(admits=False)
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.FormatSet(gray(8, 8)), video.FormatSetReply, session)
+    return bench, session
+
+
+def test_an_encoder_that_declares_its_rate_by_a_control_is_weighed_by_its_format(rateless):
+    bench, session = rateless
+    assert rate_set(bench, session, 30_000) == []
+    ((number, rate, answer),) = bench.reservations
+    assert (number, rate) == (session, 8 * 8 * 30)
+    assert bench.rates == [], "no precedence before there is room"
+    answer(None)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, video.ControlSetReply.unpack(payload).value) == (REPLY, 30_000)
+    assert bench.rates == [30_000]
+    assert rate_set(bench, session, 0) == []
+    assert [rate for _, rate, _ in bench.reservations] == [8 * 8 * 30, 0], "it needs nothing any more"
+
+
+def test_an_encoders_rate_that_does_not_fit_is_not_declared(rateless):
+    bench, session = rateless
+    rate_set(bench, session, 30_000)
+    bench.reservations[0][2](FULL)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, link.Failure.unpack(payload)) == (FAILURE, FULL)
+    assert bench.rates == []
+    assert bench.call(video.ControlGet(video.Control.RATE), video.ControlGetReply, session).value == 0
+
+
+def test_a_rate_that_was_declared_before_the_format_is_weighed_with_it():
+    bench = Bench(admits=False)
+    session, _ = bench.open(video.Direction.ENCODE)
+    bench.call(video.ControlSet(video.Control.RATE, 30_000), video.ControlSetReply, session)
+    bench.say(video.FormatSet(gray(8, 8)), session)
+    assert [(number, rate) for number, rate, _ in bench.reservations] == [(session, 8 * 8 * 30)]
+    assert bench.refused(video.ControlSet(video.Control.RATE, 60_000), session).error is link.Error.BUSY
 
 
 def test_a_question_counts_as_outstanding():
@@ -672,7 +734,7 @@ def test_a_stream_that_there_is_no_room_for_is_not_shown(declaring):
     bench.reservations[0][2](FULL)
     ((header, payload),) = bench.sent
     assert (header.opcode, header.object) == (video.SessionFailed.OPCODE, session)
-    assert video.SessionFailed.unpack(payload).error is video.Error.NO_SPACE
+    assert video.SessionFailed.unpack(payload) == tuple(FULL), "why, and how much there is"
     assert driver.closed
     assert bench.refused(video.FormatGet(), session).error is link.Error.IO
 

@@ -103,11 +103,18 @@ def test_who_cries_all_the_time_is_not_heard_all_the_time(world):
 
 
 def test_a_worker_that_never_came_back_from_a_driver(world):
-    """Whose driver that was is known if it can have been but one."""
-    world.hangs.blocked(world.second)
-    world.hangs.blocked(world.every)
-    assert world.hangs.account("vpu1") == {"hangs": 1, "resets": 0}
+    """It had said whose it calls."""
+    world.hangs.blocked(world.second, 0)
+    world.hangs.blocked(world.every, 1)
+    assert world.hangs.account("vpu1") == {"hangs": 2, "resets": 1}
     assert world.hangs.account("vpu0") == {"hangs": 0, "resets": 0}
+    assert (world.every.worker.reset, world.second.worker.reset) == ([1], [0])
+
+
+@pytest.mark.parametrize("said", [None, 2, 0xFFFF_FFFF])
+def test_a_worker_that_never_came_back_and_has_not_said_from_where(world, said):
+    world.hangs.blocked(world.every, said)
+    assert [world.hangs.account(name)["hangs"] for name in ("vpu0", "vpu1")] == [0, 0]
 
 
 def test_a_device_that_there_is_not(world):

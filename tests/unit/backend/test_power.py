@@ -12,8 +12,34 @@ from tests.unit.backend.test_sharing import Loop
 from tests.unit.backend.test_sysfs import WHOLE, Now, contents, tree
 
 
+class Clock(Loop):
+    """A loop whose time the test turns."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+
+    def time(self):
+        return self.now
+
+    def call_later(self, delay, step, *arguments):
+        return super().call_later(delay, self._then, self.now + delay, step, arguments)
+
+    def _then(self, at, step, arguments):
+        self.now = max(self.now, at)
+        step(*arguments)
+
+    def advance(self, seconds):
+        until = self.now + seconds
+        while due := sorted((entry for entry in self.later if entry[1][0] <= until), key=lambda entry: entry[1][0]):
+            self.later.remove(due[0])
+            self._then(*due[0][1])
+        self.now = until
+
+
 class Domain:
     def __init__(self, name, *devices):
+        self.name = name
         self.section = DomainSection(name=name, user=1, devices=devices or None)
         self.rested = []
         self.worker = SimpleNamespace(device_rest=self.rested.append)
@@ -21,10 +47,10 @@ class Domain:
 
 class World:
     def __init__(self, **settings):
-        self.loop = Loop()
+        self.loop = Clock()
         self.every, self.second = Domain("every"), Domain("second", "vpu1")
-        sections = [DeviceSection(name=name, driver="null", **settings) for name in ("vpu0", "vpu1")]
-        self.power = Power(sections, [self.every, self.second], self.loop)
+        self.sections = [DeviceSection(name=name, driver="null", **settings) for name in ("vpu0", "vpu1")]
+        self.power = Power(self.sections, [self.every, self.second], self.loop)
 
     def states(self):
         return self.power.state("vpu0"), self.power.state("vpu1")
@@ -93,15 +119,67 @@ def test_a_device_of_the_kernels_sleeps_by_itself(tmp_path):
     assert contents(folder) == {**WHOLE, "power/runtime_status": "active"}, "all settings are as they were"
 
 
-def test_its_clock_is_kept_up_by_demand(tmp_path, monkeypatch):
+class Clocked(World):
+    """With a device of the kernel's, which has a clock."""
+
+    def __init__(self, tmp_path):
+        super().__init__(autosuspend=0.5, clock_floor=1.0)
+        self.folder = tree(tmp_path / "device", {**WHOLE, "devfreq/vpu/cur_freq": "800000000"})
+        self.power.manage({"vpu0": [str(self.folder)]})
+
+    def floor(self):
+        return int(contents(self.folder)["devfreq/vpu/min_freq"]) // 1_000_000
+
+    def work(self, load, seconds=1.0):
+        """In tenths of a second."""
+        for _tenth in range(round(seconds * 10)):
+            self.power.work(self.every, 0, round(load * 1e8))
+            self.loop.advance(0.1)
+
+
+@pytest.fixture
+def clocked(tmp_path, monkeypatch):
     monkeypatch.setattr("paracore.backend._power.Writer", Now)
-    world = World(autosuspend=0.5, clock_floor=0.5)
-    folder = tree(tmp_path / "device", WHOLE)
-    world.power.manage({"vpu0": [str(folder)]})
-    asleep = contents(folder)
+    return Clocked(tmp_path)
+
+
+@pytest.mark.parametrize(("load", "floor"), [(0.1, 200), (0.25, 400), (0.5, 800), (1.0, 800)])
+def test_its_clock_follows_the_device_time(clocked, load, floor):
+    asleep = contents(clocked.folder)
     assert (asleep["power/control"], asleep["power/autosuspend_delay_ms"]) == ("auto", "500")
+    clocked.power.use(clocked.every, 0, used=True)
+    assert clocked.floor() == 800, "nobody knows yet what it will need"
+    clocked.work(load, 3)
+    assert clocked.floor() == floor
+    clocked.power.use(clocked.every, 0, used=False)
+    clocked.loop.advance(1.5)
+    assert contents(clocked.folder) == asleep
+    assert clocked.loop.later == [], "nobody wakes up for it any more"
+
+
+def test_a_player_that_is_paused_does_not_keep_the_clock_up(clocked):
+    clocked.power.use(clocked.every, 0, used=True)
+    clocked.work(0.5, 3)
+    clocked.loop.advance(1.5)
+    assert clocked.floor() == 200
+    assert clocked.loop.later == []
+    clocked.loop.advance(3600)
+    clocked.work(0.5)
+    assert clocked.floor() == 800, "it goes on"
+
+
+def test_without_a_floor_nobody_looks_at_the_clock(world):
     world.power.use(world.every, 0, used=True)
-    assert contents(folder)["devfreq/vpu/min_freq"] == "400000000"
-    world.power.use(world.every, 0, used=False)
-    world.loop.pass_time()
-    assert contents(folder) == asleep
+    world.power.work(world.every, 0, 1_000_000)
+    assert world.loop.later == []
+
+
+def test_a_reload_leaves_no_floor_behind(clocked):
+    clocked.power.use(clocked.every, 0, used=True)
+    assert clocked.floor() == 800
+    handed = clocked.power.hand_over()
+    later = Power(clocked.sections, [clocked.every, clocked.second], clocked.loop)
+    clocked.loop.later.clear()
+    later.adopt(handed._replace(on=[], users={name: [] for name in handed.users}))
+    later.manage({"vpu0": [str(clocked.folder)]})
+    assert clocked.floor() == 200

@@ -70,10 +70,10 @@ def test_its_state(whole, said, state):
 @pytest.mark.parametrize(("part", "floor"), [(0.01, 200), (0.3, 400), (0.5, 400), (0.51, 800), (1.0, 800)])
 def test_a_floor_under_its_clock(whole, part, floor):
     device = KernelDevice(whole, Now())
-    device.raise_floor(part)
+    device.keep_floor(part)
     assert int(contents(whole)["devfreq/vpu/min_freq"]) == floor * 1_000_000
-    device.raise_floor(part)
-    device.lower_floor()
+    device.keep_floor(part)
+    device.keep_floor(0)
     assert contents(whole) == WHOLE
 
 
@@ -82,8 +82,8 @@ def test_whatever_is_missing_is_not_offered(tmp_path, missing):
     files = {name: text for name, text in WHOLE.items() if not name.startswith(missing.rstrip("."))}
     device = KernelDevice(tree(tmp_path / "device", files) if missing != "." else tmp_path / "none", Now())
     device.let_sleep(1)
-    device.raise_floor(1)
-    device.lower_floor()
+    device.keep_floor(1)
+    device.keep_floor(0)
     device.restore()
     there = (tmp_path / "device" / "power/runtime_status").exists()
     assert device.state() == ("suspended" if there else "unsupported")
@@ -92,8 +92,25 @@ def test_whatever_is_missing_is_not_offered(tmp_path, missing):
 @pytest.mark.parametrize("nonsense", ["", "fast", "\xff", "1 x 2"])
 def test_clocks_that_say_nonsense(whole, nonsense):
     (whole / "devfreq/vpu/available_frequencies").write_text(nonsense)
-    KernelDevice(whole, Now()).raise_floor(1)
+    KernelDevice(whole, Now()).keep_floor(1)
     assert contents(whole)["devfreq/vpu/min_freq"] in ("200000000", "2")
+
+
+def test_a_floor_that_was_higher_before_stays(whole):
+    (whole / "devfreq/vpu/min_freq").write_text("800000000\n")
+    device = KernelDevice(whole, Now())
+    device.keep_floor(0.5)
+    device.keep_floor(0)
+    assert contents(whole)["devfreq/vpu/min_freq"] == "800000000"
+
+
+@pytest.mark.parametrize(
+    ("now", "part"), [("200000000", 0.25), ("800000000", 1), ("900000000", 1), ("fast", 1), (None, 1)]
+)
+def test_how_fast_its_clock_is(whole, now, part):
+    if now:
+        (whole / "devfreq/vpu/cur_freq").write_text(f"{now}\n")
+    assert KernelDevice(whole, Now()).clock() == part
 
 
 def test_writing_is_another_threads_business(whole, caplog):
@@ -131,11 +148,11 @@ def test_a_floor_that_goes_up_and_down_faster_than_the_device(whole):
 
     files = Later()
     device = KernelDevice(whole, files)
-    device.raise_floor(1)
-    device.lower_floor()
-    device.raise_floor(1)
+    device.keep_floor(1)
+    device.keep_floor(0)
+    device.keep_floor(1)
     assert files.read(whole / "devfreq/vpu/min_freq") == "800000000"
-    device.lower_floor()
+    device.keep_floor(0)
     assert files.read(whole / "devfreq/vpu/min_freq") == "200000000"
 
 

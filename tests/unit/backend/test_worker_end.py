@@ -14,6 +14,7 @@ import pytest
 
 from paracore import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend import _worker_end
+from paracore.backend._alarm import ALARMED
 from paracore.backend._report import report
 from paracore.backend._report_reader import _parsed
 from paracore.backend._worker_end import WorkerEnd
@@ -61,6 +62,9 @@ class PlannedOwner:
 
     def device_use(self, device, *, used):
         self.heard.append((device, "used" if used else "unused"))
+
+    def worker_blocked(self, device):
+        self.heard.append(("blocked", device))
 
     def worker_ended(self, end, why):
         self.ended.append(why)
@@ -166,6 +170,19 @@ def test_a_device_that_hangs():
         both.end.device_reset(3)
         header, payload = split((await both.hear()).message)
         assert (header.opcode, worker.DeviceReset.unpack(payload).device) == (worker.DeviceReset.OPCODE, 3)
+
+    run(step)
+
+
+@pytest.mark.parametrize("devices", [(), (0,), (0, 7)])
+def test_a_worker_that_the_alarm_ends_was_at_the_device_that_it_said_last(devices):
+    async def step(both):
+        for device in devices:
+            both.say(worker.DeviceAt, worker.DeviceAt(device).pack())
+        both.say(worker.DeviceWant, worker.DeviceWant(0).pack())
+        await both.wait(lambda: both.owner.heard)
+        both.end.waited(ALARMED)
+        assert both.owner.heard == ["want", ("blocked", devices[-1] if devices else None)]
 
     run(step)
 

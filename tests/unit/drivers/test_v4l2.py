@@ -173,7 +173,7 @@ def test_an_unplugged_device_ends_its_sessions(code, error):
         player.wait(lambda: bool(player.formats))
         codec.unplug(code)
         player.wait(lambda: player.count(video.SessionFailed) > 0)
-        assert player.events[-1] == video.SessionFailed(error)
+        assert player.events[-1] == video.SessionFailed(error, video.Limit.NONE, 0)
         for call in (session.drain, session.flush, lambda: player.lend(Memory(4096)), lambda: player.send(unit(4))):
             with pytest.raises(CallFailed) as failed:
                 call()

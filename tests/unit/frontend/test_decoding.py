@@ -393,7 +393,7 @@ def test_a_flush_forgets_pictures(state, running):
 
 
 def test_a_failed_session_stays_failed(state, running):
-    running.event(video.SessionFailed(video.Error.IO))
+    running.event(video.SessionFailed(video.Error.IO, video.Limit.NONE, 0))
     for _ in range(2):
         with pytest.raises(DriverError, match="the device failed"):
             state.check()
@@ -619,5 +619,5 @@ def test_no_other_device_is_wanted_when_the_stream_is_not_here(history):
 
 
 def test_no_other_device_is_wanted_for_a_session_that_failed(lasting):
-    begun(lasting).event(video.SessionFailed(video.Error.IO))
+    begun(lasting).event(video.SessionFailed(video.Error.IO, video.Limit.NONE, 0))
     assert not lasting.lose()

@@ -114,6 +114,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_DEVICE_RESET = 0x710c,
     PARACORE_OP_WORKER_DEVICE_USE = 0x710d,
     PARACORE_OP_WORKER_DEVICE_REST = 0x710e,
+    PARACORE_OP_WORKER_DEVICE_AT = 0x710f,
     PARACORE_OP_WORKER_RESERVE = 0x7110,
     PARACORE_OP_WORKER_DEVICE_PACE = 0x7111,
     PARACORE_OP_WORKER_DRAIN = 0x7118,
@@ -314,6 +315,7 @@ enum paracore_control {
     /*
      * Pictures in a thousand seconds that the session's user wants, for the policy `deadline`; 0:
      * it does not say. Every session has it; an encoder's is its format's rate until it is set.
+     * Reserved as a format's rate is.
      */
     PARACORE_CONTROL_RATE = 9,
 };
@@ -796,6 +798,8 @@ struct paracore_video_control_get_reply {
 
 /*
  * video.control_set, a call: Sets a control. `busy` when the codec takes it only before it starts.
+ * `no_space` with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the
+ * device has room for; nothing has changed.
  */
 struct paracore_video_control_set {
     /* Which. */
@@ -913,7 +917,10 @@ struct paracore_video_source_change {
 struct paracore_video_session_failed {
     /* Why. */
     uint32_t error;
-    uint32_t reserved0;
+    /* The limit, if it was one. */
+    uint32_t limit;
+    /* The limit's value; 0 when there was none. */
+    uint64_t allowed;
 };
 
 /* link.hello, a call: First message of a connection. */
@@ -1189,6 +1196,17 @@ struct paracore_worker_device_use {
  * while; its driver is to let go of what it keeps.
  */
 struct paracore_worker_device_rest {
+    /* Its index. */
+    uint32_t device;
+    uint32_t reserved0;
+};
+
+/*
+ * worker.device_at, a event: From the worker: from now on it calls this device's driver where that
+ * may not come back. Said before the call, and again before one of another device: when the kernel
+ * ends the worker for it, nobody else knows which device it was.
+ */
+struct paracore_worker_device_at {
     /* Its index. */
     uint32_t device;
     uint32_t reserved0;
@@ -1512,9 +1530,10 @@ PARACORE_PROVE(sizeof(struct paracore_video_source_change) == 112);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, generation) == 0);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, changes) == 4);
 PARACORE_PROVE(offsetof(struct paracore_video_source_change, format) == 8);
-PARACORE_PROVE(sizeof(struct paracore_video_session_failed) == 8);
+PARACORE_PROVE(sizeof(struct paracore_video_session_failed) == 16);
 PARACORE_PROVE(offsetof(struct paracore_video_session_failed, error) == 0);
-PARACORE_PROVE(offsetof(struct paracore_video_session_failed, reserved0) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, limit) == 4);
+PARACORE_PROVE(offsetof(struct paracore_video_session_failed, allowed) == 8);
 PARACORE_PROVE(sizeof(struct paracore_link_hello) == 8);
 PARACORE_PROVE(offsetof(struct paracore_link_hello, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_link_hello, version_max) == 4);
@@ -1609,6 +1628,9 @@ PARACORE_PROVE(offsetof(struct paracore_worker_device_use, used) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_device_rest) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_device_rest, reserved0) == 4);
+PARACORE_PROVE(sizeof(struct paracore_worker_device_at) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_at, device) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_device_at, reserved0) == 4);
 PARACORE_PROVE(sizeof(struct paracore_worker_reserve) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, device) == 0);
 PARACORE_PROVE(offsetof(struct paracore_worker_reserve, session) == 4);

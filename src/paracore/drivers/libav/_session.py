@@ -177,7 +177,7 @@ def drained(_: Any) -> video.Drained:
 
 def session_failed(completion: Any) -> video.SessionFailed:
     """Of a completion."""
-    return video.SessionFailed(video.Error(completion.error))
+    return video.SessionFailed(video.Error(completion.error), video.Limit.NONE, 0)
 
 
 EVENTS: dict[int, Callable[[Any], video.Event]] = {

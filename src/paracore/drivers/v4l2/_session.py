@@ -292,7 +292,7 @@ class Session(Notices, VideoSession):
 
     def _broken(self, error: OSError) -> Error:
         self._failure = Error.NO_DEVICE if error.errno == errno.ENODEV else Error.IO
-        self.tell(video.SessionFailed(self._failure))
+        self.tell(video.SessionFailed(self._failure, video.Limit.NONE, 0))
         return self._failure
 
 
