@@ -12,7 +12,7 @@ from paracore.classes import video
 from paracore.cli import main
 from paracore.media import demux
 from tests import clips
-from tests.integration.backends import Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
+from tests.integration.backends import PLAIN, Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
 
 pytestmark = pytest.mark.alone
 
@@ -22,17 +22,17 @@ RATE = 200
 SLOW = "pictures_per_second = 0.5\npictures_burst = 1"
 
 
-def greedy(backend):
+def greedy(backend, flags=PLAIN):
     """Decodes as fast as it goes, for ever."""
 
     def play(_):
         with backend.connect() as channel:
             stream = Stream(channel)
             for number in range(DEPTH):
-                stream.feed(number)
+                stream.feed(number, flags)
             for number in range(1 << 30):
                 stream.wait_picture()
-                stream.feed(number)
+                stream.feed(number, flags)
 
     return play
 
@@ -80,6 +80,16 @@ def test_a_rate_is_kept_by_any_number_of_processes(make_backend, limits, process
         done, passed = done_in(backend, 4)
     assert done == pytest.approx(RATE * passed, rel=0.02, abs=2)
     assert backend.domain()["worker"]["report"]["counts"]["throttled_ms"] > 3000
+
+
+@needs_root
+def test_units_that_are_called_parameter_sets_are_no_way_around_a_rate(make_backend):
+    backend = make_backend(limits=f"pictures_per_second = {RATE}")
+    with ExitStack() as stack:
+        stack.callback(Guest(os.geteuid(), greedy(backend, video.InputFlag.CONFIG)).kill)
+        wait_until(lambda: inputs_of(backend) > 3 * DEPTH, "it is at work")
+        done, passed = done_in(backend, 2)
+    assert done == pytest.approx(RATE * passed, rel=0.02, abs=16)
 
 
 @needs_root

@@ -83,6 +83,9 @@ class Throttle:
         pictures, macroblocks: the rates.
         since: when credit began to gather, by the clock: a domain gets no new burst by a new worker.
         clock: nanoseconds.
+
+    Attributes:
+        given: octets let go for nothing since the last unit that was paid for; its sessions count them.
     """
 
     def __init__(
@@ -97,6 +100,12 @@ class Throttle:
         self._line: deque[Waiter] = deque()
         self._waits_since = 0
         self._waited = 0
+        self.given = 0
+
+    @property
+    def owes(self) -> bool:
+        """Whether more has been let go than there was credit for."""
+        return not self._affords(Cost(0, 0), self._clock())
 
     @property
     def anybody_waits(self) -> bool:
