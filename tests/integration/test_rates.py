@@ -2,6 +2,7 @@
 """A domain that may do so much a second, with programs that want more: it waits, and nothing is refused or lost."""
 
 import os
+import signal
 import time
 from contextlib import ExitStack
 
@@ -158,6 +159,24 @@ def test_a_new_worker_is_no_new_burst(make_backend):
     with backend.connect() as channel:
         Stream(channel).play(6)
     assert time.monotonic() - began > 0.9
+
+
+@pytest.mark.parametrize("end", ["dismissed", "killed", "reloaded and killed"])
+def test_a_new_worker_owes_what_the_last_one_did(make_backend, end):
+    """A picture is sixteen macroblocks, of which four were there."""
+    backend = make_backend(linger=0.0, limits="macroblocks_per_second = 8\nmacroblocks_burst = 4")
+    with backend.connect() as channel:
+        Stream(channel).play(1)
+        began = time.monotonic()
+        worker = backend.worker()
+        if end.startswith("reloaded"):
+            backend.reload()
+        if end.endswith("killed"):
+            os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: backend.domain()["worker"] is None, "the worker ends")
+    with backend.connect() as channel:
+        Stream(channel).play(1)
+    assert time.monotonic() - began > 1.9
 
 
 def test_every_picture_comes_and_the_drain_behind_the_last(make_backend):

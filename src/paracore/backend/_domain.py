@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
 from paracore.backend._config import worker_nice
+from paracore.backend._throttle import Debt
 from paracore.backend._trace import Trace
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
@@ -93,6 +95,8 @@ class Domain:
         self.violations = self.workers_lost = 0
         self.worker_left_at = 0
         """By the monotonic clock: since then the domain has done nothing, and gathers credit for its rates."""
+        self.owed = Debt()
+        """As its worker has told last: the next one begins with what is left of it."""
         self._owner = owner
         self._linger = linger
         self._dismissal: asyncio.TimerHandle | None = None
@@ -102,7 +106,7 @@ class Domain:
     def adopt(self, state: DomainState, connections: Iterable[Connection]) -> None:
         """It has that from the last program image, and its worker."""
         self.violations, self.workers_lost = state.violations, state.workers_lost
-        self.worker_left_at = state.worker_left_at
+        self.worker_left_at, self.owed = state.worker_left_at, state.owed
         for connection, each in zip(connections, state.connections, strict=True):
             if each.ended:
                 continue
@@ -261,6 +265,9 @@ class Domain:
 
     def reserve(self, request: worker.Reserve) -> worker.Failure | None:
         return self._owner.reserve(self, request)
+
+    def rates_owed(self, pictures: float, macroblocks: float) -> None:
+        self.owed = Debt(pictures, macroblocks, time.monotonic_ns())
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):

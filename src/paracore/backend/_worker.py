@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
+    from paracore.backend._throttle import Debt
     from paracore.protocol import Header
     from paracore.transport import Loop, Mapping, Packet, Pages, SocketWire
 
@@ -44,6 +45,7 @@ _log = logging.getLogger("paracore.worker")
 _CONTROL: Final = 0
 """Token of the supervisor's socket; sessions have all others."""
 _TEXT_MAX = 200
+_U64_MAX: Final = (1 << 64) - 1
 _THOUSAND_SECONDS: Final = 1000 * 1_000_000_000
 REPORT_MAX = 65536
 """Octets of a report: what a pipe takes without anybody reading it."""
@@ -204,6 +206,7 @@ class Worker:
         news = bool(self._books.throttle.turn())
         while (sum([gate.turn() for gate in self._unit_gates.values()]) or news) and self._pump_news():
             news = False
+        self._tell_owed(self._books.throttle.news())
         for device, gate in self._unit_gates.items():
             self._tell_used(device, gate)
             self._tell_gate(device)
@@ -258,6 +261,10 @@ class Worker:
             self._tell_event(worker.DeviceRelease(device, words.lease, int(words.want)))
         elif words.want:
             self._tell_event(worker.DeviceWant(device))
+
+    def _tell_owed(self, debt: Debt | None) -> None:
+        if debt:
+            self._tell_event(worker.RatesOwed(*(min(_U64_MAX, round(owed * 1000)) for owed in debt[:2])))
 
     def _tell_used(self, device: int, gate: UnitGate) -> None:
         if used := gate.used():
@@ -324,6 +331,7 @@ class Worker:
     def _change_rates(self, _: Header, payload: memoryview, __: Packet) -> None:
         told = [number / 1000 for number in worker.Rates.unpack(payload)]
         self._books.throttle.change(told[:2], told[2:])
+        self._tell_owed(self._books.throttle.news(at_any_rate=True))
 
     def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
         device = worker.DeviceReset.unpack(payload).device

@@ -80,6 +80,9 @@ class WorkerOwner(Protocol):
     def device_use(self, device: int, *, used: bool) -> None:
         """It says that it has sessions of a device, or none any more."""
 
+    def rates_owed(self, pictures: float, macroblocks: float) -> None:
+        """It says that so much more than its domain's rates give has been let go; any numbers may come."""
+
     def worker_drained(self) -> None:
         """It says that it has given out all that it had when it was told to."""
 
@@ -443,6 +446,10 @@ class WorkerEnd:
         said = worker.DeviceUse.unpack(payload)
         self._owner.device_use(said.device, used=bool(said.used))
 
+    def _rates_owed(self, _: Header, payload: memoryview) -> None:
+        said = worker.RatesOwed.unpack(payload)
+        self._owner.rates_owed(said.pictures / 1000, said.macroblocks / 1000)
+
     def _drained(self, _: Header, __: memoryview) -> None:
         self._owner.worker_drained()
 
@@ -462,6 +469,7 @@ class WorkerEnd:
         (worker.DevicePace.OPCODE, EVENT): _device_pace,
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
+        (worker.RatesOwed.OPCODE, EVENT): _rates_owed,
         (worker.Drained.OPCODE, EVENT): _drained,
     }
     """What a worker may say."""

@@ -46,6 +46,7 @@ __all__ = [
     "Map",
     "MapReply",
     "Rates",
+    "RatesOwed",
     "Report",
     "ReportReply",
     "Reserve",
@@ -991,6 +992,47 @@ class Rates(_RatesFields):
             raise malformed("worker.rates", error) from None
 
 
+class _RatesOwedFields(NamedTuple):
+    """Fields of ``RatesOwed``."""
+
+    pictures: int
+    """0: none."""
+    macroblocks: int
+    """0: none."""
+
+
+_RATES_OWED = Struct("<QQ")
+
+
+class RatesOwed(_RatesOwedFields):
+    """``worker.rates_owed``: From the worker: so much more has been let go by now than those rates give, in
+    thousandths as well. It is told when it has become more, or less, than time alone makes of what was told
+    before: the domain's next worker begins with what is left of it.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7132
+    NAME: ClassVar[str] = "rates_owed"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RATES_OWED.pack(self.pictures, self.macroblocks)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.rates_owed", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            pictures, macroblocks = _RATES_OWED.unpack(payload)
+            return cls(pictures, macroblocks)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.rates_owed", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -1010,6 +1052,7 @@ Event: TypeAlias = (
     | Trace
     | DeviceUsed
     | Rates
+    | RatesOwed
 )
 """What is said unasked."""
 
@@ -1035,5 +1078,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7120: MessageType(0x7120, "trace", Kind.EVENT, False, Trace, None),
     0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
     0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
+    0x7132: MessageType(0x7132, "rates_owed", Kind.EVENT, False, RatesOwed, None),
 }
 """Every message of the class by opcode."""

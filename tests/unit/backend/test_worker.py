@@ -357,6 +357,24 @@ def test_the_worker_sleeps_until_the_next_may_go(slow):
     assert slow.worker._sooner(-1) == -1
 
 
+def debts(place):
+    """Of which the worker has told."""
+    said = [payload for header, payload in iter(place.hear, None) if header.opcode == worker.RatesOwed.OPCODE]
+    return [worker.RatesOwed.unpack(payload) for payload in said]
+
+
+def test_the_supervisor_is_told_of_a_debt(make_place):
+    place = make_place(macroblocks=(100, 60))
+    place.add(1)
+    session, buffer = place.open(1), place.attach(1)
+    place.give(1, session, buffer, 1)
+    assert debts(place) == [worker.RatesOwed(0, (8160 - 60) * 1000 - 200)], "nobody knows what comes of it, or will"
+    place.pass_time(1000)
+    assert debts(place) == []
+    place.tell(worker.Rates(0, 0, 200_000, 60_000))
+    assert debts(place) == [worker.RatesOwed(0, 8000 * 1000 - 200)], "by the rate that it is told of"
+
+
 def test_what_waits_is_outstanding_and_keeps_its_buffer(slow):
     number, session, buffer = slow.ends[0]
     slow.give(number, session, buffer, 1, 2)

@@ -62,6 +62,9 @@ class PlannedOwner:
     def device_use(self, device, *, used):
         self.heard.append((device, "used" if used else "unused"))
 
+    def rates_owed(self, pictures, macroblocks):
+        self.heard.append((pictures, macroblocks))
+
     def worker_ended(self, end, why):
         self.ended.append(why)
 
@@ -188,6 +191,15 @@ def test_a_device_that_is_used():
         both.end.device_rest(3)
         header, payload = split((await both.hear()).message)
         assert (header.opcode, worker.DeviceRest.unpack(payload).device) == (worker.DeviceRest.OPCODE, 3)
+
+    run(step)
+
+
+def test_a_debt_is_heard():
+    async def step(both):
+        both.say(worker.RatesOwed, worker.RatesOwed(1500, (1 << 64) - 1).pack())
+        await both.wait(lambda: both.owner.heard)
+        assert both.owner.heard == [(1.5, ((1 << 64) - 1) / 1000)]
 
     run(step)
 

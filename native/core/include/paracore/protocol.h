@@ -121,6 +121,7 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_TRACE = 0x7120,
     PARACORE_OP_WORKER_DEVICE_USED = 0x7130,
     PARACORE_OP_WORKER_RATES = 0x7131,
+    PARACORE_OP_WORKER_RATES_OWED = 0x7132,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -1257,6 +1258,18 @@ struct paracore_worker_rates {
     uint64_t macroblocks_burst;
 };
 
+/*
+ * worker.rates_owed, a event: From the worker: so much more has been let go by now than those rates
+ * give, in thousandths as well. It is told when it has become more, or less, than time alone makes
+ * of what was told before: the domain's next worker begins with what is left of it.
+ */
+struct paracore_worker_rates_owed {
+    /* 0: none. */
+    uint64_t pictures;
+    /* 0: none. */
+    uint64_t macroblocks;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1629,6 +1642,9 @@ PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_per_second) == 0)
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_burst) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_per_second) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_burst) == 24);
+PARACORE_PROVE(sizeof(struct paracore_worker_rates_owed) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates_owed, pictures) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates_owed, macroblocks) == 8);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);
