@@ -10,10 +10,14 @@ import socket
 import subprocess
 import sys
 import termios
+import time
+from pathlib import Path
 
 import pytest
 
-from tests.integration.backends import Stream, wait_until
+from paracore.classes import video
+from paracore.drivers.null._session import UNIT
+from tests.integration.backends import PLAIN, Stream, wait_until
 
 PARACORE = [sys.executable, "-m", "paracore"]
 
@@ -84,11 +88,84 @@ def test_top_without_a_backend(tmp_path):
     assert "no backend listens" in done.stderr
 
 
+def counts(backend):
+    """Units, pictures, octets of both, errors, of the first domain."""
+    counts = backend.domain()["counts"]
+    return [counts[name] for name in ("inputs", "outputs", "octets_in", "octets_out", "errors")]
+
+
+def expected(pictures):
+    return [pictures, pictures, pictures * UNIT.size, pictures * Stream.SIZE**2, 0]
+
+
+def test_a_short_job_is_counted_when_its_worker_has_gone(make_backend):
+    backend = make_backend(linger=0.0)
+    for job in range(3):
+        with backend.connect() as channel:
+            Stream(channel).play(4)
+        wait_until(lambda: backend.domain()["worker"] is None, "its worker ends with its last channel")
+        assert counts(backend) == expected(4 * (job + 1))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_worker_that_dies_takes_no_more_than_a_second(make_backend, asked):
+    backend = make_backend()
+    with backend.connect() as channel:
+        stream = Stream(channel)
+        stream.play(4)
+        if asked:
+            assert counts(backend) == expected(4)
+        else:
+            began = time.monotonic()
+            while time.monotonic() < began + 1.1:  # it tells while it is at work
+                stream.play(1)
+        before = stream.pictures
+        os.kill(backend_worker(backend), signal.SIGKILL)
+        wait_until(lambda: backend.domain()["worker"] is None, "it has died")
+    done = counts(backend)[1]
+    assert done == before if asked else 4 < done <= before
+    with backend.connect() as channel:
+        Stream(channel).play(3)
+        assert counts(backend)[1] == done + 3
+
+
+def backend_worker(backend):
+    """Its process, without a question to it."""
+    return next(pid for pid in backend.processes() if Path(f"/proc/{pid}/comm").read_text() == "paracore-worker\n")
+
+
+def test_counts_go_on_over_a_reload(make_backend):
+    backend = make_backend(linger=0.0)
+    with backend.connect() as channel:
+        Stream(channel).play(4)
+    wait_until(lambda: backend.domain()["worker"] is None, "its worker ends with its last channel")
+    with backend.connect() as channel:
+        stream = Stream(channel)
+        stream.play(5)
+        backend.reload()
+        stream.play(2)
+        assert counts(backend) == expected(11)
+    wait_until(lambda: backend.domain()["worker"] is None, "its worker ends with its last channel")
+    assert counts(backend) == expected(11)
+
+
+def test_units_that_come_back_with_an_error_are_counted(backend):
+    with backend.connect() as channel:
+        stream = Stream(channel)
+        stream.play(2)
+        stream.post(video.QueueInput(video.Span(stream.inputs.id, UNIT.size, 64), 9, PLAIN, 0, 0))
+        channel.flush()
+        wait_until(lambda: counts(backend)[4] == 1, "what is no unit is an error")
+        assert counts(backend)[:2] == [3, 2]
+
+
 def test_metrics_once(played):
     done = command("metrics", "--address", played.address)
     lines = done.stdout.splitlines()
     assert 'paracore_domain_pictures_total{domain="alpha"} 8.0' in lines, done.stderr
     assert 'paracore_domain_sessions{domain="alpha"} 1.0' in lines
+    assert f'paracore_domain_input_bytes_total{{domain="alpha"}} {8.0 * UNIT.size}' in lines
+    assert 'paracore_domain_failed_units_total{domain="alpha"} 0.0' in lines
     assert "# TYPE paracore_domain_pictures_total counter" in lines
     assert "paracore_up 1.0" in lines
     assert 'paracore_device_awake{device="vpu0"} 1.0' in lines

@@ -57,7 +57,7 @@ def domain_state(supervisor: Supervisor, domain: Domain, connections: Sequence[C
         connections=tuple(connections),
         account=supervisor.sharing.hand_over(domain),
         reserved=supervisor.admission.hand_over(domain),
-        owed=domain.owed,
+        ledger=domain.ledger.hand_over(),
     )
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
 from paracore.backend._config import worker_nice
-from paracore.backend._throttle import Debt
+from paracore.backend._ledger import Ledger
 from paracore.backend._trace import Trace
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
@@ -95,8 +94,7 @@ class Domain:
         self.violations = self.workers_lost = 0
         self.worker_left_at = 0
         """By the monotonic clock: since then the domain has done nothing, and gathers credit for its rates."""
-        self.owed = Debt()
-        """As its worker has told last: the next one begins with what is left of it."""
+        self.ledger = Ledger()
         self._owner = owner
         self._linger = linger
         self._dismissal: asyncio.TimerHandle | None = None
@@ -106,7 +104,8 @@ class Domain:
     def adopt(self, state: DomainState, connections: Iterable[Connection]) -> None:
         """It has that from the last program image, and its worker."""
         self.violations, self.workers_lost = state.violations, state.workers_lost
-        self.worker_left_at, self.owed = state.worker_left_at, state.owed
+        self.worker_left_at = state.worker_left_at
+        self.ledger.adopt(state.ledger)
         for connection, each in zip(connections, state.connections, strict=True):
             if each.ended:
                 continue
@@ -175,8 +174,8 @@ class Domain:
         self.rest()
 
     def rest(self) -> None:
-        """With no channel left its worker is kept for a while."""
-        if self.worker and not self.channels:
+        """With no channel left its worker is kept for a while, and until it has said what it has done in the last one."""
+        if self.worker and not (self.channels or self._dismissal or self.worker.lets_go):
             self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
 
     def drain(self, ended: Callable[[], None]) -> None:
@@ -204,10 +203,14 @@ class Domain:
             self._dismissal.cancel()
             self._dismissal = None
         if self.worker:
-            self._owner.worker_left(self)
+            self._part()
             leaving, self.worker = self.worker, None
             leaving.dismiss()
             self.trace.rest()
+
+    def _part(self) -> None:
+        self._owner.worker_left(self)
+        self.ledger.part()
 
     def trace_enter(self) -> int:
         """Somebody wants to know what its worker does, as does the next one; returns where to read it."""
@@ -267,7 +270,10 @@ class Domain:
         return self._owner.reserve(self, request)
 
     def rates_owed(self, pictures: float, macroblocks: float) -> None:
-        self.owed = Debt(pictures, macroblocks, time.monotonic_ns())
+        self.ledger.owe(pictures, macroblocks)
+
+    def counted(self, counts: dict[str, int]) -> None:
+        self.ledger.count(counts)
 
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
@@ -281,13 +287,16 @@ class Domain:
         if ended:
             ended()
 
+    def worker_released(self) -> None:
+        self.rest()
+
     def worker_blocked(self) -> None:
         self._owner.worker_blocked(self)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:
             return  # it was dismissed
-        self._owner.worker_left(self)
+        self._part()
         self.worker = None
         self.trace.rest()
         if self.channels:

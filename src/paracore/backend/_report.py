@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from paracore.backend._tally import sums
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,16 +21,11 @@ __all__ = ["report"]
 def report(books: Books, channels: Iterable[Channel], loop: LoopStatistics) -> dict[str, Any]:
     """What the worker holds now and has done so far."""
     channels = list(channels)
-    live = [session for channel in channels for session in channel.sessions.values() if session.descriptor >= 0]
-    counts = dict(books.counts)
-    for session in live:
-        for what, number in session.counts().items():
-            counts[what] += number
-    counts["throttled_ms"] = books.throttle.waited // 1_000_000
+    live = (session for channel in channels for session in channel.sessions.values() if session.descriptor >= 0)
     return {
         "sessions": books.sessions,
         "buffers": books.buffers,
-        "counts": counts,
+        "counts": sums(books, live),
         "loop": loop._asdict(),
         "channels": [_channel(books, channel) for channel in channels],
     }

@@ -23,6 +23,7 @@ from paracore.backend._farewell import Farewell
 from paracore.backend._gate import UnitGate
 from paracore.backend._job_watch import JobWatch
 from paracore.backend._report import report
+from paracore.backend._tally import Tally
 from paracore.backend._tracer import Tracer
 from paracore.classes import core, video, worker
 from paracore.drivers import Gate
@@ -71,6 +72,7 @@ class Worker:
         self._jobs = JobWatch()
         self._tracer = Tracer(loop, pages, (device.driver for device in books.devices))
         books.mark = loop.mark
+        self._tally = Tally(books)
         self._rates: dict[int, int] = {}
         self._gates = [device.driver.share() or UnitGate() for device in books.devices]
         self._unit_gates = {index: gate for index, gate in enumerate(self._gates) if isinstance(gate, UnitGate)}
@@ -206,6 +208,7 @@ class Worker:
         news = bool(self._books.throttle.turn())
         while (sum([gate.turn() for gate in self._unit_gates.values()]) or news) and self._pump_news():
             news = False
+        self._tell_counted()
         self._tell_owed(self._books.throttle.news())
         for device, gate in self._unit_gates.items():
             self._tell_used(device, gate)
@@ -262,6 +265,10 @@ class Worker:
         elif words.want:
             self._tell_event(worker.DeviceWant(device))
 
+    def _tell_counted(self, *, at_once: bool = False) -> None:
+        if counted := self._tally.news(self._live(), at_once=at_once):
+            self._tell_event(counted)
+
     def _tell_owed(self, debt: Debt | None) -> None:
         if debt:
             self._tell_event(worker.RatesOwed(*(min(_U64_MAX, round(owed * 1000)) for owed in debt[:2])))
@@ -294,6 +301,7 @@ class Worker:
         number = worker.ChannelRemove.unpack(payload).channel
         if number in self._channels:
             self._drop(number)
+        self._tell_counted(at_once=True)
         self._tell_event(worker.ChannelRemoved(number))
 
     def _told_to_drain(self, _: Header, __: memoryview, ___: Packet) -> None:

@@ -83,8 +83,14 @@ class WorkerOwner(Protocol):
     def rates_owed(self, pictures: float, macroblocks: float) -> None:
         """It says that so much more than its domain's rates give has been let go; any numbers may come."""
 
+    def counted(self, counts: dict[str, int]) -> None:
+        """It says what it has done so far; any numbers may come."""
+
     def worker_drained(self) -> None:
         """It says that it has given out all that it had when it was told to."""
+
+    def worker_released(self) -> None:
+        """It has let go of a channel, or has gone."""
 
     def worker_blocked(self) -> None:
         """It was in a call of a driver that did not come back, and has ended of it."""
@@ -192,6 +198,7 @@ class WorkerEnd:
         if self._gone:
             return
         self._gone = True
+        self.receive()  # its last words
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
@@ -263,6 +270,11 @@ class WorkerEnd:
         self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), released)
         self._send_event(worker.ChannelRemove(channel))
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether it was told to let go of a channel, and has not said so yet."""
+        return bool(self._removals)
+
     def device_lease(self, device: int, lease: int, budget: int) -> None:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
@@ -312,6 +324,7 @@ class WorkerEnd:
         if removal := self._removals.pop(channel, None):
             removal.deadline.cancel()
             removal.released()
+            self._owner.worker_released()
 
     def report(self, done: Callable[[dict[str, Any] | None], None]) -> None:
         """Asks for a report; `done` is called once, with None if there is none in time."""
@@ -450,6 +463,9 @@ class WorkerEnd:
         said = worker.RatesOwed.unpack(payload)
         self._owner.rates_owed(said.pictures / 1000, said.macroblocks / 1000)
 
+    def _counted(self, _: Header, payload: memoryview) -> None:
+        self._owner.counted(worker.Counted.unpack(payload)._asdict())
+
     def _drained(self, _: Header, __: memoryview) -> None:
         self._owner.worker_drained()
 
@@ -470,6 +486,7 @@ class WorkerEnd:
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
         (worker.RatesOwed.OPCODE, EVENT): _rates_owed,
+        (worker.Counted.OPCODE, EVENT): _counted,
         (worker.Drained.OPCODE, EVENT): _drained,
     }
     """What a worker may say."""

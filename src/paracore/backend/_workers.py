@@ -128,7 +128,7 @@ class Workers:
             "limits": {
                 name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
             },
-            "rates": {**limits.rates(), "since": domain.worker_left_at, "owed": domain.owed},
+            "rates": {**limits.rates(), "since": domain.worker_left_at, "owed": domain.ledger.owed},
             "bounds": {
                 "nice": worker_nice(section.weight),
                 "memory": limits.memory,

@@ -28,6 +28,7 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "Counted",
     "DeviceHang",
     "DeviceLease",
     "DevicePace",
@@ -1033,6 +1034,110 @@ class RatesOwed(_RatesOwedFields):
             raise malformed("worker.rates_owed", error) from None
 
 
+class _CountedFields(NamedTuple):
+    """Fields of ``Counted``."""
+
+    calls: int
+    """Calls and posts."""
+    refused: int
+    """Of these, those that were refused."""
+    events: int
+    """Told to the domain."""
+    sessions: int
+    """Opened."""
+    sessions_failed: int
+    """Ended with an error."""
+    hangs: int
+    """Jobs that were not done by their deadline."""
+    inputs: int
+    """Given back."""
+    outputs: int
+    """Given back."""
+    errors: int
+    """Inputs given back with an error, other than that they were cancelled."""
+    octets_in: int
+    """Of the inputs."""
+    octets_out: int
+    """Of pictures or units in the outputs."""
+    copies: int
+    """Pictures whose pixels were copied."""
+    throttled_ms: int
+    """During which any unit waited for the domain's rates."""
+
+
+_COUNTED = Struct("<QQQQQQQQQQQQQ")
+
+
+class Counted(_CountedFields):
+    """``worker.counted``: From the worker: what it has done so far, all sessions together. Told now and then
+    while it works, and before `channel_removed`.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7133
+    NAME: ClassVar[str] = "counted"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 104
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _COUNTED.pack(
+                self.calls,
+                self.refused,
+                self.events,
+                self.sessions,
+                self.sessions_failed,
+                self.hangs,
+                self.inputs,
+                self.outputs,
+                self.errors,
+                self.octets_in,
+                self.octets_out,
+                self.copies,
+                self.throttled_ms,
+            )
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.counted", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            (
+                calls,
+                refused,
+                events,
+                sessions,
+                sessions_failed,
+                hangs,
+                inputs,
+                outputs,
+                errors,
+                octets_in,
+                octets_out,
+                copies,
+                throttled_ms,
+            ) = _COUNTED.unpack(payload)
+            return cls(
+                calls,
+                refused,
+                events,
+                sessions,
+                sessions_failed,
+                hangs,
+                inputs,
+                outputs,
+                errors,
+                octets_in,
+                octets_out,
+                copies,
+                throttled_ms,
+            )
+        except (StructError, ValueError) as error:
+            raise malformed("worker.counted", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -1053,6 +1158,7 @@ Event: TypeAlias = (
     | DeviceUsed
     | Rates
     | RatesOwed
+    | Counted
 )
 """What is said unasked."""
 
@@ -1079,5 +1185,6 @@ MESSAGES: dict[int, MessageType] = {
     0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
     0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
     0x7132: MessageType(0x7132, "rates_owed", Kind.EVENT, False, RatesOwed, None),
+    0x7133: MessageType(0x7133, "counted", Kind.EVENT, False, Counted, None),
 }
 """Every message of the class by opcode."""

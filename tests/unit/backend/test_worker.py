@@ -155,6 +155,7 @@ def test_a_channel_is_served_and_removed(place):
     header, payload = place.answer(1)
     assert (header.flags, core.LimitsQueryReply.unpack(payload).sessions) == (REPLY, 4)
     place.tell(worker.ChannelRemove(1))
+    assert worker.Counted.unpack(place.hear()[1]).calls == 1, "before the supervisor may dismiss it"
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
     place.tell(worker.ChannelRemove(1))
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE, "also for one that has ended already"

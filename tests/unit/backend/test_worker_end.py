@@ -29,6 +29,7 @@ class PlannedOwner:
         self.heard = []
         self.ended = []
         self.memory = -1
+        self.released = 0
 
     def map(self, request):
         if self.memory < 0:
@@ -64,6 +65,12 @@ class PlannedOwner:
 
     def rates_owed(self, pictures, macroblocks):
         self.heard.append((pictures, macroblocks))
+
+    def counted(self, counts):
+        self.heard.append(counts)
+
+    def worker_released(self):
+        self.released += 1
 
     def worker_ended(self, end, why):
         self.ended.append(why)
