@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+import paracore
 from paracore.classes import video
 from paracore.drivers.null._session import UNIT
+from paracore.media import demux
+from tests import clips
 from tests.integration.backends import PLAIN, Stream, wait_until
 
 PARACORE = [sys.executable, "-m", "paracore"]
@@ -157,6 +160,48 @@ def test_units_that_come_back_with_an_error_are_counted(backend):
         channel.flush()
         wait_until(lambda: counts(backend)[4] == 1, "what is no unit is an error")
         assert counts(backend)[:2] == [3, 2]
+
+
+def session_of(backend):
+    (channel,) = backend.domain()["worker"]["report"]["channels"]
+    (session,) = channel["sessions"]
+    return session
+
+
+def test_a_session_has_accounts_of_its_own(make_backend):
+    backend = make_backend(limits="pictures_per_second = 20\npictures_burst = 1", options="options = { job = 0.005 }")
+    with backend.connect() as channel:
+        stream = Stream(channel)
+        for number in range(6):
+            stream.feed(number)
+        for _ in range(6):
+            stream.wait_picture()
+        session = session_of(backend)
+        counted = [session[name] for name in ("inputs_done", "outputs_ready", "octets_in", "octets_out", "errors")]
+        assert counted == expected(6)
+        assert session["buffers"] == 1, "all inputs have come back"
+        assert session["device_ms"] == 6 * 5
+        assert 200 <= session["waited_ms"] < 1000, "five of them, a twentieth of a second each"
+
+
+def test_a_session_of_a_codec_has_them_as_well(make_backend):
+    film = clips.film("h264", pictures=60)
+    backend = make_backend(driver="libav")
+    with (
+        paracore.open(backend.address) as domain,
+        demux(film) as stream,
+        domain.devices["vpu0"].decoder(stream.codec) as decoder,
+    ):
+        pictures = decoder.decode(stream)
+        first = next(pictures)
+        session = session_of(backend)
+        assert session["octets_in"] > 0
+        assert session["octets_out"] > 0
+        assert 0 <= session["device_ms"] < 60_000
+        assert session["waited_ms"] < 1000, "for its first lease, and nobody else is there"
+        del first
+        assert sum(1 for _ in pictures) == 59
+    assert backend.domain()["counts"]["octets_in"] > 0
 
 
 def test_metrics_once(played):

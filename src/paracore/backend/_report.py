@@ -52,5 +52,11 @@ def _session(books: Books, session: Session) -> dict[str, Any]:
         "outputs_queued": len(session.outputs),
         "inputs_done": session.inputs_done,
         "outputs_ready": session.outputs_ready,
+        "errors": session.errors,
+        "octets_in": session.octets_in,
+        "octets_out": session.octets_out,
+        "buffers": session.buffers,
+        "device_ms": session.driver.worked // 1_000_000,
+        "waited_ms": session.driver.waited // 1_000_000,
         "copies": session.driver.copies,
     }

@@ -33,6 +33,12 @@ class _Session(msgspec.Struct, frozen=True):
     outputs_queued: _Count
     inputs_done: _Count
     outputs_ready: _Count
+    errors: _Count
+    octets_in: _Count
+    octets_out: _Count
+    buffers: _Count
+    device_ms: _Count
+    waited_ms: _Count
     copies: _Count
 
 

@@ -107,6 +107,11 @@ class Session:
         """Spans that the driver has, and the answer that waits for the supervisor's."""
         return len(self.inputs) + len(self.outputs) + self.asking
 
+    @property
+    def buffers(self) -> int:
+        """In which those spans are."""
+        return len({loan.buffer.number for spans in (self.inputs, self.outputs) for loan in spans.values()})
+
     def check(self, step: Step) -> None:
         """Refuses what cannot come now, with the error that the session table names."""
         outcome = self._rows[self._state][step]

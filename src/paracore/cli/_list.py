@@ -147,7 +147,9 @@ def _limit_text(name: str, held: int | None, limit: int) -> str:
 def _session_line(channel: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     return (
         f"  session {channel['channel']}.{session['session']}  {session['device']} {session['direction']} "
-        f"{session['codec']}, {session['state']}: {session['inputs_done']} in, {session['outputs_ready']} out"
+        f"{session['codec']}, {session['state']}: {session['inputs_done']} in ({_size(session['octets_in'])}), "
+        f"{session['outputs_ready']} out ({_size(session['octets_out'])}), {session['errors']} errors, "
+        f"device {session['device_ms'] / 1000:.1f} s, waited {session['waited_ms'] / 1000:.1f} s"
     )
 
 

@@ -35,6 +35,11 @@ SESSION = {
     "state": "running",
     "inputs_done": 9,
     "outputs_ready": 7,
+    "errors": 1,
+    "octets_in": 5 << 10,
+    "octets_out": 3 << 20,
+    "device_ms": 1260,
+    "waited_ms": 40,
 }
 STATUS = {
     "pid": 7,
@@ -62,7 +67,7 @@ def test_for_a_person():
         "  encode  h264",
         "domain web (uid:1000)",
         "  channels 1 of 4, sessions 1 of 8, bytes 3 MiB of 1 GiB",
-        "  session 5.2  vpu0 decode h264, running: 9 in, 7 out",
+        "  session 5.2  vpu0 decode h264, running: 9 in (5 KiB), 7 out (3 MiB), 1 errors, device 1.3 s, waited 0.0 s",
         "domain idle",
         "  channels up to 4",
         "domain mute",
