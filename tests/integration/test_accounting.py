@@ -20,7 +20,7 @@ from paracore.classes import video
 from paracore.drivers.null._session import UNIT
 from paracore.media import demux
 from tests import clips
-from tests.integration.backends import PLAIN, Stream, wait_until
+from tests.integration.backends import PLAIN, Stream, cpu_seconds, wait_until
 
 PARACORE = [sys.executable, "-m", "paracore"]
 
@@ -202,6 +202,25 @@ def test_a_session_of_a_codec_has_them_as_well(make_backend):
         del first
         assert sum(1 for _ in pictures) == 59
     assert backend.domain()["counts"]["octets_in"] > 0
+
+
+def used_seconds(backend):
+    return backend.domain()["time"]["vpu0"]["used_ms"] / 1000
+
+
+def test_what_a_worker_used_last_is_charged_by_the_next_one(make_backend):
+    """Without it, what it used since the supervisor asked the kernel last would be its domain's for nothing."""
+    film = clips.film("h264", pictures=60)
+    backend = make_backend(driver="libav")
+    with paracore.open(backend.address, on_loss="fail") as domain, demux(film) as stream:
+        with domain.devices["vpu0"].decoder(stream.codec) as decoder:
+            assert sum(1 for _ in decoder.decode(stream)) == 60
+        worker = backend.worker()
+        used = cpu_seconds(worker)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: backend.domain()["worker"] is None, "it has died")
+    with backend.connect():
+        wait_until(lambda: used_seconds(backend) >= used - 0.02, "so much is missing")
 
 
 def test_metrics_once(played):

@@ -157,6 +157,7 @@ class Domain:
             self._dismissal = None
         if self.worker is None:
             self.worker = self._owner.order_worker(self)
+            self._carry()
             if self.trace.readers:
                 self.worker.trace(self.trace.memory)
         return self.worker
@@ -207,6 +208,12 @@ class Domain:
             leaving, self.worker = self.worker, None
             leaving.dismiss()
             self.trace.rest()
+
+    def _carry(self) -> None:
+        """The present worker is charged for what the last one used last."""
+        if self.worker:
+            self.worker.carry(self.ledger.late)
+            self.ledger.late = 0
 
     def _part(self) -> None:
         self._owner.worker_left(self)
@@ -289,6 +296,10 @@ class Domain:
 
     def worker_released(self) -> None:
         self.rest()
+
+    def worker_used(self, late: int) -> None:
+        self.ledger.late += late
+        self._carry()
 
     def worker_blocked(self) -> None:
         self._owner.worker_blocked(self)

@@ -97,6 +97,7 @@ class WorkerState(NamedTuple):
     processor_time: int
     removals: tuple[int, ...]
     backlog: tuple[tuple[bytes, tuple[int, ...]], ...]
+    carried: int = 0
 
     def descriptors(self) -> list[int]:
         """All that are there."""

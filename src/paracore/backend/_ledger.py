@@ -29,6 +29,7 @@ class LedgerState(NamedTuple):
     past: dict[str, int] = {}  # noqa: RUF012 - never changed
     present: dict[str, int] = {}  # noqa: RUF012 - as above
     owed: Debt = Debt()
+    late: int = 0
 
 
 class Ledger:
@@ -36,6 +37,8 @@ class Ledger:
 
     Attributes:
         owed: as it was told last; the next worker begins with what is left of it.
+        late: nanoseconds of processor time that the last one used when its domain had been charged for the last time, by
+            the kernel's count; the next one carries them.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -43,6 +46,7 @@ class Ledger:
         self._past = dict.fromkeys(worker.Counted._fields, 0)
         self._present = dict.fromkeys(worker.Counted._fields, 0)
         self.owed = Debt()
+        self.late = 0
 
     def owe(self, pictures: float, macroblocks: float) -> None:
         """The worker says that so much is owed now."""
@@ -66,10 +70,10 @@ class Ledger:
 
     def hand_over(self) -> LedgerState:
         """What the next program image needs to go on. Changes nothing."""
-        return LedgerState(dict(self._past), dict(self._present), self.owed)
+        return LedgerState(dict(self._past), dict(self._present), self.owed, self.late)
 
     def adopt(self, state: LedgerState) -> None:
         """Goes on with that, as far as this version counts the same."""
         for mine, theirs in ((self._past, state.past), (self._present, state.present)):
             mine.update((name, number) for name, number in theirs.items() if name in mine)
-        self.owed = state.owed
+        self.owed, self.late = state.owed, state.late

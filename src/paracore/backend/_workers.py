@@ -143,7 +143,7 @@ class Workers:
             self._spawned(said, descriptors[0])
         elif "ended" in said:
             if end := self.ends.pop(said["ended"], None):
-                end.waited(said["status"])
+                end.waited(said["status"], said.get("used", 0))  # a warm parent from before a reload may not say it
             self.part()
         elif "failed" in said:
             self._owner.give_up(ConfigError(*said["failed"]))

@@ -44,10 +44,12 @@ def test_it_goes_on_over_a_reload():
     ledger.part()
     ledger.count({"inputs": 3})
     ledger.owe(1.5, 20.0)
+    ledger.late = 7
     state = ledger.hand_over()
     heir.adopt(msgspec.json.decode(msgspec.json.encode(state), type=LedgerState))
     heir.count({"inputs": 4})
     assert heir.totals()["inputs"] == 9
+    assert heir.late == 7
     assert heir.owed == ledger.owed == (1.5, 20.0, 99)
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import socket
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class PlannedOwner:
         self.heard = []
         self.ended = []
         self.memory = -1
-        self.released = 0
+        self.released = self.late = 0
 
     def map(self, request):
         if self.memory < 0:
@@ -71,6 +72,9 @@ class PlannedOwner:
 
     def worker_released(self):
         self.released += 1
+
+    def worker_used(self, late):
+        self.late += late
 
     def worker_ended(self, end, why):
         self.ended.append(why)
@@ -230,6 +234,40 @@ def test_its_end_is_seen():
         both.wire.finish()
         both.wire.close()
         await both.wait(lambda: both.owner.ended)
+
+    run(step)
+
+
+def burning():
+    """A process that uses the processor for a while and ends, reaped: its time, when nobody can ask the kernel any more."""
+    pid = os.fork()
+    if not pid:
+        while time.process_time() < 0.05:
+            pass
+        os._exit(7)
+    pidfd = os.pidfd_open(pid)
+    _, _, usage = os.wait4(pid, 0)
+    return pid, pidfd, round((usage.ru_utime + usage.ru_stime) * 1e9)
+
+
+def test_what_it_used_last_is_not_lost():
+    async def step(both):
+        pid, pidfd, used = burning()
+        both.end.spawned(pid, pidfd)
+        assert both.end.processor_time() == 0, "it is too late to ask"
+        both.end.waited(7, used)
+        assert both.owner.late == used >= 50_000_000
+        both.end.waited(7, used)
+        assert both.owner.late == used
+
+    run(step)
+
+
+def test_what_the_one_before_used_last_is_carried():
+    async def step(both):
+        both.end.carry(5)
+        assert both.end.processor_time() == 5
+        assert both.end.hand_over().carried == 5
 
     run(step)
 
