@@ -7,7 +7,7 @@ supervisor           ``_supervisor``, ``_connection``, ``_domain``, ``_worker_en
 its next image       ``_reload``, ``_handover``, ``_adoption``
 warm parent          ``_zygote``, ``_devices``, ``_sandbox``, ``_seccomp``, ``_syscalls``
 worker               ``_worker``, ``_channel``, ``_session``, ``_buffer``, ``_books``, ``_report``,
-                     ``_tally``
+                     ``_report_rows``, ``_tally``
 entries              ``serve``, ``PrivateBackend``, ``config_load``
 ===================  ===================================================================================
 

@@ -9,7 +9,6 @@ channel, the end of ``control`` ends the process.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -22,7 +21,7 @@ from paracore.backend._channel import Channel
 from paracore.backend._farewell import Farewell
 from paracore.backend._gate import UnitGate
 from paracore.backend._job_watch import JobWatch
-from paracore.backend._report import report
+from paracore.backend._report import report_octets, report_of
 from paracore.backend._tally import Tally
 from paracore.backend._tracer import Tracer
 from paracore.classes import core, video, worker
@@ -365,9 +364,8 @@ class Worker:
             self._tracer.opened(channel.number, session)
 
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
-        text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
-        if len(text) > REPORT_MAX:
-            text = json.dumps(report(self._books, (), self._loop.statistics())).encode()
+        report = report_of(self._books, self._channels.values(), self._loop.statistics())
+        text = report_octets(report, REPORT_MAX)
         with suppress(OSError):  # whoever asked has had no patience: nobody's session is to end for that
             os.write(packet.descriptors[0], text)
         os.close(packet.descriptors[0])

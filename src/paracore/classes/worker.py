@@ -301,7 +301,8 @@ _REPORT = Struct("<")
 
 class Report(_ReportFields):
     """``worker.report``: To the worker, with the write end of a pipe: say what you hold. The worker writes a
-    JSON text into it, at most 64 KiB, closes it and replies.
+    JSON text into it, at most 64 KiB, closes it and replies. Sessions for which that is too little are left
+    out; the text says how many.
     """
 
     __slots__ = ()

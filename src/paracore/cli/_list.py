@@ -131,6 +131,8 @@ def _domain_lines(domain: Mapping[str, Any]) -> Iterator[str]:
     for channel in report.get("channels", ()):
         for session in channel["sessions"]:
             yield _session_line(channel, session)
+    if truncated := report.get("truncated"):
+        yield f"  {truncated} more sessions, for which its worker's report has no room"
 
 
 _STORED = ("channels", "sessions", "buffers", "bytes", "outstanding", "memory")

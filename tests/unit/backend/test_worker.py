@@ -11,6 +11,7 @@ import pytest
 from paracore import RemoteProtocolError
 from paracore.backend._books import Books, Device, WorkerLimits
 from paracore.backend._channel import Channel
+from paracore.backend._report_reader import _parsed
 from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
 from paracore.classes import TraceEvent, core, link, video, worker
@@ -269,7 +270,7 @@ def test_it_reports(place):
     os.close(read)
     header, payload = place.hear()
     assert (header.serial, worker.ReportReply.unpack(payload).length) == (3, len(text))
-    assert json.loads(text)["channels"][0]["channel"] == 1
+    assert _parsed(text)["channels"][0]["channel"] == 1
 
 
 def test_a_report_that_nobody_waits_for_any_more_ends_nothing(place):
@@ -284,7 +285,7 @@ def test_a_report_that_nobody_waits_for_any_more_ends_nothing(place):
 
 
 def test_a_report_has_an_end(place, monkeypatch):
-    monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 700)
+    monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 400)
     for number in range(1, 11):
         place.add(number)
     read, write = os.pipe()

@@ -11,16 +11,19 @@ import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from paracore import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend import _worker_end
-from paracore.backend._report import report
+from paracore.backend._books import Books, WorkerLimits
+from paracore.backend._report import report_octets, report_of
 from paracore.backend._report_reader import _parsed
+from paracore.backend._report_rows import ChannelRow, Report, SessionRow
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes import link, worker
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
-from paracore.transport import ChannelDescriptors, SocketWire
+from paracore.transport import ChannelDescriptors, LoopStatistics, SocketWire
 
 
 class PlannedOwner:
@@ -417,7 +420,7 @@ async def asked(both):
     return reports, packet.descriptors[0]
 
 
-GOOD = {"sessions": 0, "buffers": 0, "counts": {"calls": 1}, "loop": {}, "channels": []}
+GOOD = {"sessions": 0, "buffers": 0, "truncated": 0, "counts": {"calls": 1}, "loop": {}, "channels": []}
 
 
 @pytest.mark.parametrize(
@@ -474,11 +477,34 @@ def test_a_report_that_does_not_come(monkeypatch):
 
 
 def test_the_real_report_is_read():
-    from paracore.backend._books import Books, WorkerLimits
-    from paracore.transport import LoopStatistics
+    said = report_of(Books((), WorkerLimits(1, 1, 1, 1, 1)), [], LoopStatistics())
+    assert _parsed(report_octets(said, 65536)) == msgspec.structs.asdict(said)
 
-    said = report(Books((), WorkerLimits(1, 1, 1, 1, 1)), [], LoopStatistics())
-    assert _parsed(json.dumps(said).encode()) == said
+
+def large(sessions, channels=1):
+    """A report of sessions that have been at work for an hour."""
+    numbers = 8, 8, 90000, 90000, 12, 1 << 29, 1 << 38, 5, 3_600_000, 1_234_567, 0
+    row = SessionRow(300, "vpu0", "h264", "decode", "running", *numbers)
+    rows = [ChannelRow(900 + n, 30, 1 << 28, 60, [row] * (sessions // channels)) for n in range(channels)]
+    return Report(sessions, 9000, 0, dict.fromkeys(worker.Counted._fields, 1 << 40), {}, rows)
+
+
+@pytest.mark.parametrize("channels", [1, 64, 512])
+def test_a_report_of_many_sessions_has_room(channels):
+    octets = report_octets(large(512, channels), 65536)
+    parsed = _parsed(octets)
+    assert parsed["truncated"] == 0
+    assert sum(len(channel["sessions"]) for channel in parsed["channels"]) == 512
+
+
+@pytest.mark.parametrize("channels", [1, 64, 512])
+def test_a_report_that_has_no_room_says_so_and_keeps_its_counts(channels):
+    said = large(512, channels)
+    parsed = _parsed(report_octets(said, 30000))
+    there = sum(len(channel["sessions"]) for channel in parsed["channels"])
+    assert 0 < there == 512 - parsed["truncated"]
+    assert len(parsed["channels"]) == channels
+    assert parsed["counts"] == said.counts
 
 
 # --- standard error ---------------------------------------------------------------------------------------

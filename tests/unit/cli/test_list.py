@@ -75,6 +75,13 @@ def test_for_a_person():
     ]
 
 
+def test_sessions_that_a_report_has_no_room_for():
+    domain = STATUS["domains"][0]
+    worker = {"pid": 9, "report": {"sessions": 500, "truncated": 40, "channels": []}}
+    lines = list(_lines({"devices": [], "domains": [{**domain, "worker": worker}]}, codecs=False))
+    assert lines[-1] == "  40 more sessions, for which its worker's report has no room"
+
+
 def test_power_and_hangs_of_a_device():
     device = {**STATUS["devices"][0], "power": "suspended", "hangs": 0, "resets": 0}
     status = {"devices": [device, {**device, "power": "unsupported", "hangs": 3, "resets": 1}], "domains": []}
