@@ -14,7 +14,7 @@
 
 #include "paracore/protocol.h"
 
-#define PARACORE_MESSAGE_COUNT 60
+#define PARACORE_MESSAGE_COUNT 62
 
 /* What the octets of a payload must meet. */
 enum paracore_rule_kind {

@@ -408,8 +408,17 @@ static void test_job(void)
     CHECK(paracore_codec_busy_since(&codec) == since);
     paracore_job_advance(&codec, &unit);
     CHECK(paracore_codec_busy_since(&codec) > since);
+    struct paracore_codec_times before, after;
+    paracore_codec_times(&codec, &before);
+    pass(2 * PARACORE_NS_PER_MS);
     paracore_job_end(&codec);
     CHECK(!paracore_codec_busy_since(&codec));
+    paracore_codec_times(&codec, &after);
+    CHECK(after.worked >= before.worked + 2 * PARACORE_NS_PER_MS && !after.waited);
+    codec.pass.wish = GATE_WAITS;
+    codec.pass.waits_since = paracore_now() - PARACORE_NS_PER_MS;
+    paracore_codec_times(&codec, &after);
+    CHECK(after.waited >= PARACORE_NS_PER_MS);
 }
 
 /* Between two units there is one in a moment, unless it is another session's turn. */

@@ -26,6 +26,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="domains of other user
 
 BETA, GAMMA, STRANGER = 47001, 47002, 47009
 WRITABLE = link.BufferFlag(0)
+PLAIN = video.InputFlag(0)
 PATIENCE = 10.0
 
 _SERVE = """
@@ -304,11 +305,11 @@ class Stream:
     def post(self, request):
         self.channel.post(request.OPCODE, self.session, request.pack())
 
-    def feed(self, number):
+    def feed(self, number, flags=PLAIN):
         """One unit; its picture is one shade, `number` modulo 256."""
         with self.inputs.view() as view:
             view[: UNIT.size] = UNIT.pack(b"null", self.SIZE, self.SIZE, number % 256)
-        self.post(video.QueueInput(video.Span(self.inputs.id, UNIT.size, 0), number, video.InputFlag(0), number, 1))
+        self.post(video.QueueInput(video.Span(self.inputs.id, UNIT.size, 0), number, flags, number, 1))
         self.channel.flush()
 
     def wait_picture(self, timeout=PATIENCE):

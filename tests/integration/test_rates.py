@@ -2,6 +2,7 @@
 """A domain that may do so much a second, with programs that want more: it waits, and nothing is refused or lost."""
 
 import os
+import signal
 import time
 from contextlib import ExitStack
 
@@ -12,7 +13,7 @@ from paracore.classes import video
 from paracore.cli import main
 from paracore.media import demux
 from tests import clips
-from tests.integration.backends import Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
+from tests.integration.backends import PLAIN, Guest, Stream, cpu_seconds, needs_root, shared_mappings, wait_until
 
 pytestmark = pytest.mark.alone
 
@@ -22,17 +23,17 @@ RATE = 200
 SLOW = "pictures_per_second = 0.5\npictures_burst = 1"
 
 
-def greedy(backend):
+def greedy(backend, flags=PLAIN):
     """Decodes as fast as it goes, for ever."""
 
     def play(_):
         with backend.connect() as channel:
             stream = Stream(channel)
             for number in range(DEPTH):
-                stream.feed(number)
+                stream.feed(number, flags)
             for number in range(1 << 30):
                 stream.wait_picture()
-                stream.feed(number)
+                stream.feed(number, flags)
 
     return play
 
@@ -80,6 +81,16 @@ def test_a_rate_is_kept_by_any_number_of_processes(make_backend, limits, process
         done, passed = done_in(backend, 4)
     assert done == pytest.approx(RATE * passed, rel=0.02, abs=2)
     assert backend.domain()["worker"]["report"]["counts"]["throttled_ms"] > 3000
+
+
+@needs_root
+def test_units_that_are_called_parameter_sets_are_no_way_around_a_rate(make_backend):
+    backend = make_backend(limits=f"pictures_per_second = {RATE}")
+    with ExitStack() as stack:
+        stack.callback(Guest(os.geteuid(), greedy(backend, video.InputFlag.CONFIG)).kill)
+        wait_until(lambda: inputs_of(backend) > 3 * DEPTH, "it is at work")
+        done, passed = done_in(backend, 2)
+    assert done == pytest.approx(RATE * passed, rel=0.02, abs=16)
 
 
 @needs_root
@@ -148,6 +159,24 @@ def test_a_new_worker_is_no_new_burst(make_backend):
     with backend.connect() as channel:
         Stream(channel).play(6)
     assert time.monotonic() - began > 0.9
+
+
+@pytest.mark.parametrize("end", ["dismissed", "killed", "reloaded and killed"])
+def test_a_new_worker_owes_what_the_last_one_did(make_backend, end):
+    """A picture is sixteen macroblocks, of which four were there."""
+    backend = make_backend(linger=0.0, limits="macroblocks_per_second = 8\nmacroblocks_burst = 4")
+    with backend.connect() as channel:
+        Stream(channel).play(1)
+        began = time.monotonic()
+        worker = backend.worker()
+        if end.startswith("reloaded"):
+            backend.reload()
+        if end.endswith("killed"):
+            os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: backend.domain()["worker"] is None, "the worker ends")
+    with backend.connect() as channel:
+        Stream(channel).play(1)
+    assert time.monotonic() - began > 1.9
 
 
 def test_every_picture_comes_and_the_drain_behind_the_last(make_backend):

@@ -90,6 +90,15 @@ int paracore_codec_holds(struct paracore_codec *codec, const void *address, size
  */
 uint64_t paracore_codec_busy_since(struct paracore_codec *codec);
 
+/* Nanoseconds of the monotonic clock so far. */
+struct paracore_codec_times {
+    uint64_t worked; /* at its jobs, with what it waited left out; of the one that it is at, up to its last output */
+    uint64_t waited; /* with inputs, for its turn at the device */
+};
+
+/* What it has spent its time with. Waits itself for a moment at most, never for the codec. */
+void paracore_codec_times(struct paracore_codec *codec, struct paracore_codec_times *times);
+
 /* Takes at most `count` completions in order; returns how many. */
 int paracore_codec_completions(struct paracore_codec *codec, struct paracore_completion *out, int count);
 

@@ -158,6 +158,18 @@ static void changed(struct paracore_codec *codec)
     pthread_mutex_unlock(&gate->lock);
 }
 
+/* Of the session's thread; the clock is read where it begins to wait, and where that ends. */
+static void wish(struct paracore_codec *codec, enum gate_state state)
+{
+    struct gate_pass *pass = &codec->pass;
+
+    if (pass->wish != GATE_WAITS && state == GATE_WAITS)
+        pass->waits_since = paracore_now();
+    else if (pass->wish == GATE_WAITS && state != GATE_WAITS)
+        codec->job.spent.waited += paracore_now() - pass->waits_since;
+    pass->wish = state;
+}
+
 void paracore_gate_enter(struct paracore_codec *codec)
 {
     codec->pass.codec = codec;
@@ -184,7 +196,7 @@ bool paracore_gate_pass(struct paracore_codec *codec)
     gate->fresh &= !open;
     if (!open && codec->pass.wish != GATE_WAITS)
         paracore_job_mark(codec, PARACORE_TRACE_EVENT_DEVICE_AWAITED, TAILQ_FIRST(&codec->inputs));
-    codec->pass.wish = open ? GATE_RUNS : GATE_WAITS;
+    wish(codec, open ? GATE_RUNS : GATE_WAITS);
     settle(gate, &codec->pass);
     pthread_mutex_unlock(&gate->lock);
     return open;
@@ -194,7 +206,7 @@ void paracore_gate_rest(struct paracore_codec *codec)
 {
     if (!codec->options.gate || codec->pass.wish == GATE_RESTS)
         return;
-    codec->pass.wish = GATE_RESTS;
+    wish(codec, GATE_RESTS);
     changed(codec);
 }
 

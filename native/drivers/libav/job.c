@@ -37,8 +37,10 @@ void paracore_job_begin(struct paracore_codec *codec, const struct slip *slip)
 
 void paracore_job_end(struct paracore_codec *codec)
 {
-    if (codec->job.since)
+    if (codec->job.since) {
         tell(codec, PARACORE_TRACE_EVENT_JOB_ENDED, &codec->job.mark);
+        codec->job.spent.worked += paracore_now() - codec->job.since;
+    }
     codec->job.since = 0;
 }
 
@@ -49,8 +51,11 @@ void paracore_job_advance(struct paracore_codec *codec, const struct slip *slip)
     if (paracore_tracing())
         paracore_trace_mark(PARACORE_TRACE_EVENT_OUTPUT_MADE, codec->channel, codec->number, done->cookie,
                             done->timestamp, (uint64_t)done->flags << 32 | done->bytes_used);
-    if (codec->job.since)
-        codec->job.since = paracore_now();
+    if (codec->job.since) {
+        uint64_t now = paracore_now();
+        codec->job.spent.worked += now - codec->job.since;
+        codec->job.since = now;
+    }
 }
 
 void paracore_job_pause(struct paracore_codec *codec)
@@ -84,4 +89,13 @@ uint64_t paracore_codec_busy_since(struct paracore_codec *codec)
         since = codec->job.since ? codec->job.since : is_due(codec) ? paracore_now() : 0;
     pthread_mutex_unlock(&codec->lock);
     return since;
+}
+
+void paracore_codec_times(struct paracore_codec *codec, struct paracore_codec_times *times)
+{
+    pthread_mutex_lock(&codec->lock);
+    *times = codec->job.spent;
+    if (codec->pass.wish == GATE_WAITS)
+        times->waited += paracore_now() - codec->pass.waits_since;
+    pthread_mutex_unlock(&codec->lock);
 }

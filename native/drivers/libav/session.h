@@ -74,6 +74,7 @@ struct gate_pass {
     enum gate_state wish; /* of the session's thread */
     unsigned blocked;     /* threads of the codec that wait for the domain: while there are any, the session rests */
     enum gate_state state; /* that follows, as the gate has counted it */
+    uint64_t waits_since;  /* while it wishes to pass, and may not */
 };
 
 /* What a trace tells of a unit. */
@@ -88,6 +89,7 @@ struct job {
     uint64_t since;   /* of the monotonic clock, later by what it waited; 0: it is at none */
     uint64_t paused;  /* while anybody waits: since when */
     unsigned waiting; /* threads that wait for the domain, the codec's own among them */
+    struct paracore_codec_times spent; /* so far */
     struct mark mark; /* of the unit */
 };
 

@@ -2,10 +2,12 @@
 """The backend: a supervisor that trusts nobody, a warm parent, and one confined worker per domain.
 
 ===================  ===================================================================================
-supervisor           ``_supervisor``, ``_connection``, ``_domain``, ``_worker_end``, ``_warm``, ``_status``
+supervisor           ``_supervisor``, ``_connection``, ``_domain``, ``_worker_end``, ``_warm``, ``_status``,
+                     ``_ledger``
 its next image       ``_reload``, ``_handover``, ``_adoption``
 warm parent          ``_zygote``, ``_devices``, ``_sandbox``, ``_seccomp``, ``_syscalls``
-worker               ``_worker``, ``_channel``, ``_session``, ``_buffer``, ``_books``, ``_report``
+worker               ``_worker``, ``_channel``, ``_session``, ``_buffer``, ``_books``, ``_report``,
+                     ``_report_rows``, ``_tally``
 entries              ``serve``, ``PrivateBackend``, ``config_load``
 ===================  ===================================================================================
 

@@ -57,6 +57,7 @@ def domain_state(supervisor: Supervisor, domain: Domain, connections: Sequence[C
         connections=tuple(connections),
         account=supervisor.sharing.hand_over(domain),
         reserved=supervisor.admission.hand_over(domain),
+        ledger=domain.ledger.hand_over(),
     )
 
 

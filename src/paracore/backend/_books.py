@@ -59,7 +59,11 @@ class Books:
     buffers: int = 0
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("calls", "refused", "events", "sessions", "sessions_failed", "hangs", "inputs", "outputs", "copies"), 0
+            (
+                *("calls", "refused", "events", "sessions", "sessions_failed", "hangs"),
+                *("inputs", "outputs", "errors", "octets_in", "octets_out", "copies"),
+            ),
+            0,
         )
     )
 

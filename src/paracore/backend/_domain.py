@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from paracore._errors import GrantError
 from paracore.backend._config import worker_nice
+from paracore.backend._ledger import Ledger
 from paracore.backend._trace import Trace
 from paracore.classes.link import Limit, Refusal
 from paracore.transport import Refused
@@ -93,6 +94,7 @@ class Domain:
         self.violations = self.workers_lost = 0
         self.worker_left_at = 0
         """By the monotonic clock: since then the domain has done nothing, and gathers credit for its rates."""
+        self.ledger = Ledger()
         self._owner = owner
         self._linger = linger
         self._dismissal: asyncio.TimerHandle | None = None
@@ -103,6 +105,7 @@ class Domain:
         """It has that from the last program image, and its worker."""
         self.violations, self.workers_lost = state.violations, state.workers_lost
         self.worker_left_at = state.worker_left_at
+        self.ledger.adopt(state.ledger)
         for connection, each in zip(connections, state.connections, strict=True):
             if each.ended:
                 continue
@@ -154,6 +157,7 @@ class Domain:
             self._dismissal = None
         if self.worker is None:
             self.worker = self._owner.order_worker(self)
+            self._carry()
             if self.trace.readers:
                 self.worker.trace(self.trace.memory)
         return self.worker
@@ -171,8 +175,8 @@ class Domain:
         self.rest()
 
     def rest(self) -> None:
-        """With no channel left its worker is kept for a while."""
-        if self.worker and not self.channels:
+        """With no channel left its worker is kept for a while, and until it has said what it has done in the last one."""
+        if self.worker and not (self.channels or self._dismissal or self.worker.lets_go):
             self._dismissal = asyncio.get_running_loop().call_later(self._linger, self.dismiss)
 
     def drain(self, ended: Callable[[], None]) -> None:
@@ -200,10 +204,20 @@ class Domain:
             self._dismissal.cancel()
             self._dismissal = None
         if self.worker:
-            self._owner.worker_left(self)
+            self._part()
             leaving, self.worker = self.worker, None
             leaving.dismiss()
             self.trace.rest()
+
+    def _carry(self) -> None:
+        """The present worker is charged for what the last one used last."""
+        if self.worker:
+            self.worker.carry(self.ledger.late)
+            self.ledger.late = 0
+
+    def _part(self) -> None:
+        self._owner.worker_left(self)
+        self.ledger.part()
 
     def trace_enter(self) -> int:
         """Somebody wants to know what its worker does, as does the next one; returns where to read it."""
@@ -262,6 +276,12 @@ class Domain:
     def reserve(self, request: worker.Reserve) -> worker.Failure | None:
         return self._owner.reserve(self, request)
 
+    def rates_owed(self, pictures: float, macroblocks: float) -> None:
+        self.ledger.owe(pictures, macroblocks)
+
+    def counted(self, counts: dict[str, int]) -> None:
+        self.ledger.count(counts)
+
     def violation(self, channel: int, text: str) -> None:
         if connection := self.channels.get(channel):
             connection.violated(text)
@@ -274,13 +294,20 @@ class Domain:
         if ended:
             ended()
 
+    def worker_released(self) -> None:
+        self.rest()
+
+    def worker_used(self, late: int) -> None:
+        self.ledger.late += late
+        self._carry()
+
     def worker_blocked(self, device: int | None) -> None:
         self._owner.worker_blocked(self, device)
 
     def worker_ended(self, end: WorkerEnd, why: str) -> None:
         if end is not self.worker:
             return  # it was dismissed
-        self._owner.worker_left(self)
+        self._part()
         self.worker = None
         self.trace.rest()
         if self.channels:

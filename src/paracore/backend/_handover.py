@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from paracore._errors import ConfigError
 from paracore.backend._config import Config, DomainSection  # noqa: TC001 - msgspec reads the types
 from paracore.backend._hangs import HangState  # noqa: TC001 - as above
+from paracore.backend._ledger import LedgerState
 from paracore.transport._handover import GuestState, ListenerState, PortState  # noqa: TC001 - as above
 
 __all__ = [
@@ -99,6 +100,7 @@ class WorkerState(NamedTuple):
     removals: tuple[int, ...]
     backlog: tuple[tuple[bytes, tuple[int, ...]], ...]
     at: int | None
+    carried: int = 0
 
     def descriptors(self) -> list[int]:
         """All that are there."""
@@ -134,6 +136,7 @@ class DomainState(NamedTuple):
     connections: tuple[ConnectionState, ...]
     account: AccountState
     reserved: dict[str, dict[int, int]]
+    ledger: LedgerState = LedgerState()
 
 
 class WarmState(NamedTuple):

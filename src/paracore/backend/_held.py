@@ -12,6 +12,7 @@ come back in order). A fault of the driver is kept and raised when the worker as
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,6 +49,7 @@ class HeldSession(VideoSession):
         self._told: deque[tuple[int, video.InputDone]] = deque()  # each once so many inputs are done
         self._fault: Exception | None = None
         self._label = 0, 0
+        self._waits_since = self._held_for = 0
 
     # --- what a subclass says -----------------------------------------------------------------------
 
@@ -86,6 +88,17 @@ class HeldSession(VideoSession):
     def device_time(self) -> int | None:  # type: ignore[override]
         """As in ``VideoSession``."""
         return self._driver.device_time
+
+    @property
+    def worked(self) -> int:  # type: ignore[override]
+        """As in ``VideoSession``."""
+        return self._driver.worked
+
+    @property
+    def waited(self) -> int:  # type: ignore[override]
+        """As in ``VideoSession``, here and in the driver."""
+        now = time.monotonic_ns()
+        return self._held_for + (now - self._waits_since if self._waits_since else 0) + self._driver.waited
 
     @property
     def has_news(self) -> bool:  # type: ignore[override]
@@ -127,7 +140,7 @@ class HeldSession(VideoSession):
         self._note(unit)
         self._waiting.append(unit)
         if len(self._waiting) == 1:
-            self._line_up()
+            self._begin_to_wait()
 
     def queue_output(self, span: Span, cookie: int) -> None:
         self._driver.queue_output(span, cookie)
@@ -144,14 +157,14 @@ class HeldSession(VideoSession):
             self._driver.drain()
         else:
             self._waiting.append(None)
-            self._line_up()
+            self._begin_to_wait()
 
     def flush(self) -> None:
         self._driver.flush()
         self._leave()
         for unit in filter(None, self._waiting):
             self._tell(unit, Error.CANCELLED)
-        self._waiting.clear()
+        self._forget()
 
     def recall(self) -> None:
         self._driver.recall()
@@ -162,8 +175,23 @@ class HeldSession(VideoSession):
 
     def close(self) -> None:
         self._leave()
-        self._waiting.clear()
+        self._forget()
         self._driver.close()
+
+    # --- how long they wait -----------------------------------------------------------------------
+
+    def _begin_to_wait(self) -> None:
+        self._waits_since = time.monotonic_ns()
+        self._line_up()
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._waits_since and not self._waiting:
+            self._held_for += time.monotonic_ns() - self._waits_since
+            self._waits_since = 0
 
     # --- when one may go --------------------------------------------------------------------------
 
@@ -173,10 +201,11 @@ class HeldSession(VideoSession):
             self._go()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this session's end
             self._fault = error
-            self._waiting.clear()
+            self._forget()
 
     def _go(self) -> None:
         unit = self._waiting.popleft()
+        self._settle()
         if unit is None:
             self._driver.drain()
             return

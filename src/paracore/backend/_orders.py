@@ -7,7 +7,7 @@
 ``failed``      from it        why there are no devices
 ``spawn``       to it          a worker's number, limits, rates and devices; its socket, its standard error
 ``spawned``     from it        the worker's process, with a pidfd
-``ended``       from it        a worker's exit code
+``ended``       from it        a worker's exit code, and the nanoseconds of processor time that it has used
 ==============  ============  =======================================================================
 """
 

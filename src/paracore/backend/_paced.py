@@ -5,7 +5,11 @@ A unit is charged when it is handed over: a picture, and as many macroblocks as 
 each. For an encoder that is exact. What comes of a decoder's unit nobody knows before: it is charged by the format
 met last, before the first by ``UNKNOWN``, and set right when the next format is met and when its picture comes: by
 that picture's own format, and with a picture more when there are more pictures than units. Nothing is given back for
-a unit of which nothing comes: the codec had its work with it. Parameter sets by themselves cost nothing.
+a unit of which nothing comes: the codec had its work with it.
+
+Parameter sets by themselves cost nothing. What they are is the domain's word, and few drivers look at it: so they are let
+go for nothing only while the domain owes nothing, and no more of them than stand between two units (``FREE``). Beyond that
+a parameter set costs what any unit does.
 """
 
 from __future__ import annotations
@@ -25,10 +29,16 @@ if TYPE_CHECKING:
     from paracore.backend._throttle import Throttle
     from paracore.drivers import VideoSession
 
-__all__ = ["UNKNOWN", "PacedSession", "macroblocks_of"]
+__all__ = ["FREE", "UNKNOWN", "PacedSession", "macroblocks_of"]
 
 UNKNOWN: Final = 120 * 68
 """Macroblocks of a picture whose format nobody knows yet: one of 1920x1080. With nothing, a stream's beginning would be free."""
+FREE: Final = 4096
+"""Octets of parameter sets between two units that are paid for, of all sessions of the domain together: HEVC's three sets
+have room in it. Bounds what a driver works off unpaid when they are none."""
+_SMALLEST: Final = 1024
+"""What a parameter set counts for at least, so that there are four at most: a picture of one shade may be a few octets."""
+_NOTHING: Final = Cost(0, 0)
 _KEPT_MAX: Final = 64
 """Pictures that a codec holds back at most, for their order and on its threads. Bounds what is paid for and not come."""
 _GENERATIONS: Final = 4
@@ -52,8 +62,8 @@ class _Meter:
         self._price = UNKNOWN
         self._paid: deque[int] = deque()
 
-    def is_free(self, unit: Unit) -> bool:
-        """Parameter sets. If pictures come of it all the same they are charged then."""
+    def is_config(self, unit: Unit) -> bool:
+        """Whether it is called parameter sets. If pictures come of it all the same they are charged then."""
         return self._decodes and InputFlag.CONFIG in unit.flags
 
     def cost(self) -> Cost:
@@ -68,9 +78,9 @@ class _Meter:
         before, self._paid = self._paid, deque([self._price] * len(self._paid))
         return Cost(0, sum(self._paid) - sum(before))
 
-    def hand_over(self, unit: Unit) -> None:
-        """The driver has it."""
-        if self._decodes and not self.is_free(unit):
+    def hand_over(self) -> None:
+        """The driver has a unit that was paid for."""
+        if self._decodes:
             self._paid.append(self._price)
 
     def done(self, under_way: int) -> None:
@@ -87,7 +97,7 @@ class _Meter:
 
 
 class PacedSession(HeldSession):
-    """See the module. A ``Waiter`` of the domain's throttle; the first unit that waits is never free."""
+    """See the module. A ``Waiter`` of the domain's throttle; what waits first is a unit, never a drain."""
 
     def __init__(self, driver: VideoSession, direction: Direction, throttle: Throttle, mark: Mark = unmarked) -> None:
         super().__init__(driver, direction)
@@ -105,7 +115,7 @@ class PacedSession(HeldSession):
     @property
     def cost(self) -> Cost:
         """Of the unit that is next."""
-        return self._meter.cost()
+        return self._cost(self._waiting[0])
 
     def go(self) -> bool:
         """Hands the next unit over, and what is behind it and costs nothing. Says whether another one waits."""
@@ -117,7 +127,7 @@ class PacedSession(HeldSession):
     # --- as a HeldSession ---------------------------------------------------------------------------
 
     def _passes(self, unit: Unit | None) -> bool:
-        return self._is_free(unit) or self._throttle.take(self._meter.cost())
+        return self._is_free(unit) or self._throttle.take(self._cost(unit))
 
     def _line_up(self) -> None:
         self._throttle.wait(self)
@@ -140,8 +150,25 @@ class PacedSession(HeldSession):
     # --- inside -----------------------------------------------------------------------------------
 
     def _is_free(self, unit: Unit | None) -> bool:
-        return unit is None or self._meter.is_free(unit)
+        """Whether it goes past those who wait: a drain does."""
+        return unit is None or (self._is_given(unit) and not self._throttle.owes)
+
+    def _cost(self, unit: Unit | None) -> Cost:
+        return _NOTHING if unit is None or self._is_given(unit) else self._meter.cost()
+
+    def _is_given(self, unit: Unit) -> bool:
+        """Whether it is not to be paid for. The same until it has been handed over."""
+        return self._meter.is_config(unit) and self._throttle.given + _size(unit) <= FREE
 
     def _hand_over(self, unit: Unit) -> None:
+        given = self._is_given(unit)
         super()._hand_over(unit)
-        self._meter.hand_over(unit)
+        if given:
+            self._throttle.given += _size(unit)
+        else:
+            self._throttle.given = 0
+            self._meter.hand_over()
+
+
+def _size(unit: Unit) -> int:
+    return max(_SMALLEST, unit.span.length)

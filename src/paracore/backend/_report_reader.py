@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a worker's report from its pipe and believes no octet of it.
 
-Too long, too late, of another shape than ``_report`` makes, with other characters than names have: then
+Too long, too late, of another shape than ``_report_rows`` has, with other characters than names have: then
 there is none.
 """
 
@@ -9,47 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from paracore.backend._report_rows import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paracore.backend._report_rows import ChannelRow
+
 __all__ = ["ReportReader"]
 
 _OCTETS_MAX = 65536
-_Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,32}$")]
-_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-
-
-class _Session(msgspec.Struct, frozen=True):
-    session: _Count
-    device: _Word
-    codec: _Word
-    direction: _Word
-    state: _Word
-    inputs_queued: _Count
-    outputs_queued: _Count
-    inputs_done: _Count
-    outputs_ready: _Count
-    copies: _Count
-
-
-class _Channel(msgspec.Struct, frozen=True):
-    channel: _Count
-    buffers: _Count
-    bytes: _Count
-    outstanding: _Count
-    sessions: list[_Session]
-
-
-class _Report(msgspec.Struct, frozen=True):
-    sessions: _Count
-    buffers: _Count
-    counts: dict[_Word, _Count]
-    loop: dict[_Word, _Count]
-    channels: list[_Channel]
 
 
 class ReportReader:
@@ -88,7 +61,11 @@ class ReportReader:
 
 def _parsed(octets: bytes) -> dict[str, Any] | None:
     try:
-        report: dict[str, Any] = msgspec.to_builtins(msgspec.json.decode(octets, type=_Report))
+        report = msgspec.json.decode(octets, type=Report)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return report
+    return msgspec.structs.asdict(report) | {"channels": [_named(channel) for channel in report.channels]}
+
+
+def _named(channel: ChannelRow) -> dict[str, Any]:
+    return channel._asdict() | {"sessions": [session._asdict() for session in channel.sessions]}

@@ -35,6 +35,8 @@ _STEPS = {
     event: Step(event.NAME)
     for event in (video.InputDone, video.OutputReady, video.SourceChange, video.Drained, video.SessionFailed)
 }
+_NOTHING_IN_IT = video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY
+_NO_ERRORS = frozenset({0, video.Error.CANCELLED})
 _DRAINS = frozenset({State.FORMATLESS_DRAINING, State.DRAINING})
 _MARKS = (video.OutputReady, video.SourceChange, video.Drained)
 
@@ -81,7 +83,7 @@ class Session:
         self.stream: video.PictureFormat | None = None
         self.inputs: dict[int, Loan] = {}
         self.outputs: dict[int, Loan] = {}
-        self.inputs_done = self.outputs_ready = 0
+        self.inputs_done = self.outputs_ready = self.errors = self.octets_in = self.octets_out = 0
         self._rows = SESSION[_ROLES[call.direction]]
         self._state = State.FORMATLESS
         self._paid_change = True
@@ -104,6 +106,11 @@ class Session:
     def outstanding(self) -> int:
         """Spans that the driver has, and the answer that waits for the supervisor's."""
         return len(self.inputs) + len(self.outputs) + self.asking
+
+    @property
+    def buffers(self) -> int:
+        """In which those spans are."""
+        return len({loan.buffer.number for spans in (self.inputs, self.outputs) for loan in spans.values()})
 
     def check(self, step: Step) -> None:
         """Refuses what cannot come now, with the error that the session table names."""
@@ -203,7 +210,14 @@ class Session:
 
     def counts(self) -> dict[str, int]:
         """What it has done so far, by the names of ``Books``."""
-        return {"inputs": self.inputs_done, "outputs": self.outputs_ready, "copies": self.driver.copies}
+        return {
+            "inputs": self.inputs_done,
+            "outputs": self.outputs_ready,
+            "errors": self.errors,
+            "octets_in": self.octets_in,
+            "octets_out": self.octets_out,
+            "copies": self.driver.copies,
+        }
 
     @property
     def waits(self) -> bool:
@@ -246,10 +260,12 @@ class Session:
             if event.bytes_used > loan.length and video.OutputFlag.CANCELLED not in event.flags:
                 raise ValueError(f"the driver says {event.bytes_used} octets are in {loan.length}")
             self.outputs_ready += 1
+            self.octets_out += 0 if event.flags & _NOTHING_IN_IT else event.bytes_used
             self._paid_change = True
         elif isinstance(event, video.InputDone):
-            self._give_back(self.inputs, event.cookie)
+            self.octets_in += self._give_back(self.inputs, event.cookie).length
             self.inputs_done += 1
+            self.errors += event.error not in _NO_ERRORS
         elif isinstance(event, video.SourceChange):
             self._paid_change = False
 

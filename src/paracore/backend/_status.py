@@ -13,13 +13,35 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from paracore.backend._domain import Domain
     from paracore.backend._supervisor import Supervisor
     from paracore.backend._worker_end import WorkerEnd
 
-__all__ = ["Status"]
+__all__ = ["Status", "guest_account"]
+
+
+def guest_account(domain: Domain, times: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """What its nodes in xenstore say: a guest's `stats`."""
+    counts = domain.ledger.totals()
+    return {
+        "device-ms": sum(time["used_ms"] for time in times.values()),
+        "waited-ms": sum(time["waited_ms"] for time in times.values()),
+        "turns": sum(time["turns"] for time in times.values()),
+        "channels": domain.quota.channels,
+        "buffers": domain.quota.buffers,
+        "bytes": domain.quota.bytes,
+        "units": counts["inputs"],
+        "pictures": counts["outputs"],
+        "errors": counts["errors"],
+        "octets-in": counts["octets_in"],
+        "octets-out": counts["octets_out"],
+        "throttled-ms": counts["throttled_ms"],
+        "sessions-failed": counts["sessions_failed"],
+        "violations": domain.violations,
+        "workers-lost": domain.workers_lost,
+    }
 
 
 class Status:
@@ -36,12 +58,14 @@ class Status:
         for domain in self._supervisor.domains:
             if domain.worker:
                 self._pending += 1
-                domain.worker.report(self._reporter(domain))
+                domain.worker.report(self._reporter(domain, domain.worker))
         self._one_less()
 
-    def _reporter(self, domain: Domain) -> Callable[[dict[str, Any] | None], None]:
+    def _reporter(self, domain: Domain, worker: WorkerEnd) -> Callable[[dict[str, Any] | None], None]:
         def reported(report: dict[str, Any] | None) -> None:
             self._reports[domain] = report
+            if report and domain.worker is worker:
+                domain.ledger.count(report["counts"])
             self._one_less()
 
         return reported
@@ -92,6 +116,7 @@ class Status:
                 "buffers": domain.quota.buffers,
                 "bytes": domain.quota.bytes,
             },
+            "counts": domain.ledger.totals(),
             "violations": domain.violations,
             "workers_lost": domain.workers_lost,
             "traced": domain.trace.readers,

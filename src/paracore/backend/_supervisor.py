@@ -37,7 +37,7 @@ from paracore.backend._handover import State
 from paracore.backend._hangs import Hangs
 from paracore.backend._power import Power
 from paracore.backend._sharing import Sharing
-from paracore.backend._status import Status
+from paracore.backend._status import Status, guest_account
 from paracore.backend._warm import check_sandbox
 from paracore.backend._workers import Workers
 from paracore.classes import worker
@@ -324,17 +324,7 @@ class Supervisor:
 
     def account(self, identity: str) -> dict[str, int]:
         domain = self._identities[identity]
-        times = self.sharing.account(domain).values()
-        return {
-            "device-ms": sum(time["used_ms"] for time in times),
-            "waited-ms": sum(time["waited_ms"] for time in times),
-            "turns": sum(time["turns"] for time in times),
-            "channels": domain.quota.channels,
-            "buffers": domain.quota.buffers,
-            "bytes": domain.quota.bytes,
-            "violations": domain.violations,
-            "workers-lost": domain.workers_lost,
-        }
+        return guest_account(domain, self.sharing.account(domain))
 
     # --- what ports ask -----------------------------------------------------------------------------
 

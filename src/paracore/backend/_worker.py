@@ -9,7 +9,6 @@ channel, the end of ``control`` ends the process.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -22,7 +21,8 @@ from paracore.backend._channel import Channel
 from paracore.backend._farewell import Farewell
 from paracore.backend._gate import UnitGate
 from paracore.backend._job_watch import JobWatch
-from paracore.backend._report import report
+from paracore.backend._report import report_octets, report_of
+from paracore.backend._tally import Tally
 from paracore.backend._tracer import Tracer
 from paracore.classes import core, video, worker
 from paracore.drivers import Gate
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from paracore.backend._books import Books
     from paracore.backend._session import Session
+    from paracore.backend._throttle import Debt
     from paracore.protocol import Header
     from paracore.transport import Loop, Mapping, Packet, Pages, SocketWire
 
@@ -44,6 +45,7 @@ _log = logging.getLogger("paracore.worker")
 _CONTROL: Final = 0
 """Token of the supervisor's socket; sessions have all others."""
 _TEXT_MAX = 200
+_U64_MAX: Final = (1 << 64) - 1
 _THOUSAND_SECONDS: Final = 1000 * 1_000_000_000
 REPORT_MAX = 65536
 """Octets of a report: what a pipe takes without anybody reading it."""
@@ -69,6 +71,7 @@ class Worker:
         self._jobs = JobWatch()
         self._tracer = Tracer(loop, pages, (device.driver for device in books.devices))
         books.mark = loop.mark
+        self._tally = Tally(books)
         self._rates: dict[int, int] = {}
         self._at: int | None = None
         self._gates = [device.driver.share() or UnitGate() for device in books.devices]
@@ -210,6 +213,8 @@ class Worker:
         news = bool(self._books.throttle.turn())
         while (sum([gate.turn() for gate in self._unit_gates.values()]) or news) and self._pump_news():
             news = False
+        self._tell_counted()
+        self._tell_owed(self._books.throttle.news())
         for device, gate in self._unit_gates.items():
             self._tell_used(device, gate)
             self._tell_gate(device)
@@ -265,6 +270,14 @@ class Worker:
         elif words.want:
             self._tell_event(worker.DeviceWant(device))
 
+    def _tell_counted(self, *, at_once: bool = False) -> None:
+        if counted := self._tally.news(self._live(), at_once=at_once):
+            self._tell_event(counted)
+
+    def _tell_owed(self, debt: Debt | None) -> None:
+        if debt:
+            self._tell_event(worker.RatesOwed(*(min(_U64_MAX, round(owed * 1000)) for owed in debt[:2])))
+
     def _tell_used(self, device: int, gate: UnitGate) -> None:
         if used := gate.used():
             self._tell_event(worker.DeviceUsed(device, used))
@@ -293,6 +306,7 @@ class Worker:
         number = worker.ChannelRemove.unpack(payload).channel
         if number in self._channels:
             self._drop(number)
+        self._tell_counted(at_once=True)
         self._tell_event(worker.ChannelRemoved(number))
 
     def _told_to_drain(self, _: Header, __: memoryview, ___: Packet) -> None:
@@ -330,6 +344,7 @@ class Worker:
     def _change_rates(self, _: Header, payload: memoryview, __: Packet) -> None:
         told = [number / 1000 for number in worker.Rates.unpack(payload)]
         self._books.throttle.change(told[:2], told[2:])
+        self._tell_owed(self._books.throttle.news(at_any_rate=True))
 
     def _device_reset(self, _: Header, payload: memoryview, __: Packet) -> None:
         device = worker.DeviceReset.unpack(payload).device
@@ -355,9 +370,8 @@ class Worker:
             self._tracer.opened(channel.number, session)
 
     def _report(self, header: Header, _: memoryview, packet: Packet) -> None:
-        text = json.dumps(report(self._books, self._channels.values(), self._loop.statistics())).encode()
-        if len(text) > REPORT_MAX:
-            text = json.dumps(report(self._books, (), self._loop.statistics())).encode()
+        report = report_of(self._books, self._channels.values(), self._loop.statistics())
+        text = report_octets(report, REPORT_MAX)
         with suppress(OSError):  # whoever asked has had no patience: nobody's session is to end for that
             os.write(packet.descriptors[0], text)
         os.close(packet.descriptors[0])

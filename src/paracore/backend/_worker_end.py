@@ -16,7 +16,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend._alarm import ALARMED
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paracore.backend._config import Limits
+    from paracore.backend._worker_owner import WorkerOwner
     from paracore.protocol import Header
     from paracore.transport import ChannelDescriptors
 
-__all__ = ["WorkerEnd", "WorkerOwner"]
+__all__ = ["WorkerEnd"]
 
 _BURST: Final = 16
 _RATE, _RATE_BURST = 2000.0, 1000.0
@@ -47,52 +48,6 @@ _REMOVAL: Final = 5.0
 """Seconds a worker has to let go of a channel, or to end when it is told to."""
 _REPORT: Final = 1.0
 """Seconds a worker has to report."""
-
-
-class WorkerOwner(Protocol):
-    """Whom a worker serves: its domain."""
-
-    name: str
-
-    def map(self, request: worker.Map) -> int:
-        """A descriptor of a grant; ``GrantError`` when there is none."""
-
-    def unmap(self, request: worker.Unmap) -> None: ...
-
-    def violation(self, channel: int, text: str) -> None:
-        """The worker has ended this channel for its domain's fault."""
-
-    def device_want(self, device: int) -> None:
-        """The worker has work for a device; any number may come."""
-
-    def device_release(self, device: int, lease: int, *, wants: bool) -> None:
-        """It says that it does not use a device any more, and whether it wants it again."""
-
-    def device_used(self, device: int, used: int) -> None:
-        """It says that it has used so many nanoseconds of a device, since it said so last; any numbers may come."""
-
-    def device_pace(self, device: int, period: int) -> None:
-        """It says how soon one picture of a session follows another; any numbers may come."""
-
-    def device_hang(self, device: int, *, stuck: bool) -> None:
-        """It says that a device hung, and whether it has to be ended for it."""
-
-    def device_use(self, device: int, *, used: bool) -> None:
-        """It says that it has sessions of a device, or none any more."""
-
-    def worker_drained(self) -> None:
-        """It says that it has given out all that it had when it was told to."""
-
-    def worker_blocked(self, device: int | None) -> None:
-        """It was in a call of a driver that did not come back, and has ended of it. It had said which device it is at; any
-        number may have come, or none.
-        """
-
-    def reserve(self, request: worker.Reserve) -> worker.Failure | None:
-        """One of its sessions wants so much of a device; any numbers may come. None: it has it."""
-
-    def worker_ended(self, end: WorkerEnd, why: str) -> None:
-        """The worker has gone, or is as good as gone. Called once."""
 
 
 class _Removal(NamedTuple):
@@ -120,7 +75,7 @@ class WorkerEnd:
         self._removals: dict[int, _Removal] = {}
         self._bucket = Bucket(_RATE, _RATE_BURST)
         self._last_serial = 0
-        self._processor_time = 0
+        self._processor_time = self._carried = 0
         self._at: int | None = None
         self._loop = asyncio.get_running_loop()
         self._theirs: tuple[int, int] = (-1, -1)
@@ -156,12 +111,14 @@ class WorkerEnd:
             removals=tuple(self._removals),
             backlog=tuple(self._backlog),
             at=self._at,
+            carried=self._carried,
         )
 
     def _adopt(self, state: WorkerState) -> None:
         self._wire = SocketWire(socket.socket(fileno=state.socket))
         self._log = WorkerLog(state.errors, self._owner.name, state.line)
-        self._last_serial, self._processor_time, self._at = state.serial, state.processor_time, state.at
+        self._last_serial, self._processor_time, self._carried = state.serial, state.processor_time, state.carried
+        self._at = state.at
         for channel in state.removals:
             self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), _nobody_waits)
         self._backlog.extend(state.backlog)
@@ -193,6 +150,7 @@ class WorkerEnd:
         if self._gone:
             return
         self._gone = True
+        self.receive()  # its last words
         if self._pidfd >= 0:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
@@ -201,9 +159,12 @@ class WorkerEnd:
         for channel in list(self._removals):
             self._released(channel)
 
-    def waited(self, status: int) -> None:
-        """The same from the warm parent, which knows how it ended."""
+    def waited(self, status: int, used: int) -> None:
+        """The same from the warm parent, which knows how it ended, and what it had used then."""
         self.exited()
+        if used > self._processor_time:
+            self._owner.worker_used(used - self._processor_time)
+            self._processor_time = used
         if status == ALARMED:
             self._owner.worker_blocked(self._at)
 
@@ -264,6 +225,11 @@ class WorkerEnd:
         self._removals[channel] = _Removal(self._loop.call_later(_REMOVAL, self.kill), released)
         self._send_event(worker.ChannelRemove(channel))
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether it was told to let go of a channel, and has not said so yet."""
+        return bool(self._removals)
+
     def device_lease(self, device: int, lease: int, budget: int) -> None:
         """Tells of a device's time."""
         self._send_event(worker.DeviceLease(device, lease, budget))
@@ -302,17 +268,25 @@ class WorkerEnd:
         """Tells it to record what it does, in memory whose descriptor stays the caller's; None: no more."""
         self._send_event(worker.Trace(int(memory is not None)), () if memory is None else (memory,))
 
+    def carry(self, late: int) -> None:
+        """Its domain is to be charged by it for what the worker before used last."""
+        self._carried += late
+
     def processor_time(self) -> int:
-        """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it."""
+        """Nanoseconds that its process has used, as the kernel counts them: nobody takes a worker's word for it.
+
+        And what it carries. Asked by whoever charges its domain, and by nobody else.
+        """
         if self.pid:
             with suppress(OSError):
                 self._processor_time = time.clock_gettime_ns(~self.pid << 3 | 2)  # clock_getcpuclockid(3)
-        return self._processor_time
+        return self._processor_time + self._carried
 
     def _released(self, channel: int) -> None:
         if removal := self._removals.pop(channel, None):
             removal.deadline.cancel()
             removal.released()
+            self._owner.worker_released()
 
     def report(self, done: Callable[[dict[str, Any] | None], None]) -> None:
         """Asks for a report; `done` is called once, with None if there is none in time."""
@@ -450,6 +424,13 @@ class WorkerEnd:
         said = worker.DeviceUse.unpack(payload)
         self._owner.device_use(said.device, used=bool(said.used))
 
+    def _rates_owed(self, _: Header, payload: memoryview) -> None:
+        said = worker.RatesOwed.unpack(payload)
+        self._owner.rates_owed(said.pictures / 1000, said.macroblocks / 1000)
+
+    def _counted(self, _: Header, payload: memoryview) -> None:
+        self._owner.counted(worker.Counted.unpack(payload)._asdict())
+
     def _drained(self, _: Header, __: memoryview) -> None:
         self._owner.worker_drained()
 
@@ -470,6 +451,8 @@ class WorkerEnd:
         (worker.DeviceHang.OPCODE, EVENT): _device_hang,
         (worker.DeviceAt.OPCODE, EVENT): _device_at,
         (worker.DeviceUse.OPCODE, EVENT): _device_use,
+        (worker.RatesOwed.OPCODE, EVENT): _rates_owed,
+        (worker.Counted.OPCODE, EVENT): _counted,
         (worker.Drained.OPCODE, EVENT): _drained,
     }
     """What a worker may say."""

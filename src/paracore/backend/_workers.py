@@ -128,7 +128,7 @@ class Workers:
             "limits": {
                 name: getattr(limits, name) for name in ("channels", "sessions", "buffers", "bytes", "outstanding")
             },
-            "rates": {**limits.rates(), "since": domain.worker_left_at},
+            "rates": {**limits.rates(), "since": domain.worker_left_at, "owed": domain.ledger.owed},
             "bounds": {
                 "nice": worker_nice(section.weight),
                 "memory": limits.memory,
@@ -143,7 +143,7 @@ class Workers:
             self._spawned(said, descriptors[0])
         elif "ended" in said:
             if end := self.ends.pop(said["ended"], None):
-                end.waited(said["status"])
+                end.waited(said["status"], said.get("used", 0))  # a warm parent from before a reload may not say it
             self.part()
         elif "failed" in said:
             self._owner.give_up(ConfigError(*said["failed"]))

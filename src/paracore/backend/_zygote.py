@@ -99,8 +99,9 @@ class Zygote:
         number, pid = self._children.pop(child)
         self._poll.unregister(child)
         os.close(child)
-        _, status = os.waitpid(pid, 0)
-        _send(self._wire, {"ended": number, "status": os.waitstatus_to_exitcode(status)})
+        _, status, usage = os.wait4(pid, 0)
+        used = round((usage.ru_utime + usage.ru_stime) * 1e9)
+        _send(self._wire, {"ended": number, "status": os.waitstatus_to_exitcode(status), "used": used})
 
     def _become_worker(self, order: dict[str, Any], descriptors: tuple[int, ...], parent: int) -> None:
         """The child's whole life."""

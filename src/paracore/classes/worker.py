@@ -28,6 +28,7 @@ __all__ = [
     "ChannelAdd",
     "ChannelRemove",
     "ChannelRemoved",
+    "Counted",
     "DeviceAt",
     "DeviceHang",
     "DeviceLease",
@@ -47,6 +48,7 @@ __all__ = [
     "Map",
     "MapReply",
     "Rates",
+    "RatesOwed",
     "Report",
     "ReportReply",
     "Reserve",
@@ -300,7 +302,8 @@ _REPORT = Struct("<")
 
 class Report(_ReportFields):
     """``worker.report``: To the worker, with the write end of a pipe: say what you hold. The worker writes a
-    JSON text into it, at most 64 KiB, closes it and replies.
+    JSON text into it, at most 64 KiB, closes it and replies. Sessions for which that is too little are left
+    out; the text says how many.
     """
 
     __slots__ = ()
@@ -1032,6 +1035,151 @@ class Rates(_RatesFields):
             raise malformed("worker.rates", error) from None
 
 
+class _RatesOwedFields(NamedTuple):
+    """Fields of ``RatesOwed``."""
+
+    pictures: int
+    """0: none."""
+    macroblocks: int
+    """0: none."""
+
+
+_RATES_OWED = Struct("<QQ")
+
+
+class RatesOwed(_RatesOwedFields):
+    """``worker.rates_owed``: From the worker: so much more has been let go by now than those rates give, in
+    thousandths as well. It is told when it has become more, or less, than time alone makes of what was told
+    before: the domain's next worker begins with what is left of it.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7132
+    NAME: ClassVar[str] = "rates_owed"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 16
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _RATES_OWED.pack(self.pictures, self.macroblocks)
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.rates_owed", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            pictures, macroblocks = _RATES_OWED.unpack(payload)
+            return cls(pictures, macroblocks)
+        except (StructError, ValueError) as error:
+            raise malformed("worker.rates_owed", error) from None
+
+
+class _CountedFields(NamedTuple):
+    """Fields of ``Counted``."""
+
+    calls: int
+    """Calls and posts."""
+    refused: int
+    """Of these, those that were refused."""
+    events: int
+    """Told to the domain."""
+    sessions: int
+    """Opened."""
+    sessions_failed: int
+    """Ended with an error."""
+    hangs: int
+    """Jobs that were not done by their deadline."""
+    inputs: int
+    """Given back."""
+    outputs: int
+    """Given back."""
+    errors: int
+    """Inputs given back with an error, other than that they were cancelled."""
+    octets_in: int
+    """Of the inputs."""
+    octets_out: int
+    """Of pictures or units in the outputs."""
+    copies: int
+    """Pictures whose pixels were copied."""
+    throttled_ms: int
+    """During which any unit waited for the domain's rates."""
+
+
+_COUNTED = Struct("<QQQQQQQQQQQQQ")
+
+
+class Counted(_CountedFields):
+    """``worker.counted``: From the worker: what it has done so far, all sessions together. Told now and then
+    while it works, and before `channel_removed`.
+    """
+
+    __slots__ = ()
+    OPCODE: ClassVar[int] = 0x7133
+    NAME: ClassVar[str] = "counted"
+    KIND: ClassVar[Kind] = Kind.EVENT
+    SIZE: ClassVar[int] = 104
+
+    def pack(self) -> bytes:
+        """The octets; ``LocalProtocolError`` when a value does not fit."""
+        try:
+            return _COUNTED.pack(
+                self.calls,
+                self.refused,
+                self.events,
+                self.sessions,
+                self.sessions_failed,
+                self.hangs,
+                self.inputs,
+                self.outputs,
+                self.errors,
+                self.octets_in,
+                self.octets_out,
+                self.copies,
+                self.throttled_ms,
+            )
+        except (StructError, ValueError) as error:
+            raise unsendable("worker.counted", error) from None
+
+    @classmethod
+    def unpack(cls, payload: Buffer) -> Self:
+        """The value; ``MessageError`` when the octets are not wholly valid."""
+        try:
+            (
+                calls,
+                refused,
+                events,
+                sessions,
+                sessions_failed,
+                hangs,
+                inputs,
+                outputs,
+                errors,
+                octets_in,
+                octets_out,
+                copies,
+                throttled_ms,
+            ) = _COUNTED.unpack(payload)
+            return cls(
+                calls,
+                refused,
+                events,
+                sessions,
+                sessions_failed,
+                hangs,
+                inputs,
+                outputs,
+                errors,
+                octets_in,
+                octets_out,
+                copies,
+                throttled_ms,
+            )
+        except (StructError, ValueError) as error:
+            raise malformed("worker.counted", error) from None
+
+
 Event: TypeAlias = (
     ChannelAdd
     | ChannelRemove
@@ -1052,6 +1200,8 @@ Event: TypeAlias = (
     | Trace
     | DeviceUsed
     | Rates
+    | RatesOwed
+    | Counted
 )
 """What is said unasked."""
 
@@ -1078,5 +1228,7 @@ MESSAGES: dict[int, MessageType] = {
     0x7120: MessageType(0x7120, "trace", Kind.EVENT, False, Trace, None),
     0x7130: MessageType(0x7130, "device_used", Kind.EVENT, False, DeviceUsed, None),
     0x7131: MessageType(0x7131, "rates", Kind.EVENT, False, Rates, None),
+    0x7132: MessageType(0x7132, "rates_owed", Kind.EVENT, False, RatesOwed, None),
+    0x7133: MessageType(0x7133, "counted", Kind.EVENT, False, Counted, None),
 }
 """Every message of the class by opcode."""

@@ -131,6 +131,8 @@ def _domain_lines(domain: Mapping[str, Any]) -> Iterator[str]:
     for channel in report.get("channels", ()):
         for session in channel["sessions"]:
             yield _session_line(channel, session)
+    if truncated := report.get("truncated"):
+        yield f"  {truncated} more sessions, for which its worker's report has no room"
 
 
 _STORED = ("channels", "sessions", "buffers", "bytes", "outstanding", "memory")
@@ -147,7 +149,9 @@ def _limit_text(name: str, held: int | None, limit: int) -> str:
 def _session_line(channel: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     return (
         f"  session {channel['channel']}.{session['session']}  {session['device']} {session['direction']} "
-        f"{session['codec']}, {session['state']}: {session['inputs_done']} in, {session['outputs_ready']} out"
+        f"{session['codec']}, {session['state']}: {session['inputs_done']} in ({_size(session['octets_in'])}), "
+        f"{session['outputs_ready']} out ({_size(session['octets_out'])}), {session['errors']} errors, "
+        f"device {session['device_ms'] / 1000:.1f} s, waited {session['waited_ms'] / 1000:.1f} s"
     )
 
 

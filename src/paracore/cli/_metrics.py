@@ -45,6 +45,9 @@ _KINDS = (
     _Kind("octets", "memory_bytes", "Memory that is granted.", counts=False),
     _Kind("units", "units", "Inputs that were worked off.", counts=True),
     _Kind("pictures", "pictures", "Outputs that came back: pictures, packets of encoders.", counts=True),
+    _Kind("errors", "failed_units", "Inputs that came back with an error.", counts=True),
+    _Kind("octets_in", "input_bytes", "Octets of the inputs.", counts=True),
+    _Kind("octets_out", "output_bytes", "Octets of the outputs.", counts=True),
     _Kind("device_seconds", "device_seconds", "Time of the devices that was used.", counts=True),
     _Kind("waited_seconds", "waited_seconds", "Time that passed until a device was to be had.", counts=True),
     _Kind(

@@ -94,6 +94,7 @@ COLUMNS = (
     _plain("buffers", "buffers"),
     Column("octets", "memory", _number("octets"), lambda row: _octets(row.usage.octets)),
     _plain("copies", "copies"),
+    _plain("errors", "errors"),
     _plain("refused", "refused"),
     _plain("failed", "failed"),
     _plain("violations", "violations"),

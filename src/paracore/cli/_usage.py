@@ -14,7 +14,7 @@ __all__ = ["DeviceUsage", "Rates", "Usage", "devices_of", "rates_of", "usages_of
 
 @dataclass(frozen=True)
 class Usage:
-    """Of one domain: what it holds now, and counts since its worker began, which are 0 again with the next worker.
+    """Of one domain: what it holds now, and counts since the backend began, whatever became of its workers.
 
     Attributes:
         domain: its name.
@@ -24,8 +24,11 @@ class Usage:
         octets: of these.
         units: inputs that were worked off: coded units of decoders, pictures of encoders.
         pictures: outputs that came back: pictures of decoders, packets of encoders.
-        device_seconds: device time: where the device is a software codec, processor time. It goes on with the next worker.
-        waited_seconds: that it waited until it got a device. It goes on as well.
+        errors: of the units, those that came back with an error.
+        octets_in: of the units.
+        octets_out: of the pictures.
+        device_seconds: device time: where the device is a software codec, processor time.
+        waited_seconds: that it waited until it got a device.
         throttled_seconds: during which units of it waited for its own rates, of pictures or macroblocks.
         copies: pictures whose pixels had to be copied.
         refused: calls that were refused.
@@ -41,6 +44,9 @@ class Usage:
     octets: int
     units: int
     pictures: int
+    errors: int
+    octets_in: int
+    octets_out: int
     device_seconds: float
     waited_seconds: float
     throttled_seconds: float
@@ -89,32 +95,34 @@ def devices_of(status: Mapping[str, Any]) -> list[DeviceUsage]:
 
 def _usage(domain: Mapping[str, Any]) -> Usage:
     worker = domain["worker"] or {"pid": 0, "report": None}
-    report = worker["report"] or {"sessions": 0, "counts": {}}
-    counts = report["counts"]
+    counts = domain["counts"]
     return Usage(
         domain=domain["name"],
         worker=worker["pid"],
-        sessions=report["sessions"],
+        sessions=(worker["report"] or {"sessions": 0})["sessions"],
         buffers=domain["held"]["buffers"],
         octets=domain["held"]["bytes"],
-        units=counts.get("inputs", 0),
-        pictures=counts.get("outputs", 0),
+        units=counts["inputs"],
+        pictures=counts["outputs"],
+        errors=counts["errors"],
+        octets_in=counts["octets_in"],
+        octets_out=counts["octets_out"],
         device_seconds=sum(device["used_ms"] for device in domain["time"].values()) / 1000,
         waited_seconds=sum(device["waited_ms"] for device in domain["time"].values()) / 1000,
-        throttled_seconds=counts.get("throttled_ms", 0) / 1000,
-        copies=counts.get("copies", 0),
-        refused=counts.get("refused", 0),
-        failed=counts.get("sessions_failed", 0),
+        throttled_seconds=counts["throttled_ms"] / 1000,
+        copies=counts["copies"],
+        refused=counts["refused"],
+        failed=counts["sessions_failed"],
         violations=domain["violations"],
         workers_lost=domain["workers_lost"],
     )
 
 
 def rates_of(before: Usage | None, after: Usage, seconds: float) -> Rates:
-    """How fast it went; nothing is known of a worker that was not there before."""
-    if before is None or before.worker != after.worker or seconds <= 0:
+    """How fast it went; nothing is known of a domain that was not there before."""
+    if before is None or seconds <= 0:
         return Rates(0.0, 0.0, 0.0)
-    # a worker's own words, which it may take back: never less than nothing
+    # the backend may have begun anew: never less than nothing
     return Rates(
         device=max(0.0, after.device_seconds - before.device_seconds) / seconds,
         units=max(0, after.units - before.units) / seconds,

@@ -87,6 +87,12 @@ class VideoSession(ABC):
     device_time: int | None = None
     """Nanoseconds of device time that its jobs have taken so far, where the device says so. None: see ``busy_since``."""
 
+    worked: int = 0
+    """Nanoseconds so far that it was at its jobs, see ``busy_since``. For accounts of who uses what, not of shares."""
+
+    waited: int = 0
+    """Nanoseconds so far during which inputs waited in front of the device."""
+
     has_news: bool = False
     """Whether there are completions of which ``fileno()`` does not tell. For what the worker puts before a driver."""
 

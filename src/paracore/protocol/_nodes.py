@@ -128,7 +128,8 @@ _BACKEND: Final = (
     Node(
         "stats/*", _B, Number(0, (1 << 63) - 1), "0",
         "What the domain has used and holds, for tools: `device-ms`, `waited-ms` and `turns` of devices' time, `channels`, "
-        "`buffers`, `bytes`, `violations`, `workers-lost`. Written every five seconds, if it has changed.",
+        "`buffers`, `bytes`; of what its workers say to have done `units`, `pictures`, `errors`, `octets-in`, `octets-out`, "
+        "`throttled-ms`, `sessions-failed`; `violations`, `workers-lost`. Written every five seconds, if it has changed.",
     ),
     Node("feature-*", _B, Number(0, 1), "0", "What it can do beside that. An unknown one is ignored; there are none yet."),
 )  # fmt: skip

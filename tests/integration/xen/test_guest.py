@@ -86,6 +86,9 @@ def test_what_a_guest_uses_is_in_xenstore(machine):
         assert int(machine.read(f"{stats}/bytes")) > 0
         assert machine.read(f"{stats}/workers-lost") == "0"
     wait_until(lambda: machine.read(f"{stats}/bytes") == "0", "that it holds nothing is not told")
+    wait_until(lambda: machine.read(f"{stats}/pictures") == "10", "what it has done is not told")
+    assert machine.read(f"{stats}/units") == "10"
+    assert (machine.read(f"{stats}/errors"), machine.read(f"{stats}/sessions-failed")) == ("0", "0")
 
 
 def test_an_unknown_device_is_told_to_the_toolstack(machine):

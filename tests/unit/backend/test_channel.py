@@ -8,7 +8,7 @@ import pytest
 from paracore import MessageError
 from paracore.backend._books import Books, Device, WorkerLimits
 from paracore.backend._channel import Channel
-from paracore.backend._report import report
+from paracore.backend._report import report_of
 from paracore.classes import core, link, video
 from paracore.drivers import CallFailed, VideoSession
 from paracore.drivers.null._session import gray
@@ -529,13 +529,13 @@ def test_the_report_tells_what_is_held(bench):
     session, driver = bench.open()
     driver.copies = 3
     bench.say(output(buffer, 1), session)
-    said = report(bench.books, [bench.channel], LoopStatistics())
-    assert said["counts"]["copies"] == 3
-    (told,) = said["channels"]
-    assert (told["buffers"], told["outstanding"]) == (1, 1)
-    assert told["sessions"][0]["outputs_queued"] == 1
+    said = report_of(bench.books, [bench.channel], LoopStatistics())
+    assert said.counts["copies"] == 3
+    (told,) = said.channels
+    assert (told.buffers, told.outstanding) == (1, 1)
+    assert (told.sessions[0].outputs_queued, told.sessions[0].buffers) == (1, 1)
     bench.call(video.Close(), video.CloseReply, session)
-    assert report(bench.books, [bench.channel], LoopStatistics())["counts"]["copies"] == 3
+    assert report_of(bench.books, [bench.channel], LoopStatistics()).counts["copies"] == 3
 
 
 # --- admission --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paracore.backend._held import HeldSession
-from paracore.backend._paced import UNKNOWN, PacedSession, macroblocks_of
+from paracore.backend._paced import FREE, UNKNOWN, PacedSession, macroblocks_of
 from paracore.backend._throttle import Throttle
 from paracore.classes import TraceEvent
 from paracore.classes.video import (
@@ -185,6 +185,66 @@ def test_parameter_sets_cost_nothing_and_keep_their_place(make):
     assert bench.driver.calls == [("input", 1), ("input", 2), ("input", 3)]
     bench.wait(101)
     assert bench.driver.calls[3:] == [("input", 4), ("input", 5)]
+
+
+def test_units_that_are_all_called_parameter_sets_cost_what_units_do(make):
+    """A driver that does not look at the flag works them off."""
+    bench = make(pictures=(1, 1))
+    bench.give(*range(100), flags=InputFlag.CONFIG)
+    assert len(bench.driver.calls) == 4 + 1 + 4
+    assert bench.throttle.timeout_ms() > 0
+    bench.wait(1001)
+    assert len(bench.driver.calls) == 9 + 1 + 4, "one that is paid for, and what is let go behind it"
+    bench.say(change(1, 16, 16), *[picture()] * 14)
+    bench.wait(12_900)
+    assert len(bench.driver.calls) == 14, "each that brought a picture is paid for after all"
+    bench.wait(101)
+    assert len(bench.driver.calls) == 14 + 1 + 4
+
+
+def test_parameter_sets_as_large_as_units_cost_what_units_do(make):
+    bench = make(pictures=(1, 1))
+    large = Span(4096, FREE // 2, read_only=True)
+    for cookie in range(7):
+        bench.session.queue_input(large, cookie, InputFlag.CONFIG, 0, 0)
+    assert bench.driver.calls == [("input", cookie) for cookie in range(5)], "the third is paid for, the sixth waits"
+    bench.wait(1001)
+    assert bench.driver.calls[5:] == [("input", 5), ("input", 6)]
+
+
+def test_parameter_sets_of_all_sessions_are_counted_together(make):
+    """Else a domain would open one after the other."""
+    bench = make(pictures=(1, 1))
+    bench.give(*range(4), flags=InputFlag.CONFIG)
+    other = PacedSession(Driver(), Direction.DECODE, bench.throttle)
+    other.queue_input(SPAN, 1, InputFlag.CONFIG, 0, 0)
+    assert other._driver.calls == [("input", 1)]
+    assert bench.level(0) == 0, "it was paid for"
+    other.close()
+
+
+def test_who_owes_something_has_no_parameter_sets_for_nothing(make):
+    """They wait until it is paid, and are not charged then."""
+    bench = make(pictures=(10, 1))
+    bench.give(1, flags=InputFlag.CONFIG)
+    bench.say(change(1, 16, 16), picture(), picture(), picture())
+    bench.give(2, flags=InputFlag.CONFIG)
+    assert bench.driver.calls == [("input", 1)]
+    assert bench.throttle.timeout_ms() == pytest.approx(200, abs=3), "of three there was one"
+    bench.wait(201)
+    assert bench.driver.calls == [("input", 1), ("input", 2)]
+    bench.wait(100)
+    assert bench.level(0) == 1
+
+
+def test_a_parameter_set_that_was_paid_for_is_not_charged_again_by_its_picture(make):
+    bench = make(pictures=(1, 100))
+    bench.give(*range(6), flags=InputFlag.CONFIG)
+    assert bench.level(0) == 99, "the fifth, and behind it they are free again"
+    bench.say(change(1, 16, 16), picture())
+    assert bench.level(0) == 99
+    bench.say(picture())
+    assert bench.level(0) == 98
 
 
 def test_nothing_of_a_drivers_session_is_left_to_its_default():

@@ -219,6 +219,54 @@ def test_a_new_worker_is_no_new_burst():
     assert len(world.gone) == 3
 
 
+def successor(world, left, rate=(10, 8)):
+    """The throttle of the next worker, which begins a second after the last one ended with what it had told."""
+    debt = world.throttle.news()
+    owed = debt or (0.0, 0.0, 0)
+    return Throttle(pictures=rate, since=left, owed=tuple(owed), clock=lambda: left + SECOND)
+
+
+def test_a_new_worker_owes_what_the_last_one_did():
+    world = World(pictures=(10, 8))
+    Session(world).give(8)
+    world.throttle.charge(Cost(35, 0))
+    new = successor(world, world.now + SECOND)
+    assert not new.take(Cost(1, 0)), "35 of which 20 are paid by now"
+    assert new.news() is None, "what is known need not be told"
+
+
+def test_what_is_paid_before_a_worker_ends_is_no_credit():
+    world = World(pictures=(10, 8))
+    world.throttle.charge(Cost(13, 0))
+    new = successor(world, world.now + 30 * SECOND)
+    assert [new.take(Cost(1, 0)) for _ in range(9)] == [True] * 8 + [False], (
+        "a second's worth, and none of those before"
+    )
+
+
+def test_a_debt_is_told_when_time_alone_does_not_explain_it():
+    world = World(pictures=(100, 8), macroblocks=(1000, 100))
+    assert world.throttle.news() is None
+    world.throttle.charge(Cost(18, 0))
+    assert world.throttle.news() == pytest.approx((10 - 0.2, 0, world.now)), "and what gathers by a late wake-up"
+    world.now += 50 * MS
+    assert world.throttle.news() is None
+    world.throttle.charge(Cost(1, 0))
+    assert world.throttle.news() is None, "so little need not be told"
+    world.throttle.charge(Cost(2, 600))
+    assert world.throttle.news() == pytest.approx((13 - 5 - 0.2, 500 - 2, world.now))
+    world.throttle.charge(Cost(0, -600))
+    assert world.throttle.news()[1] == 0, "what was given back is not owed"
+    world.now += SECOND
+    assert world.throttle.news() is None
+    assert world.throttle.news(at_any_rate=True) == (0, 0, world.now)
+
+
+def test_what_a_worker_says_that_it_owes_is_bounded():
+    throttle = Throttle(pictures=(1, 1), owed=(1e30, 1e30, 0), clock=lambda: 3602 * SECOND)
+    assert throttle.take(Cost(1, 0))
+
+
 def test_who_goes_waits_no_more():
     world = World(pictures=(10, 1))
     stays, goes = Session(world), Session(world)

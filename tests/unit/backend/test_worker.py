@@ -11,6 +11,7 @@ import pytest
 from paracore import RemoteProtocolError
 from paracore.backend._books import Books, Device, WorkerLimits
 from paracore.backend._channel import Channel
+from paracore.backend._report_reader import _parsed
 from paracore.backend._throttle import Throttle
 from paracore.backend._worker import Worker
 from paracore.classes import TraceEvent, core, link, video, worker
@@ -155,6 +156,7 @@ def test_a_channel_is_served_and_removed(place):
     header, payload = place.answer(1)
     assert (header.flags, core.LimitsQueryReply.unpack(payload).sessions) == (REPLY, 4)
     place.tell(worker.ChannelRemove(1))
+    assert worker.Counted.unpack(place.hear()[1]).calls == 1, "before the supervisor may dismiss it"
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE
     place.tell(worker.ChannelRemove(1))
     assert place.hear()[0].opcode == worker.ChannelRemoved.OPCODE, "also for one that has ended already"
@@ -268,7 +270,7 @@ def test_it_reports(place):
     os.close(read)
     header, payload = place.hear()
     assert (header.serial, worker.ReportReply.unpack(payload).length) == (3, len(text))
-    assert json.loads(text)["channels"][0]["channel"] == 1
+    assert _parsed(text)["channels"][0]["channel"] == 1
 
 
 def test_a_report_that_nobody_waits_for_any_more_ends_nothing(place):
@@ -283,7 +285,7 @@ def test_a_report_that_nobody_waits_for_any_more_ends_nothing(place):
 
 
 def test_a_report_has_an_end(place, monkeypatch):
-    monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 700)
+    monkeypatch.setattr("paracore.backend._worker.REPORT_MAX", 400)
     for number in range(1, 11):
         place.add(number)
     read, write = os.pipe()
@@ -355,6 +357,24 @@ def test_the_worker_sleeps_until_the_next_may_go(slow):
     assert slow.worker._sooner(50) == 50
     slow.pass_time(101)
     assert slow.worker._sooner(-1) == -1
+
+
+def debts(place):
+    """Of which the worker has told."""
+    said = [payload for header, payload in iter(place.hear, None) if header.opcode == worker.RatesOwed.OPCODE]
+    return [worker.RatesOwed.unpack(payload) for payload in said]
+
+
+def test_the_supervisor_is_told_of_a_debt(make_place):
+    place = make_place(macroblocks=(100, 60))
+    place.add(1)
+    session, buffer = place.open(1), place.attach(1)
+    place.give(1, session, buffer, 1)
+    assert debts(place) == [worker.RatesOwed(0, (8160 - 60) * 1000 - 200)], "nobody knows what comes of it, or will"
+    place.pass_time(1000)
+    assert debts(place) == []
+    place.tell(worker.Rates(0, 0, 200_000, 60_000))
+    assert debts(place) == [worker.RatesOwed(0, 8000 * 1000 - 200)], "by the rate that it is told of"
 
 
 def test_what_waits_is_outstanding_and_keeps_its_buffer(slow):

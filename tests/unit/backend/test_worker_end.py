@@ -7,20 +7,24 @@ import json
 import logging
 import os
 import socket
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from paracore import GrantError, RemoteProtocolError, TransportBroken
 from paracore.backend import _worker_end
 from paracore.backend._alarm import ALARMED
-from paracore.backend._report import report
+from paracore.backend._books import Books, WorkerLimits
+from paracore.backend._report import report_octets, report_of
 from paracore.backend._report_reader import _parsed
+from paracore.backend._report_rows import ChannelRow, Report, SessionRow
 from paracore.backend._worker_end import WorkerEnd
 from paracore.classes import link, worker
 from paracore.protocol import EVENT, FAILURE, REPLY, REQUEST, message, split
-from paracore.transport import ChannelDescriptors, SocketWire
+from paracore.transport import ChannelDescriptors, LoopStatistics, SocketWire
 
 
 class PlannedOwner:
@@ -30,6 +34,7 @@ class PlannedOwner:
         self.heard = []
         self.ended = []
         self.memory = -1
+        self.released = self.late = 0
 
     def map(self, request):
         if self.memory < 0:
@@ -65,6 +70,18 @@ class PlannedOwner:
 
     def worker_blocked(self, device):
         self.heard.append(("blocked", device))
+
+    def rates_owed(self, pictures, macroblocks):
+        self.heard.append((pictures, macroblocks))
+
+    def counted(self, counts):
+        self.heard.append(counts)
+
+    def worker_released(self):
+        self.released += 1
+
+    def worker_used(self, late):
+        self.late += late
 
     def worker_ended(self, end, why):
         self.ended.append(why)
@@ -181,7 +198,7 @@ def test_a_worker_that_the_alarm_ends_was_at_the_device_that_it_said_last(device
             both.say(worker.DeviceAt, worker.DeviceAt(device).pack())
         both.say(worker.DeviceWant, worker.DeviceWant(0).pack())
         await both.wait(lambda: both.owner.heard)
-        both.end.waited(ALARMED)
+        both.end.waited(ALARMED, 0)
         assert both.owner.heard == ["want", ("blocked", devices[-1] if devices else None)]
 
     run(step)
@@ -209,6 +226,15 @@ def test_a_device_that_is_used():
     run(step)
 
 
+def test_a_debt_is_heard():
+    async def step(both):
+        both.say(worker.RatesOwed, worker.RatesOwed(1500, (1 << 64) - 1).pack())
+        await both.wait(lambda: both.owner.heard)
+        assert both.owner.heard == [(1.5, ((1 << 64) - 1) / 1000)]
+
+    run(step)
+
+
 def test_reservations_are_answered():
     async def step(both):
         for serial, rate in ((5, 5), (6, 6)):
@@ -228,6 +254,40 @@ def test_its_end_is_seen():
         both.wire.finish()
         both.wire.close()
         await both.wait(lambda: both.owner.ended)
+
+    run(step)
+
+
+def burning():
+    """A process that uses the processor for a while and ends, reaped: its time, when nobody can ask the kernel any more."""
+    pid = os.fork()
+    if not pid:
+        while time.process_time() < 0.05:
+            pass
+        os._exit(7)
+    pidfd = os.pidfd_open(pid)
+    _, _, usage = os.wait4(pid, 0)
+    return pid, pidfd, round((usage.ru_utime + usage.ru_stime) * 1e9)
+
+
+def test_what_it_used_last_is_not_lost():
+    async def step(both):
+        pid, pidfd, used = burning()
+        both.end.spawned(pid, pidfd)
+        assert both.end.processor_time() == 0, "it is too late to ask"
+        both.end.waited(7, used)
+        assert both.owner.late == used >= 50_000_000
+        both.end.waited(7, used)
+        assert both.owner.late == used
+
+    run(step)
+
+
+def test_what_the_one_before_used_last_is_carried():
+    async def step(both):
+        both.end.carry(5)
+        assert both.end.processor_time() == 5
+        assert both.end.hand_over().carried == 5
 
     run(step)
 
@@ -377,7 +437,7 @@ async def asked(both):
     return reports, packet.descriptors[0]
 
 
-GOOD = {"sessions": 0, "buffers": 0, "counts": {"calls": 1}, "loop": {}, "channels": []}
+GOOD = {"sessions": 0, "buffers": 0, "truncated": 0, "counts": {"calls": 1}, "loop": {}, "channels": []}
 
 
 @pytest.mark.parametrize(
@@ -434,11 +494,34 @@ def test_a_report_that_does_not_come(monkeypatch):
 
 
 def test_the_real_report_is_read():
-    from paracore.backend._books import Books, WorkerLimits
-    from paracore.transport import LoopStatistics
+    said = report_of(Books((), WorkerLimits(1, 1, 1, 1, 1)), [], LoopStatistics())
+    assert _parsed(report_octets(said, 65536)) == msgspec.structs.asdict(said)
 
-    said = report(Books((), WorkerLimits(1, 1, 1, 1, 1)), [], LoopStatistics())
-    assert _parsed(json.dumps(said).encode()) == said
+
+def large(sessions, channels=1):
+    """A report of sessions that have been at work for an hour."""
+    numbers = 8, 8, 90000, 90000, 12, 1 << 29, 1 << 38, 5, 3_600_000, 1_234_567, 0
+    row = SessionRow(300, "vpu0", "h264", "decode", "running", *numbers)
+    rows = [ChannelRow(900 + n, 30, 1 << 28, 60, [row] * (sessions // channels)) for n in range(channels)]
+    return Report(sessions, 9000, 0, dict.fromkeys(worker.Counted._fields, 1 << 40), {}, rows)
+
+
+@pytest.mark.parametrize("channels", [1, 64, 512])
+def test_a_report_of_many_sessions_has_room(channels):
+    octets = report_octets(large(512, channels), 65536)
+    parsed = _parsed(octets)
+    assert parsed["truncated"] == 0
+    assert sum(len(channel["sessions"]) for channel in parsed["channels"]) == 512
+
+
+@pytest.mark.parametrize("channels", [1, 64, 512])
+def test_a_report_that_has_no_room_says_so_and_keeps_its_counts(channels):
+    said = large(512, channels)
+    parsed = _parsed(report_octets(said, 30000))
+    there = sum(len(channel["sessions"]) for channel in parsed["channels"])
+    assert 0 < there == 512 - parsed["truncated"]
+    assert len(parsed["channels"]) == channels
+    assert parsed["counts"] == said.counts
 
 
 # --- standard error ---------------------------------------------------------------------------------------

@@ -35,6 +35,11 @@ SESSION = {
     "state": "running",
     "inputs_done": 9,
     "outputs_ready": 7,
+    "errors": 1,
+    "octets_in": 5 << 10,
+    "octets_out": 3 << 20,
+    "device_ms": 1260,
+    "waited_ms": 40,
 }
 STATUS = {
     "pid": 7,
@@ -62,12 +67,19 @@ def test_for_a_person():
         "  encode  h264",
         "domain web (uid:1000)",
         "  channels 1 of 4, sessions 1 of 8, bytes 3 MiB of 1 GiB",
-        "  session 5.2  vpu0 decode h264, running: 9 in, 7 out",
+        "  session 5.2  vpu0 decode h264, running: 9 in (5 KiB), 7 out (3 MiB), 1 errors, device 1.3 s, waited 0.0 s",
         "domain idle",
         "  channels up to 4",
         "domain mute",
         "  channels 0 of 4",
     ]
+
+
+def test_sessions_that_a_report_has_no_room_for():
+    domain = STATUS["domains"][0]
+    worker = {"pid": 9, "report": {"sessions": 500, "truncated": 40, "channels": []}}
+    lines = list(_lines({"devices": [], "domains": [{**domain, "worker": worker}]}, codecs=False))
+    assert lines[-1] == "  40 more sessions, for which its worker's report has no room"
 
 
 def test_power_and_hangs_of_a_device():

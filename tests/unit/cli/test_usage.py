@@ -4,6 +4,13 @@ import pytest
 from paracore.cli._top import COLUMNS, Order, Row, _device_text, _octets
 from paracore.cli._usage import DeviceUsage, Rates, Usage, devices_of, rates_of, usages_of
 
+NONE = dict.fromkeys(
+    (
+        *("inputs", "outputs", "errors", "octets_in", "octets_out"),
+        *("copies", "refused", "sessions_failed", "throttled_ms"),
+    ),
+    0,
+)
 STATUS = {
     "devices": [
         {"name": "vpu0", "power": "on", "hangs": 2, "resets": 1},
@@ -19,20 +26,18 @@ STATUS = {
                 "vpu0": {"used_ms": 1400, "waited_ms": 250, "turns": 3},
                 "vpu1": {"used_ms": 100, "waited_ms": 0, "turns": 1},
             },
-            "worker": {
-                "pid": 7,
-                "report": {
-                    "sessions": 1,
-                    "counts": {
-                        "inputs": 50,
-                        "outputs": 49,
-                        "copies": 3,
-                        "refused": 4,
-                        "sessions_failed": 5,
-                        "throttled_ms": 750,
-                    },
-                },
+            "counts": {
+                "inputs": 50,
+                "outputs": 49,
+                "errors": 6,
+                "octets_in": 7000,
+                "octets_out": 80000,
+                "copies": 3,
+                "refused": 4,
+                "sessions_failed": 5,
+                "throttled_ms": 750,
             },
+            "worker": {"pid": 7, "report": {"sessions": 1}},
         },
         {
             "name": "beta",
@@ -40,6 +45,7 @@ STATUS = {
             "violations": 0,
             "workers_lost": 0,
             "time": {},
+            "counts": NONE,
             "worker": None,
         },
         {
@@ -48,19 +54,20 @@ STATUS = {
             "violations": 0,
             "workers_lost": 0,
             "time": {"vpu0": {"used_ms": 10, "waited_ms": 0, "turns": 1}},
+            "counts": NONE | {"outputs": 8},
             "worker": {"pid": 9, "report": None},
         },
     ],
 }
-NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
+NOTHING = Usage("beta", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 
 
 def test_usages():
     """Also of a domain without a worker, and of a worker that says nothing."""
     alpha, beta, gamma = usages_of(STATUS)
-    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 1.5, 0.25, 0.75, 3, 4, 5, 1, 2)
+    assert alpha == Usage("alpha", 7, 1, 2, 4096, 50, 49, 6, 7000, 80000, 1.5, 0.25, 0.75, 3, 4, 5, 1, 2)
     assert beta == NOTHING
-    assert (gamma.worker, gamma.device_seconds, gamma.pictures) == (9, 0.01, 0)
+    assert (gamma.worker, gamma.sessions, gamma.device_seconds, gamma.pictures) == (9, 0, 0.01, 8)
 
 
 def test_devices():
@@ -79,17 +86,17 @@ def usage(**changed):
 def test_rates():
     after = usage(device_seconds=2.5, units=70, pictures=79)
     assert rates_of(usage(), after, 2.0) == Rates(device=0.5, units=10.0, pictures=15.0)
+    assert rates_of(usage(worker=6), after, 2.0).units == 10, "counts go on with the next worker"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "seconds"),
     [
         (None, usage(), 1.0),
-        (usage(worker=6), usage(pictures=500), 1.0),
         (usage(), usage(pictures=0, units=0, device_seconds=0.0), 1.0),
         (usage(), usage(pictures=500), 0.0),
     ],
-    ids=["a new domain", "a new worker", "a worker that takes its words back", "no time"],
+    ids=["a new domain", "a backend that began anew", "no time"],
 )
 def test_no_rates(before, after, seconds):
     assert rates_of(before, after, seconds) == Rates(0.0, 0.0, 0.0)

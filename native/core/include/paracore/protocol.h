@@ -122,6 +122,8 @@ enum paracore_opcode {
     PARACORE_OP_WORKER_TRACE = 0x7120,
     PARACORE_OP_WORKER_DEVICE_USED = 0x7130,
     PARACORE_OP_WORKER_RATES = 0x7131,
+    PARACORE_OP_WORKER_RATES_OWED = 0x7132,
+    PARACORE_OP_WORKER_COUNTED = 0x7133,
     PARACORE_OP_BRIDGE_CONNECT = 0x7201,
     PARACORE_OP_BRIDGE_CHANNEL_OPEN = 0x7202,
     PARACORE_OP_BRIDGE_GRANT = 0x7203,
@@ -1275,6 +1277,51 @@ struct paracore_worker_rates {
     uint64_t macroblocks_burst;
 };
 
+/*
+ * worker.rates_owed, a event: From the worker: so much more has been let go by now than those rates
+ * give, in thousandths as well. It is told when it has become more, or less, than time alone makes
+ * of what was told before: the domain's next worker begins with what is left of it.
+ */
+struct paracore_worker_rates_owed {
+    /* 0: none. */
+    uint64_t pictures;
+    /* 0: none. */
+    uint64_t macroblocks;
+};
+
+/*
+ * worker.counted, a event: From the worker: what it has done so far, all sessions together. Told
+ * now and then while it works, and before `channel_removed`.
+ */
+struct paracore_worker_counted {
+    /* Calls and posts. */
+    uint64_t calls;
+    /* Of these, those that were refused. */
+    uint64_t refused;
+    /* Told to the domain. */
+    uint64_t events;
+    /* Opened. */
+    uint64_t sessions;
+    /* Ended with an error. */
+    uint64_t sessions_failed;
+    /* Jobs that were not done by their deadline. */
+    uint64_t hangs;
+    /* Given back. */
+    uint64_t inputs;
+    /* Given back. */
+    uint64_t outputs;
+    /* Inputs given back with an error, other than that they were cancelled. */
+    uint64_t errors;
+    /* Of the inputs. */
+    uint64_t octets_in;
+    /* Of pictures or units in the outputs. */
+    uint64_t octets_out;
+    /* Pictures whose pixels were copied. */
+    uint64_t copies;
+    /* During which any unit waited for the domain's rates. */
+    uint64_t throttled_ms;
+};
+
 /* bridge.connect, a call: A process has come. The connection's number must not be in use. */
 struct paracore_bridge_connect {
     /* Oldest protocol version that it speaks. */
@@ -1651,6 +1698,23 @@ PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_per_second) == 0)
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, pictures_burst) == 8);
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_per_second) == 16);
 PARACORE_PROVE(offsetof(struct paracore_worker_rates, macroblocks_burst) == 24);
+PARACORE_PROVE(sizeof(struct paracore_worker_rates_owed) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates_owed, pictures) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_rates_owed, macroblocks) == 8);
+PARACORE_PROVE(sizeof(struct paracore_worker_counted) == 104);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, calls) == 0);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, refused) == 8);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, events) == 16);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, sessions) == 24);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, sessions_failed) == 32);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, hangs) == 40);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, inputs) == 48);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, outputs) == 56);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, errors) == 64);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, octets_in) == 72);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, octets_out) == 80);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, copies) == 88);
+PARACORE_PROVE(offsetof(struct paracore_worker_counted, throttled_ms) == 96);
 PARACORE_PROVE(sizeof(struct paracore_bridge_connect) == 16);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_min) == 0);
 PARACORE_PROVE(offsetof(struct paracore_bridge_connect, version_max) == 4);

@@ -57,7 +57,23 @@ class Session(VideoSession):
             os.close(self._event)
             raise
         self._codec = ffi.gc(opened[0], lib.paracore_codec_close)
+        self._times = ffi.new("struct paracore_codec_times *")
         self._batch = ffi.new("struct paracore_completion[]", BATCH)
+
+    @property
+    def worked(self) -> int:  # type: ignore[override]
+        """As in ``VideoSession``."""
+        return int(self._spent().worked)
+
+    @property
+    def waited(self) -> int:  # type: ignore[override]
+        """As in ``VideoSession``: for a lease of the processor's time."""
+        return int(self._spent().waited)
+
+    def _spent(self) -> Any:
+        if self._event >= 0:
+            lib.paracore_codec_times(self._codec, self._times)
+        return self._times
 
     def fileno(self) -> int:
         return self._event
@@ -127,6 +143,7 @@ class Session(VideoSession):
 
     def close(self) -> None:
         if self._event >= 0:
+            self._spent()
             ffi.release(self._codec)
             os.close(self._event)
         self._event = -1

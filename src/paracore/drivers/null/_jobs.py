@@ -76,6 +76,11 @@ class TimedSession(FaultySession):
         """As in ``VideoSession``."""
         return -1 if self._epoll.closed else self._epoll.fileno()
 
+    @property
+    def worked(self) -> int:  # type: ignore[override]
+        """As in ``VideoSession``."""
+        return self.device_time
+
     def busy_since(self) -> int | None:
         """As in ``VideoSession``."""
         return super().busy_since() or self._begins

@@ -251,10 +251,16 @@ class Session(Notices, VideoSession):
 
     def _note(self, *, moved: bool) -> None:
         """Something has come back, or only something has been queued."""
-        if not self._must_go_on():
+        since, must_go_on = self._busy_since, self._must_go_on()
+        if since is None and not must_go_on:
+            return
+        now = time.monotonic_ns()
+        if since is not None and (moved or not must_go_on):
+            self.worked += now - since
+        if not must_go_on:
             self._busy_since = None
-        elif moved or self._busy_since is None:
-            self._busy_since = time.monotonic_ns()
+        elif moved or since is None:
+            self._busy_since = now
 
     def _must_go_on(self) -> bool:
         source, sink = self._source, self._sink
