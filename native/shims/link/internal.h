@@ -83,6 +83,7 @@ struct shim_session {
     bool stirred; /* ... of something, and is to be told when there is no more; of the link's thread */
 
     struct paracore_video_open request;
+    struct shim_stream stream;
     char device[PARACORE_NAME_MAX];
     pthread_mutex_t lock; /* guards what follows */
     uint32_t id;

@@ -101,10 +101,16 @@ struct shim_listener {
     void (*lost)(void *owner, uint32_t count);
 };
 
-/* Opens a session; `owner` is handed to the listener. `rate` is at how many pictures in a thousand seconds the program
- * itself says that it shows what it decodes, 0 if it does not: a decoder's is declared, unless whoever started the program
- * has said another (PARACORE_RATE). Errors as paracore_call(). */
-int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, int64_t rate,
+/* What a program says of a decoder's stream before it is known; 0: nothing. */
+struct shim_stream {
+    int64_t rate;    /* pictures shown in a thousand seconds */
+    int64_t samples; /* of a picture; rather too few */
+};
+
+/* Opens a session; `owner` is handed to the listener. What is said of a decoder's `stream` is declared, with the rate that
+ * whoever started the program has said (PARACORE_RATE) in the place of its own. Errors as paracore_call(); -ENOSPC: also
+ * when the device has no room for it. */
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, struct shim_stream stream,
                       const struct shim_listener *listener, void *owner, struct shim_session **session);
 
 /* Closes it and frees it. No callback runs for it once this has returned. */

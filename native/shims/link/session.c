@@ -42,6 +42,32 @@ static void remember_device(struct shim_session *session)
             memcpy(session->device, link->devices[n].name, sizeof session->device);
 }
 
+/* Nobody hears of the session yet, nor does it. */
+static int declare(struct shim_session *session, struct paracore_channel *channel, uint32_t control, int64_t value)
+{
+    const struct paracore_video_control_set request = {.control = control, .value = value};
+    struct paracore_video_control_set_reply reply;
+    size_t size = sizeof reply;
+    int error = paracore_call(channel, PARACORE_OP_VIDEO_CONTROL_SET, session->id, &request, sizeof request, &reply, &size,
+                              NULL, SHIM_CALL_NS);
+
+    journal_after_call(session, PARACORE_OP_VIDEO_CONTROL_SET, &request, &reply, error);
+    return error;
+}
+
+/* Refused for want of room, it is not opened; for anything else it decodes as one that declares nothing. */
+static int declare_stream(struct shim_session *session, struct paracore_channel *channel)
+{
+    int64_t wish = wish_rate(), rate = wish ? wish : session->stream.rate;
+
+    if (!rate || session->request.direction != PARACORE_DIRECTION_DECODE)
+        return 0;
+    if (session->stream.samples)
+        declare(session, channel, PARACORE_CONTROL_SAMPLES, session->stream.samples);
+    int error = declare(session, channel, PARACORE_CONTROL_RATE, rate);
+    return error == -ENOSPC || error == -EPIPE ? error : 0;
+}
+
 /* On that channel, which stays meanwhile. */
 static int open_there(struct shim_session *session, const struct use *use)
 {
@@ -55,7 +81,9 @@ static int open_there(struct shim_session *session, const struct use *use)
     session->id = reply.session;
     session->turn = use->turn;
     session->channel = use->channel;
-    error = start(session);
+    error = declare_stream(session, use->channel);
+    if (error == 0)
+        error = start(session);
     if (error)
         paracore_call(use->channel, PARACORE_OP_VIDEO_CLOSE, session->id, NULL, 0, NULL, NULL, NULL, SHIM_CALL_NS);
     return error;
@@ -78,32 +106,21 @@ static int open_somewhere(struct shim_session *session)
     return error;
 }
 
-/* Refused: it decodes as one that declares nothing. */
-static void declare_rate(struct shim_session *session, int64_t rate)
-{
-    int64_t wish = wish_rate();
-
-    if (wish)
-        rate = wish;
-    if (rate && session->request.direction == PARACORE_DIRECTION_DECODE)
-        shim_session_control(session, PARACORE_CONTROL_RATE, rate);
-}
-
-int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, int64_t rate,
+int shim_session_open(struct shim_link *link, const struct paracore_video_open *request, struct shim_stream stream,
                       const struct shim_listener *listener, void *owner, struct shim_session **out)
 {
     struct shim_session *session = calloc(1, sizeof *session);
 
     if (!session)
         return -ENOMEM;
-    *session = (struct shim_session){.link = link, .listener = listener, .owner = owner, .request = *request};
+    *session = (struct shim_session){.link = link, .listener = listener, .owner = owner, .request = *request,
+                                     .stream = stream};
     int error = shim_link_is_ours(link) ? journal_open(session) : -EPIPE;
     if (error == 0) {
         remember_device(session);
         shim_link_keep(link);
         error = open_somewhere(session);
         if (error == 0) {
-            declare_rate(session, rate);
             *out = session;
             return 0;
         }

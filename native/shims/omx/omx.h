@@ -467,8 +467,8 @@ bool port_is_filling(const struct component *component, uint32_t port);
 bool port_is_emptying(const struct component *component, uint32_t port);
 /* Buffers may be worked on. */
 bool port_runs(const struct component *component, uint32_t port);
-/* Pictures in a thousand seconds that the client has said a decoder's stream has; 0: it has said nothing. */
-int64_t port_rate(const struct component *component);
+/* What the client says of a decoder's stream. */
+struct shim_stream port_stream(const struct component *component);
 OMX_ERRORTYPE port_define(struct component *component, const OMX_PARAM_PORTDEFINITIONTYPE *wanted);
 
 /* --- parameters.c, codings.c, and index_table.c, which codegen makes --------------------------------------------- */

@@ -211,15 +211,18 @@ static void set_rate(struct paracore_picture_format *format, uint32_t rate)
 }
 
 /* Clients write a whole definition back of which they have changed something else: the default means nothing. */
-int64_t port_rate(const struct component *component)
+struct shim_stream port_stream(const struct component *component)
 {
-    uint32_t rate = (uint32_t)component->ports[INPUT].definition.format.video.xFramerate;
+    const OMX_VIDEO_PORTDEFINITIONTYPE *video = &component->ports[INPUT].definition.format.video;
+    struct shim_stream stream = {.samples = (int64_t)video->nFrameWidth * (int64_t)video->nFrameHeight};
+    uint32_t rate = (uint32_t)video->xFramerate;
     struct paracore_picture_format format;
 
-    if (!component->decodes || !rate || rate == DEFAULT_RATE)
-        return 0;
+    if (!rate || rate == DEFAULT_RATE)
+        return stream;
     set_rate(&format, rate);
-    return ((int64_t)format.rate_num * PER_SECONDS + format.rate_den / 2) / format.rate_den;
+    stream.rate = ((int64_t)format.rate_num * PER_SECONDS + format.rate_den / 2) / format.rate_den;
+    return stream;
 }
 
 /* What an encoder's pictures are to be like now. */

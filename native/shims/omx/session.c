@@ -99,9 +99,9 @@ static int open_with(struct component *component, const struct shim_listener *li
     };
 
     pthread_mutex_lock(&component->lock);
-    int64_t rate = port_rate(component);
+    struct shim_stream stream = port_stream(component);
     pthread_mutex_unlock(&component->lock);
-    return shim_session_open(component->link, &request, rate, listener, owner, session);
+    return shim_session_open(component->link, &request, stream, listener, owner, session);
 }
 
 static int set_format(struct shim_session *session, struct paracore_picture_format *format)

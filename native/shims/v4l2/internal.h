@@ -140,6 +140,7 @@ struct v4l2_file {
     struct queue queues[QUEUE_COUNT];
     struct side sides[QUEUE_COUNT];
     struct color color;
+    bool sized; /* the program has said how large the pictures of its bit stream are */
     struct v4l2_fract interval; /* seconds per picture */
     int32_t controls[CONTROLS_MAX];       /* by index in ioctl_control.c's table */
     uint32_t controls_changed;  /* by bit of the same index */

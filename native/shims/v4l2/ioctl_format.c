@@ -394,6 +394,7 @@ int ioctl_s_fmt(struct v4l2_file *file, int fd, void *argument)
     uint32_t before = file->sides[queue].fourcc;
     file->sides[queue] = side;
     file->color = color;
+    file->sized |= commits;
     if (commits)
         coded_changed(file, before);
     else

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { CUT_WIDTH = 15, CUT_HEIGHT = 31 };
+
 uint32_t file_cookie(struct v4l2_file *file)
 {
     return ++file->last_cookie;
@@ -175,6 +177,17 @@ static const struct shim_listener LISTENER = {input_done, output_ready, source_c
 
 /* --- opening and closing ---------------------------------------------------------------------------------------- */
 
+/* A program says of which size the stream's pictures are coded. What is cut from that is not known yet: less than a macroblock,
+ * of two fields two, or nothing; who says nothing is given the least size that there is. */
+static struct shim_stream expected(const struct v4l2_file *file)
+{
+    const struct side *coded = &file->sides[OUTPUT_QUEUE];
+
+    if (!is_decoder(file) || !file->sized || coded->width <= CUT_WIDTH || coded->height <= CUT_HEIGHT)
+        return (struct shim_stream){.rate = 0};
+    return (struct shim_stream){.samples = (int64_t)(coded->width - CUT_WIDTH) * (coded->height - CUT_HEIGHT)};
+}
+
 int stream_open(struct v4l2_file *file)
 {
     const struct coded_format *coded = coded_format_of_fourcc(file->sides[coded_queue(file)].fourcc);
@@ -189,7 +202,7 @@ int stream_open(struct v4l2_file *file)
     }
     request.codec = coded->codec;
     stream->file = file;
-    int error = shim_session_open(file->node.link, &request, 0, &LISTENER, stream, &stream->session);
+    int error = shim_session_open(file->node.link, &request, expected(file), &LISTENER, stream, &stream->session);
     if (error) {
         free(stream);
         return error_of_backend(error);

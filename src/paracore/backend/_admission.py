@@ -11,15 +11,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from paracore.classes import video
+from paracore.protocol import DIMENSION_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from paracore.classes.video import PictureFormat
 
-__all__ = ["Admission", "Bounds", "bounded_rate", "declared_rate", "stream_rate"]
+__all__ = ["DECLARATIONS", "Admission", "Bounds", "bounded_rate", "bounded_samples", "declared_rate", "stream_rate"]
+
+DECLARATIONS: Final = frozenset({video.Control.RATE, video.Control.SAMPLES})
+"""Controls of which no driver hears."""
 
 _RATE_MAX: Final = 1_000_000
 """Pictures in a thousand seconds that a session may declare: a thousand a second is beyond any screen."""
+
+_ENDLESS: Final = (1 << 63) - 1
 
 
 class Bounds(NamedTuple):
@@ -42,17 +50,22 @@ def declared_rate(picture_format: PictureFormat) -> int:
     if not picture_format.rate_den:
         return 0
     samples = picture_format.width * picture_format.height * picture_format.rate_num
-    return min(-(-samples // picture_format.rate_den), (1 << 63) - 1)
+    return min(-(-samples // picture_format.rate_den), _ENDLESS)
 
 
-def stream_rate(picture_format: PictureFormat, rate: int) -> int:
-    """The same of a decoder's stream that is to be shown at `rate` pictures in a thousand seconds."""
-    return declared_rate(picture_format._replace(rate_num=rate, rate_den=1000))
+def stream_rate(samples: int, rate: int) -> int:
+    """The same of a stream of pictures of so many samples, `rate` of which are to be shown in a thousand seconds."""
+    return min(-(-samples * rate // 1000), _ENDLESS)
 
 
 def bounded_rate(rate: int) -> int:
     """Pictures in a thousand seconds, of whatever a session declares."""
     return max(0, min(rate, _RATE_MAX))
+
+
+def bounded_samples(samples: int) -> int:
+    """Of a picture, of whatever a decoder's user expects."""
+    return max(0, min(samples, DIMENSION_MAX**2))
 
 
 class Admission:

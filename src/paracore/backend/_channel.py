@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import MessageError
-from paracore.backend._admission import bounded_rate, declared_rate, stream_rate
+from paracore.backend._admission import DECLARATIONS, bounded_rate, bounded_samples, declared_rate
 from paracore.backend._alarm import bounded
 from paracore.backend._buffer import Buffer
 from paracore.backend._gated import GatedSession
@@ -234,8 +234,9 @@ class Channel:
 
     def _format_set(self, of: int, request: video.FormatSet, serial: int) -> Payload | None:
         session = self._session(of, Step.FORMAT_SET)
-        rate = declared_rate(request.format) or stream_rate(request.format, session.rate)
-        return self._once_admitted(session, rate, request, serial, self._format_taken)
+        return self._once_admitted(
+            session, session.need_with_format(request.format), request, serial, self._format_taken
+        )
 
     def _format_taken(self, session: Session, request: video.FormatSet) -> video.FormatSetReply:
         session.check(Step.FORMAT_SET)
@@ -277,25 +278,28 @@ class Channel:
 
     def _control_get(self, of: int, request: video.ControlGet, _: int) -> video.ControlGetReply:
         session = self._session(of, Step.CONTROL_GET)
-        if request.control is video.Control.RATE:
-            return video.ControlGetReply(session.rate)
+        if request.control in DECLARATIONS:
+            return video.ControlGetReply(session.declared(request.control))
         return video.ControlGetReply(self._drive(session, session.driver.control_get, request.control))
 
     def _control_set(self, of: int, request: video.ControlSet, serial: int) -> Payload | None:
         session = self._session(of, Step.CONTROL_SET)
-        if request.control is not video.Control.RATE:
+        if request.control not in DECLARATIONS:
             done = self._drive(session, session.driver.control_set, request.control, request.value)
             return video.ControlSetReply(done)
-        if session.call.direction is video.Direction.ENCODE:
-            rate = stream_rate(session.stream, bounded_rate(request.value)) if session.stream else session.reserved
-            return self._once_admitted(session, rate, request, serial, self._declared)
-        reply = self._declared(session, request)
-        self._weigh(session)
-        return reply
+        if session.decodes and session.stream:
+            return self._declared(session, request)
+        return self._once_admitted(session, session.need_with(request), request, serial, self._declared)
 
     def _declared(self, session: Session, request: video.ControlSet) -> video.ControlSetReply:
-        self._pace(session, request.value)
-        return video.ControlSetReply(session.rate)
+        """A decoder whose stream has been met, now or before, goes on while it is weighed."""
+        if request.control is video.Control.RATE:
+            self._pace(session, request.value)
+        else:
+            session.expected = bounded_samples(request.value)
+        if session.decodes:
+            self._weigh(session)
+        return video.ControlSetReply(session.declared(request.control))
 
     def _pace(self, session: Session, rate: int) -> None:
         """What the session declares, for the policy `deadline` and for its admission: the driver is not asked."""
@@ -306,7 +310,7 @@ class Channel:
         """A decoder's stream has a size, and a rate or none: what it needs of the device is reserved, while it goes on."""
         if session.stream is None:
             return
-        rate = stream_rate(session.stream, session.rate)
+        rate = session.need()
         if rate or session.reserved or session.weighing:
             session.weighing += 1
             self._outlet.reserve(self.number, session, rate, lambda refusal: self._weighed(session, rate, refusal))

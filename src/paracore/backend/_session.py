@@ -19,6 +19,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from paracore.backend._admission import bounded_rate, bounded_samples, declared_rate, stream_rate
 from paracore.backend._buffer import Buffer  # noqa: TC001 - a field of a NamedTuple
 from paracore.classes import video
 from paracore.drivers import CallFailed
@@ -59,6 +60,7 @@ class Session:
         deadline: the same in nanoseconds.
         stuck: its driver hangs and would not come back from ``close``.
         rate: pictures in a thousand seconds that it has declared; 0: none.
+        expected: samples of a picture that it has declared, of a decoder; 0: none.
         reserved: samples a second of its device, as far as the supervisor has been asked.
         asking: the supervisor has not answered yet.
         leaving: its domain is about to be detached.
@@ -76,7 +78,7 @@ class Session:
         self.seconds = job_deadline
         self.deadline = round(job_deadline * 1e9)
         self.stuck = False
-        self.rate = 0
+        self.rate = self.expected = 0
         self.reserved = 0
         self.asking = False
         self.weighing = 0
@@ -111,6 +113,36 @@ class Session:
     def buffers(self) -> int:
         """In which those spans are."""
         return len({loan.buffer.number for spans in (self.inputs, self.outputs) for loan in spans.values()})
+
+    @property
+    def decodes(self) -> bool:
+        return self.call.direction is video.Direction.DECODE
+
+    def declared(self, control: video.Control) -> int:
+        """What it has declared by a control; fails if that is not for an encoder, whose format says it."""
+        if control is video.Control.RATE:
+            return self.rate
+        if not self.decodes:
+            raise CallFailed(video.Error.NO_ENTRY)
+        return self.expected
+
+    def need(self) -> int:
+        """Samples a second of what it declares; as long as nobody knows the size of its pictures, of the expected one."""
+        return self._need(self.rate, self.expected)
+
+    def need_with(self, request: video.ControlSet) -> int:
+        """The same if it declared this, too. Fails as ``declared`` does."""
+        self.declared(request.control)
+        if request.control is video.Control.RATE:
+            return self._need(bounded_rate(request.value), self.expected)
+        return self._need(self.rate, bounded_samples(request.value))
+
+    def need_with_format(self, wish: video.PictureFormat) -> int:
+        """The same of an encoder with another format, which may say the rate itself."""
+        return declared_rate(wish) or stream_rate(wish.width * wish.height, self.rate)
+
+    def _need(self, rate: int, expected: int) -> int:
+        return stream_rate(self.stream.width * self.stream.height if self.stream else expected, rate)
 
     def check(self, step: Step) -> None:
         """Refuses what cannot come now, with the error that the session table names."""

@@ -196,6 +196,10 @@ class Control(IntEnum):
     say. Every session has it; an encoder's is its format's rate until it is set. Reserved as a format's rate
     is.
     """
+    SAMPLES = 10
+    """Samples of a picture that a decoder's user expects, until the stream says how large they are; 0: it does
+    not know. Every decoder has it, and what it expects at its `rate` is reserved.
+    """
 
 
 class OpenFlag(IntFlag, boundary=STRICT):
@@ -941,8 +945,8 @@ _CONTROL_SET = Struct("<IIq")
 
 class ControlSet(_ControlSetFields):
     """``video.control_set``: Sets a control. `busy` when the codec takes it only before it starts. `no_space`
-    with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the device has room for;
-    nothing has changed.
+    with `pixel_rate`: an encoder's `rate` at the size of its format, or a decoder's at the `samples` that it
+    expects, is more than the device has room for; nothing has changed.
     """
 
     __slots__ = ()

@@ -418,11 +418,14 @@ def test_a_decoder_whose_rate_somebody_else_says(rate, code, *, gst, make_backen
 
 
 @pytest.mark.parametrize(("room", "code"), [(25, 0), (24, 1)])
-def test_gst_omx_declares_the_rate_of_what_it_decodes(room, code, gst, make_backend, tmp_path):
+def test_gst_omx_declares_the_rate_of_what_it_decodes(room, code, *, gst, make_backend, tmp_path, monkeypatch):
+    """And the size, so that it is refused before it begins."""
+    monkeypatch.setenv("GST_DEBUG", "omx*:2")
     backend = make_backend(driver="libav", device=f"pixel_rate = {176 * 144 * room}")
     process = gst(f"filesrc location={film(tmp_path)} ! qtdemux ! h264parse ! omxh264dec ! fakesink", backend=backend)
-    process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == code
+    assert ("nsufficient resources" in output) == bool(code)
 
 
 def test_a_client_that_writes_the_default_rate_back_declares_nothing(play, make_backend):

@@ -168,6 +168,24 @@ def test_a_decoder_whose_rate_somebody_else_says(rate, pictures, *, preloaded, m
     assert (done.returncode == 0) == (pictures > 0)
 
 
+@pytest.mark.parametrize(("rate", "refused"), [("60", True), ("24", False)])
+def test_a_decoder_that_the_device_has_surely_no_room_for(
+    rate, refused, *, preloaded, make_backend, tmp_path, monkeypatch
+):
+    """The program says of which size it is before the stream does."""
+    monkeypatch.setenv("PARACORE_RATE", rate)
+    backend = make_backend(driver="libav", device=f"pixel_rate = {176 * 144 * 24}")
+    stream = tmp_path / "stream"
+    stream.write_bytes(framed([unit.octets for unit in clips.clip("h264").units]))
+    listed = preloaded("v4l2-ctl", "--list-devices", address=backend.address).stdout
+    node = re.search(r"\(decoder\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+    words = f"v4l2-ctl -d {node} -x width=176,height=144,pixelformat=H264 --stream-mmap --stream-out-mmap"
+    done = preloaded(
+        *words.split(), f"--stream-from-hdr={stream}", f"--stream-to={tmp_path / 'out'}", address=backend.address
+    )
+    assert ("VIDIOC_STREAMON returned -1 (Cannot allocate memory)" in done.stderr) == refused, done.stderr
+
+
 @pytest.mark.usefixtures("planes")
 @pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
 def test_gstreamer_decodes_and_encodes(codec, run, tmp_path):

@@ -726,6 +726,57 @@ def test_a_decoders_rate_is_weighed_by_its_streams_size(declaring):
     assert [rate for _, rate, _ in bench.reservations[1:]] == [16 * 8 * 30, 0]
 
 
+@pytest.fixture
+def expecting():
+    """A channel with a decoder whose user expects pictures of a size; the supervisor answers when the test does."""
+    bench = Bench(admits=False)
+    session, driver = bench.open()
+    control = video.Control.SAMPLES
+    assert bench.call(video.ControlSet(control, 8 * 8), video.ControlSetReply, session).value == 8 * 8
+    assert bench.call(video.ControlGet(control), video.ControlGetReply, session).value == 8 * 8
+    assert bench.reservations == [], "it has declared no rate"
+    assert rate_set(bench, session, 30_000) == []
+    assert [(number, rate) for number, rate, _ in bench.reservations] == [(session, 8 * 8 * 30)]
+    return bench, session, driver
+
+
+def test_a_decoder_of_which_the_size_is_expected_is_refused_before_its_first_unit(expecting):
+    bench, session, driver = expecting
+    bench.reservations[0][2](FULL)
+    ((header, payload),) = replies(bench, bench.serial)
+    assert (header.flags, link.Failure.unpack(payload)) == (FAILURE, FULL)
+    assert bench.rates == []
+    driver.said.append(met(1, 8, 8))
+    bench.events(session)
+    assert len(bench.reservations) == 1, "it goes on as one that has declared nothing"
+
+
+def test_what_the_stream_says_goes_before_what_was_expected(expecting):
+    bench, session, driver = expecting
+    bench.reservations[0][2](None)
+    assert bench.rates == [30_000]
+    driver.said.append(met(1, 16, 8))
+    bench.events(session)
+    bench.call(video.ControlSet(video.Control.SAMPLES, 1 << 60), video.ControlSetReply, session)
+    assert {rate for _, rate, _ in bench.reservations[1:]} == {16 * 8 * 30}
+
+
+def test_a_stream_that_is_met_before_the_answer_is_weighed_by_its_size(expecting):
+    bench, session, driver = expecting
+    driver.said.append(met(1, 16, 8))
+    bench.events(session)
+    bench.reservations[0][2](None)
+    assert bench.reservations[-1][1] == 16 * 8 * 30
+
+
+@pytest.mark.parametrize(
+    "request_", [video.ControlGet(video.Control.SAMPLES), video.ControlSet(video.Control.SAMPLES, 1)]
+)
+def test_an_encoder_expects_nothing(bench, request_):
+    session, _ = bench.open(video.Direction.ENCODE)
+    assert bench.refused(request_, session).error is link.Error.NO_ENTRY
+
+
 def test_a_stream_that_there_is_no_room_for_is_not_shown(declaring):
     bench, session, driver = declaring
     driver.said.append(met(1, 8, 8))

@@ -320,6 +320,11 @@ enum paracore_control {
      * Reserved as a format's rate is.
      */
     PARACORE_CONTROL_RATE = 9,
+    /*
+     * Samples of a picture that a decoder's user expects, until the stream says how large they are;
+     * 0: it does not know. Every decoder has it, and what it expects at its `rate` is reserved.
+     */
+    PARACORE_CONTROL_SAMPLES = 10,
 };
 
 /* Why the backend ends or refuses a connection. */
@@ -800,8 +805,8 @@ struct paracore_video_control_get_reply {
 
 /*
  * video.control_set, a call: Sets a control. `busy` when the codec takes it only before it starts.
- * `no_space` with `pixel_rate`: an encoder's `rate`, at the size of its format, is more than the
- * device has room for; nothing has changed.
+ * `no_space` with `pixel_rate`: an encoder's `rate` at the size of its format, or a decoder's at
+ * the `samples` that it expects, is more than the device has room for; nothing has changed.
  */
 struct paracore_video_control_set {
     /* Which. */
