@@ -162,6 +162,9 @@ class Machine:
         self.listener._store.close()
         for key, (guest, _) in self.listener._guests.items():
             if guest._exchange:
+                for port in guest._exchange._ports.values():
+                    if not port._closed:
+                        os.close(port._bell)
                 made = guest._exchange._made.pop_all()
                 if key in kept:
                     made._exit_callbacks.pop()  # its event channel, made last
