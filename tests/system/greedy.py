@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program of a guest that wants all of a device, until it is ended.
 
-    python3 -m tests.system.greedy decode FILE     by libav, from the file's begin again and again
+    python3 -m tests.system.greedy decode FILE     by libav, until the file's end
     python3 -m tests.system.greedy encode          the kernel's codec, one picture without end
 
 It says ``works`` once the first has come.
@@ -12,15 +12,14 @@ import sys
 import paracore
 from paracore.media import demux
 
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 1920, 1088
 
 
 def decoded(domain, path):
-    while True:
-        with demux(path) as stream, domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder:
-            for picture in decoder.decode(stream):
-                picture.release()
-                yield
+    with demux(path) as stream, domain.devices["vpu0"].decoder(stream.codec, threads=1) as decoder:
+        for picture in decoder.decode(stream):
+            picture.release()
+            yield
 
 
 def encoded(domain):
