@@ -167,6 +167,20 @@ def test_a_daemon_that_dies_before_its_pages_are_taken(machine):
             Stream(channel).play(2)
 
 
+def test_a_device_that_is_written_anew(machine):
+    """As a toolstack does which restores a guest: both ends find their nodes at the beginning, and hold what is no more."""
+    guest = machine.guest(3)
+    for _ in range(3):
+        with guest.connect() as channel:
+            Stream(channel).play(5)
+            machine.attach(3)
+            ended(channel)
+        wait_until(lambda: machine.states(3) == CONNECTED, "it does not come back")
+        only_rings_held(machine)
+    with guest.connect() as channel:
+        Stream(channel).play(5)
+
+
 # --- the toolstack --------------------------------------------------------------------------------------
 
 

@@ -357,6 +357,7 @@ class Guest:
     # --- actions ------------------------------------------------------------------------------------
 
     async def _publish(self, _: _Found, nodes: Transaction) -> dict[str, str]:
+        await self._drop()  # of what there still is the guest knows no more: its toolstack has written both ends anew
         values = await nodes.read_all(self._path, Attachment.names())
         try:
             attachment = Attachment.parse(values)
