@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import mmap
 import os
 import threading
 import time
@@ -176,10 +177,10 @@ def test_garbage_of_any_kind_makes_a_valid_trace(memory):
 
 def test_the_writer_in_c_and_the_reader(memory, reader):
     """Several threads write as fast as they can; nothing is read twice, torn, or lost without being counted."""
-    address = ffi.new("uint8_t[]", TRACE_SIZE + PAGE_SIZE)
-    aligned = ffi.cast("uint8_t *", (int(ffi.cast("uintptr_t", address)) + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE)
-    lib.paracore_trace_format(aligned, 42)
-    lib.paracore_trace_begin(aligned)
+    mapped = mmap.mmap(memory.descriptor, TRACE_SIZE)
+    address = ffi.from_buffer(mapped, require_writable=True)
+    lib.paracore_trace_format(address, 42)
+    lib.paracore_trace_begin(address)
 
     def write(thread):
         for number in range(TRACE_RECORDS):
@@ -188,25 +189,23 @@ def test_the_writer_in_c_and_the_reader(memory, reader):
     threads = [threading.Thread(target=write, args=(thread,)) for thread in range(3)]
     taken = []
 
-    def look():
-        os.pwrite(memory.descriptor, ffi.buffer(aligned, TRACE_SIZE), 0)
-        taken.extend(reader.take())
-
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        look()
+        taken += reader.take()
     for thread in threads:
         thread.join()
     lib.paracore_trace_begin(ffi.NULL)
     lib.paracore_trace_mark(E.INPUT_SEEN, 9, 9, 9, 9, 9)
-    look()
+    taken += reader.take()
     taken += reader.take(last=True)
     assert reader.garbage == 0
     assert len(taken) + reader.lost == 3 * TRACE_RECORDS
     assert len({(each.channel, each.cookie) for each in taken}) == len(taken)
     assert all(each.session == each.cookie == each.timestamp == each.value for each in taken)
     assert {each.channel for each in taken} <= {0, 1, 2}
+    ffi.release(address)
+    mapped.close()
 
 
 # --- programs' files ------------------------------------------------------------------------------
