@@ -155,8 +155,8 @@ class Machine:
         self.launched.append(launch(self.config))
         self.backend.run(self._start(msgspec.json.decode(octets, type=State)))
 
-    def _take_back(self, kept=()):
-        """As the kernel does at the end, or at an exec but for guests that are kept: what is mapped, and descriptors."""
+    def _take_back(self, kept):
+        """As the kernel does at an exec: what is mapped, and descriptors that the next image is not to inherit."""
         kept = {guest.place[1:] for guest in kept}
         os.close(self.listener._bell)
         self.listener._store.close()
@@ -181,14 +181,14 @@ class Machine:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task._log_destroy_pending = False
             FORMER.append(task.get_coro())
-        for handle in (*self.backend.loop._scheduled, *self.backend.loop._ready):
+        wakes, _ = self.backend.loop._selector.get_key(ours).data
+        for handle in {*self.backend.loop._scheduled, *self.backend.loop._ready} - {wakes}:
             handle.cancel()  # nor is anything due any more
         return msgspec.json.encode(state)
 
     def kill(self):
         """As one that is killed: nothing is said, what it had goes, its nodes stay."""
         self.backend.run(self._kill())
-        self._take_back()
 
     async def _kill(self):
         self.supervisor._stopping.is_set = lambda: True  # nothing more begins
