@@ -57,6 +57,16 @@ class Guests:
             self._wait_served(guest)
         return True
 
+    def kill_backend(self, _):
+        before = self._machine.launched[-1]
+        self._machine.kill()
+        before.process.wait(PATIENCE)
+        before.socket.close()
+        self._machine.start()
+        for guest in self._guests:
+            self._wait_served(guest)
+        return True
+
     def reload_backend(self, _):
         self._machine.reload()
         return True
@@ -103,6 +113,7 @@ def _is_served(address):
 DEEDS = {
     "worker killed": Guests.kill_worker,
     "daemon killed": Guests.kill_daemon,
+    "backend killed": Guests.kill_backend,
     "backend restarted": Guests.restart_backend,
     "backend reloaded": Guests.reload_backend,
 }

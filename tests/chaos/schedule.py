@@ -77,11 +77,11 @@ XEN = {
     "application killed": Row(8, Reach.LANE),
     "worker killed": Row(6, Reach.DOMAIN, spares=GOES_ON),
     "daemon killed": Row(4, Reach.DOMAIN),
+    "backend killed": Row(1, Reach.ALL, rest=6.0),
     "backend restarted": Row(1, Reach.ALL, rest=6.0),
     "backend reloaded": Row(1, Reach.ALL, rest=1.0, spares=frozenset(Kind)),
 }
-"""Guests, with a daemon each. A backend that is killed is not among them: the fakes cannot take from a thread what a kernel
-takes from a process, and would close what others have opened since."""
+"""Guests, with a daemon each."""
 
 
 class Event(NamedTuple):

@@ -145,19 +145,23 @@ class Machine:
     def reload(self, between=lambda: None):
         """Its next program image, in the same process; `between` is called when there is neither."""
         octets = self.backend.run(self._leave())
-        self.backend.halt()
-        FORMER.append((self.backend, self.supervisor, self.listener, self.hypervisor))
-        self._take_back(msgspec.json.decode(octets, type=State).guests)
-        self.backend.loop.close()
+        self._end(msgspec.json.decode(octets, type=State).guests)
         between()
-        self.backend = Thread()
         self.hypervisor = self.xen.domain(self.place)
         self.launched.append(launch(self.config))
         self.backend.run(self._start(msgspec.json.decode(octets, type=State)))
 
-    def _take_back(self, kept):
-        """As the kernel does at an exec: what is mapped, and descriptors that the next image is not to inherit."""
-        kept = {guest.place[1:] for guest in kept}
+    def _end(self, heirs=None):
+        """Nothing of this program image runs any more; the next one has a thread of its own, and the guests of `heirs`."""
+        self.backend.halt()
+        FORMER.append((self.backend, self.supervisor, self.listener, self.hypervisor))
+        self._take_back(heirs)
+        self.backend.loop.close()
+        self.backend = Thread()
+
+    def _take_back(self, heirs):
+        """As the kernel does: what is mapped, and descriptors that nobody inherits. None: there is nobody."""
+        kept = {guest.place[1:] for guest in heirs or ()}
         os.close(self.listener._bell)
         self.listener._store.close()
         for key, (guest, _) in self.listener._guests.items():
@@ -165,6 +169,9 @@ class Machine:
                 for port in guest._exchange._ports.values():
                     if not port._closed:
                         os.close(port._bell)
+                    if heirs is None:
+                        port._grants.close()
+                        port._channel.close()
                 made = guest._exchange._made.pop_all()
                 if key in kept:
                     made._exit_callbacks.pop()  # its event channel, made last
@@ -175,6 +182,10 @@ class Machine:
         await self.supervisor.pause()
         self.supervisor.workers.leave()
         state = self.supervisor.hand_over(self.config)
+        self._silence()
+        return msgspec.json.encode(state)
+
+    def _silence(self):
         ours = self.backend.loop._ssock.fileno()  # how this thread is called
         for descriptor in set(self.backend.loop._selector.get_map()) - {ours}:
             self.backend.loop.remove_reader(descriptor)
@@ -184,11 +195,11 @@ class Machine:
         wakes, _ = self.backend.loop._selector.get_key(ours).data
         for handle in {*self.backend.loop._scheduled, *self.backend.loop._ready} - {wakes}:
             handle.cancel()  # nor is anything due any more
-        return msgspec.json.encode(state)
 
     def kill(self):
         """As one that is killed: nothing is said, what it had goes, its nodes stay."""
         self.backend.run(self._kill())
+        self._end()
 
     async def _kill(self):
         self.supervisor._stopping.is_set = lambda: True  # nothing more begins
@@ -202,6 +213,7 @@ class Machine:
         for end in list(self.supervisor.workers.ends.values()):
             end.orphaned()
         await asyncio.sleep(0.05)
+        self._silence()
 
     def status(self):
         said = []
