@@ -48,18 +48,14 @@ class Guests:
         return True
 
     def restart_backend(self, _):
-        before = self._machine.launched[-1]
-        self._machine.stop()
-        before.process.wait(PATIENCE)
-        before.socket.close()
-        self._machine.start()
-        for guest in self._guests:
-            self._wait_served(guest)
-        return True
+        return self._start_after(self._machine.stop)
 
     def kill_backend(self, _):
+        return self._start_after(self._machine.kill)
+
+    def _start_after(self, end):
         before = self._machine.launched[-1]
-        self._machine.kill()
+        end()
         before.process.wait(PATIENCE)
         before.socket.close()
         self._machine.start()
