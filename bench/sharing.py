@@ -8,27 +8,22 @@ whose jobs take their time and nobody else's: there a worker lets no more units 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
 from bench._neighbours import greedy, used_ms
 from bench._report import Result, of_pairs, of_value
 from bench._setting import Job, run_jobs, run_rate
-from paracore import Packet, TransportError
+from paracore import Packet
 from paracore import open as open_domain
+from paracore.demo import Backend, Member
 from paracore.drivers.null._session import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench._setting import Setting
-    from paracore.demo import Backend
 
 __all__ = ["BENCHMARKS"]
 
@@ -40,7 +35,6 @@ _PICTURES = 800
 _JOB = 0.002
 """Seconds of a job of the device that is not the processor: 500 pictures a second."""
 _JOBS = 500
-_START_SECONDS = 20.0
 
 
 def shares(setting: Setting) -> Iterator[Result]:
@@ -92,39 +86,14 @@ def _rate(setting: Setting, backend: Backend, domains: int) -> float:
     return run_rate(run_jobs([Job(words, setting.gid(number)) for number in range(domains)]))
 
 
-@contextmanager
-def _device(slots: int) -> Iterator[str]:
-    """A backend with such a device, for the caller's own domain; where it listens."""
-    with TemporaryDirectory(prefix="paracore-") as folder:
-        address, configuration = f"{folder}/paracore.sock", Path(folder, "paracore.toml")
-        configuration.write_text(
-            f'[backend]\nsocket = "{address}"\n'
-            f'[[device]]\nname = "vpu0"\ndriver = "null"\nslots = {slots}\noptions = {{ job = {_JOB} }}\n'
-            f'[[domain]]\nname = "own"\nuser = {os.geteuid()}\n'
-        )
-        program = Path(sys.executable).with_name("paracore")
-        with subprocess.Popen([program, "serve", "--config", configuration], stderr=subprocess.DEVNULL) as process:
-            try:
-                _wait(address)
-                yield address
-            finally:
-                process.terminate()
+def _device(slots: int) -> Backend:
+    """A backend with such a device, for the caller's own domain."""
+    return Backend([Member("own", uid=os.geteuid())], driver="null", settings={"job": _JOB}, slots=slots)
 
 
-def _wait(address: str) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            return open_domain(address).close()
-        except TransportError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-
-
-def _job_rate(address: str) -> float:
+def _job_rate(backend: Backend) -> float:
     units = [Packet(UNIT.pack(b"null", 64, 64, number % 256), number) for number in range(_JOBS)]
-    with open_domain(address) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
+    with open_domain(str(backend.socket)) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
         began = time.monotonic()
         for picture in decoder.decode(units):
             picture.release()

@@ -173,8 +173,8 @@ int link_dial(struct paracore_channel **channel, uint64_t connect_ns);
 
 /* Whether sessions go on when their worker dies, as `on_loss` in Python: true unless it is "fail". */
 bool wish_recovers(void);
-/* Pictures in a thousand seconds at which decoders' pictures are shown, as `rate` in Python; 0: nobody said. The APIs of
- * the shims have no word for it. */
+/* Pictures in a thousand seconds at which decoders' pictures are shown, as `rate` in Python; 0: nobody said. It
+ * goes before what the program says, as far as its API has a word for it. */
 int64_t wish_rate(void);
 
 /* --- devices.c --- */

@@ -13,7 +13,7 @@
 /* What an encoder's program sees of a loss comes before the first unit behind it. */
 static void deliver_output(struct shim_session *session, const void *payload)
 {
-    uint32_t lost = journal_take_lost(session);
+    uint32_t lost = session->request.direction == PARACORE_DIRECTION_ENCODE ? journal_take_lost(session) : 0;
 
     if (lost && session->listener->lost)
         session->listener->lost(session->owner, lost);

@@ -90,12 +90,12 @@ class HeldSession(VideoSession):
         return self._driver.device_time
 
     @property
-    def worked(self) -> int:  # type: ignore[override]
+    def worked(self) -> int:
         """As in ``VideoSession``."""
         return self._driver.worked
 
     @property
-    def waited(self) -> int:  # type: ignore[override]
+    def waited(self) -> int:
         """As in ``VideoSession``, here and in the driver."""
         now = time.monotonic_ns()
         return self._held_for + (now - self._waits_since if self._waits_since else 0) + self._driver.waited

@@ -62,6 +62,8 @@ class Backend:
         members: Sequence[Member],
         *,
         device: str = "vpu0",
+        driver: str = "libav",
+        settings: Mapping[str, float] | None = None,
         slots: int = 0,
         policy: str = "fair",
         options: Mapping[str, float] | None = None,
@@ -71,7 +73,10 @@ class Backend:
         self.socket = self.folder / "paracore.sock"
         self._log = self.folder / "log"
         configuration = self.folder / "paracore.toml"
-        section = f'[[device]]\nname = "{device}"\ndriver = "libav"\nslots = {slots}\npolicy = "{policy}"\n'
+        section = (
+            f'[[device]]\nname = "{device}"\ndriver = "{driver}"\nslots = {slots}\npolicy = "{policy}"\n'
+            + "".join(f"options.{name} = {value}\n" for name, value in (settings or {}).items())
+        )
         configuration.write_text(_configuration(self.socket, section, members, options or {}), encoding="utf-8")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(

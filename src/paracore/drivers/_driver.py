@@ -87,14 +87,18 @@ class VideoSession(ABC):
     device_time: int | None = None
     """Nanoseconds of device time that its jobs have taken so far, where the device says so. None: see ``busy_since``."""
 
-    worked: int = 0
-    """Nanoseconds so far that it was at its jobs, see ``busy_since``. For accounts of who uses what, not of shares."""
-
-    waited: int = 0
-    """Nanoseconds so far during which inputs waited in front of the device."""
-
     has_news: bool = False
     """Whether there are completions of which ``fileno()`` does not tell. For what the worker puts before a driver."""
+
+    @property
+    def worked(self) -> int:
+        """Nanoseconds so far that it was at its jobs, see ``busy_since``. For accounts of who uses what, not of shares."""
+        return 0
+
+    @property
+    def waited(self) -> int:
+        """Nanoseconds so far during which inputs waited in front of the device."""
+        return 0
 
     @abstractmethod
     def fileno(self) -> int:

@@ -61,12 +61,12 @@ class Session(VideoSession):
         self._batch = ffi.new("struct paracore_completion[]", BATCH)
 
     @property
-    def worked(self) -> int:  # type: ignore[override]
+    def worked(self) -> int:
         """As in ``VideoSession``."""
         return int(self._spent().worked)
 
     @property
-    def waited(self) -> int:  # type: ignore[override]
+    def waited(self) -> int:
         """As in ``VideoSession``: for a lease of the processor's time."""
         return int(self._spent().waited)
 

@@ -77,7 +77,7 @@ class TimedSession(FaultySession):
         return -1 if self._epoll.closed else self._epoll.fileno()
 
     @property
-    def worked(self) -> int:  # type: ignore[override]
+    def worked(self) -> int:
         """As in ``VideoSession``."""
         return self.device_time
 

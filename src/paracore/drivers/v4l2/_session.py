@@ -83,6 +83,7 @@ class Session(Notices, VideoSession):
         self._needs = 1
         """Room for outputs without which it need not go on."""
         self._busy_since: int | None = None
+        self._worked = 0
         self._epoll = select.epoll()
         self._epoll.register(self._event, select.EPOLLIN)
         self._epoll.register(node.fileno(), select.EPOLLIN | select.EPOLLOUT | select.EPOLLPRI | select.EPOLLET)
@@ -249,6 +250,11 @@ class Session(Notices, VideoSession):
 
     # --- hanging ------------------------------------------------------------------------------------------
 
+    @property
+    def worked(self) -> int:
+        """As in ``VideoSession``."""
+        return self._worked
+
     def _note(self, *, moved: bool) -> None:
         """Something has come back, or only something has been queued."""
         since, must_go_on = self._busy_since, self._must_go_on()
@@ -256,7 +262,7 @@ class Session(Notices, VideoSession):
             return
         now = time.monotonic_ns()
         if since is not None and (moved or not must_go_on):
-            self.worked += now - since
+            self._worked += now - since
         if not must_go_on:
             self._busy_since = None
         elif moved or since is None:
