@@ -2,12 +2,11 @@
 """Guests with a daemon each, on the fakes of Xen, a backend and real workers: what the events of ``schedule.XEN`` do there."""
 
 import os
-import signal
 from contextlib import suppress
 
 from paracore.transport import Refused
 from paracore.transport.local import LocalTransport
-from tests.integration.backends import descriptors, shared_mappings, wait_until
+from tests.integration.backends import descriptors, kill, shared_mappings, wait_until
 from tests.integration.xen.machine import Machine
 
 FIRST = 3
@@ -34,12 +33,8 @@ class Guests:
 
     def kill_worker(self, domain):
         name = f"guest{FIRST + domain}"
-        workers = [said["worker"] for said in self._machine.status()["domains"] if said["name"] == name]
-        for worker in filter(None, workers):
-            with suppress(ProcessLookupError):
-                os.kill(worker["pid"], signal.SIGKILL)
-                return True
-        return False
+        worker = next((said["worker"] for said in self._machine.status()["domains"] if said["name"] == name), None)
+        return bool(worker and kill(worker["pid"]))
 
     def kill_daemon(self, domain):
         self._guests[domain].kill()

@@ -2,12 +2,11 @@
 """One Linux with a backend and eight domains, each a group: what the events of ``schedule.HOST`` do there."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.backends import Backend, alive, descriptors, shared_mappings, wait_until
+from tests.integration.backends import Backend, alive, descriptors, kill, shared_mappings, wait_until
 
 FIRST_GID = 63001
 TOKEN = "PARACORE_CHAOS"
@@ -49,10 +48,10 @@ class Host:
 
     def kill_worker(self, domain):
         worker = self._backend.domain(f"d{domain}")["worker"]
-        return bool(worker and worker["pid"] and _kill(worker["pid"]))
+        return bool(worker and kill(worker["pid"]))
 
     def kill_warm_parent(self, _):
-        return any(_kill(pid) for pid in self._family() if _name(pid) == "paracore-warm")
+        return any(kill(pid) for pid in self._family() if _name(pid) == "paracore-warm")
 
     def kill_supervisor(self, _):
         self._family()
@@ -135,14 +134,6 @@ DEEDS = {
     "supervisor restarted": Host.restart_supervisor,
     "supervisor reloaded": Host.reload_supervisor,
 }
-
-
-def _kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _numbers():

@@ -193,6 +193,15 @@ def family(pid):
     return found
 
 
+def kill(process):
+    """Says whether there was such a process."""
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

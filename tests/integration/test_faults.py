@@ -106,17 +106,43 @@ def test_a_worker_that_hangs_is_ended(backend):
         Stream(channel).play(1)
 
 
+def parent(process):
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_a_killed_warm_parent_is_replaced(backend):
     time.sleep(2.1)  # one that dies sooner is held to be unable to live
     with backend.connect() as channel:
         Stream(channel).play(1)
         worker = backend.worker()
-        warm = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(warm, signal.SIGKILL)
+        os.kill(parent(worker), signal.SIGKILL)
         assert broken(channel) < 1.0
     wait_until(lambda: not alive(worker), "its workers end with it")
     with backend.connect() as channel:
         Stream(channel).play(1)
+
+
+def test_a_worker_that_is_only_ordered_is_not_shown(backend):
+    """A number that is no process's would be a trap: kill(2) takes 0 for whoever asks, and all that were started with it."""
+
+    def visit():
+        with backend.connect() as channel:
+            limits_of(channel)
+
+    with backend.connect() as channel:
+        limits_of(channel)
+        warm, first = parent(backend.worker()), backend.worker()
+        os.kill(warm, signal.SIGSTOP)
+        try:
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: backend.domain()["worker"] is None, "its worker is missed")
+            thread = in_thread(visit)
+            wait_until(lambda: backend.domain()["held"]["connections"] > 0, "nobody comes")
+            assert backend.domain()["worker"] is None
+        finally:
+            os.kill(warm, signal.SIGCONT)
+        thread.join()
+        assert backend.worker() > 0
 
 
 # --- the application dies ---------------------------------------------------------------------------------

@@ -107,13 +107,16 @@ static bool idle(const struct queue *queue)
 /*
  * After a failure: an error, until poll() has said so, or a call EIO. From then on there is something to dequeue, which is
  * EIO again: ffmpeg takes the error of poll() for a passing one, and polls for ever unless a call tells it the end; of a
- * drain that fails its user hears by DQEVENT alone. Who waits for none of these is told the error again.
+ * drain that fails its user hears by DQEVENT alone. Who waits for none of these is told the error again. A decoder whose
+ * pictures do not stream yet is not told by poll() at all: ffmpeg 5.1 looks at buffers that it has not got, and crashes.
  */
 static int failure(const struct v4l2_file *file, short asked)
 {
     int dequeue = asked & (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLPRI);
 
-    return file->failure_told && dequeue ? dequeue : POLLERR;
+    bool told = file->failure_told || !file->queues[CAPTURE_QUEUE].streaming;
+
+    return told && dequeue ? dequeue : POLLERR;
 }
 
 /* v4l2-mem2mem.c, v4l2_m2m_poll(): an error when neither queue can come to anything. media-devnode.c, media_poll(): a

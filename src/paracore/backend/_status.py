@@ -120,7 +120,7 @@ class Status:
             "violations": domain.violations,
             "workers_lost": domain.workers_lost,
             "traced": domain.trace.readers,
-            "worker": self._worker(domain, domain.worker) if domain.worker else None,
+            "worker": self._worker(domain, domain.worker) if domain.worker and domain.worker.pid else None,
         }
 
     def _worker(self, domain: Domain, worker: WorkerEnd) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The V4L2 device ioctl by ioctl: what is served, what is refused, and calls that make no sense."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -246,18 +248,10 @@ def test_where_the_picture_is_cannot_be_set_while_it_is_a_guess(program, planes)
     assert program(_GUESS)[0] == "0 EBUSY"
 
 
-_ASK = """
-import mmap, time
+_FEED = """
+import mmap
 fd, unit = node(b"decoder"), bytes.fromhex(sys.argv[1])
 libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, *[ctypes.c_size_t] * 4, ctypes.c_long]
-
-def size():
-    format = ctypes.create_string_buffer(struct.pack("I204x", CAPTURE))
-    started = time.monotonic()
-    assert call(fd, number(3, 4, 208), format) == 0
-    assert time.monotonic() - started < 10
-    return struct.unpack_from("II", format, 8)
-
 format = ctypes.create_string_buffer(struct.pack("I4x3I8xI176x", OUTPUT, 640, 480, 0x34363248, 1 << 20))
 assert call(fd, number(3, 5, 208), format) == 0
 assert call(fd, number(3, 8, 20), ctypes.create_string_buffer(struct.pack("III8x", 1, OUTPUT, MMAP))) == 0
@@ -267,8 +261,22 @@ at = libc.mmap(None, struct.unpack_from("I", buffer, 72)[0], 3, mmap.MAP_SHARED,
 ctypes.memmove(at, unit, len(unit))
 struct.pack_into("I", buffer, 8, len(unit))
 assert call(fd, number(3, 15, 88), buffer) == 0
+start = lambda: call(fd, number(1, 18, 4), ctypes.create_string_buffer(struct.pack("I", OUTPUT)))
+"""
+"""Of the single-planar API: a decoder with its first unit, which streams when it is started."""
+
+_ASK = """
+import time
+
+def size():
+    format = ctypes.create_string_buffer(struct.pack("I204x", CAPTURE))
+    started = time.monotonic()
+    assert call(fd, number(3, 4, 208), format) == 0
+    assert time.monotonic() - started < 10
+    return struct.unpack_from("II", format, 8)
+
 before = size()
-assert call(fd, number(1, 18, 4), ctypes.create_string_buffer(struct.pack("I", OUTPUT))) == 0
+assert start() == 0
 print(before != size(), size()[0])
 """
 
@@ -279,4 +287,32 @@ def test_who_asks_behind_the_first_unit_gets_the_truth(octets, told, program, mo
     monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
     with av.open(clips.clip("h264").path) as container:
         unit = bytes(next(container.demux(video=0)))
-    assert program(_ASK, (unit if octets is None else bytes(octets)).hex())[0] == told
+    assert program(_FEED + _ASK, (unit if octets is None else bytes(octets)).hex())[0] == told
+
+
+# --- a device that fails -----------------------------------------------------------------------------------------
+
+_FAIL = """
+import select
+assert start() == 0
+print("streams", flush=True)
+sys.stdin.readline()
+poll, wanted = select.poll(), select.POLLIN | select.POLLPRI | select.POLLRDNORM
+poll.register(fd, wanted)
+said = poll.poll(10_000)
+print(said == [(fd, wanted)], errno.errorcode[call(fd, number(2, 89, 136), ctypes.create_string_buffer(136))])
+"""
+
+
+def test_a_decoder_that_fails_before_its_pictures_stream(preloaded, make_backend, monkeypatch):
+    """No error of poll(): ffmpeg 5.1 would then look at the buffers for pictures, which it has not got."""
+    monkeypatch.setenv("PARACORE_ON_LOSS", "fail")
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
+    device = make_backend(driver="libav")
+    words = [sys.executable, "-c", _COMMON + _FEED + _FAIL, bytes(20).hex()]
+    with preloaded(*words, address=device.address, runner=subprocess.Popen) as running:
+        assert running.stdout.readline() == "streams\n"
+        for process in reversed(device.processes()):
+            os.kill(process, signal.SIGKILL)
+        said, errors = running.communicate("\n", timeout=30)
+    assert said == "True EIO\n", errors
