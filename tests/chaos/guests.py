@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests with a daemon each, on the fakes of Xen, a backend and real workers: what the events of ``schedule.XEN`` do there."""
 
-import os
 from contextlib import suppress
 
 from paracore.transport import Refused
 from paracore.transport.local import LocalTransport
-from tests.integration.backends import descriptors, kill, shared_mappings, wait_until
+from tests.integration.backends import kill, own_holdings, wait_until
 from tests.integration.xen.machine import Machine
 
 FIRST = 3
@@ -18,7 +17,7 @@ class Guests:
     """See the module. Its methods that are named in ``DEEDS`` do what an event says and tell whether it met anything."""
 
     def __init__(self, domains, _):
-        self._own = descriptors(os.getpid()), shared_mappings(os.getpid())
+        self._own = own_holdings()
         self._machine = Machine(driver="libav", linger=1.0)
         self._guests = [self._machine.guest(FIRST + number) for number in range(domains)]
         self._fresh = self._held()
@@ -76,7 +75,7 @@ class Guests:
     def close(self):
         """Ends all; returns what is left even then."""
         self._machine.close()
-        own = descriptors(os.getpid()), shared_mappings(os.getpid())
+        own = own_holdings()
         return {} if own == self._own else {"own descriptors and mappings": {"before": self._own, "now": own}}
 
     # --- inside ---------------------------------------------------------------------------------

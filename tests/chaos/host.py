@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.backends import Backend, alive, descriptors, kill, shared_mappings, wait_until
+from tests.integration.backends import Backend, alive, descriptors, kill, own_holdings, shared_mappings, wait_until
 
 FIRST_GID = 63001
 TOKEN = "PARACORE_CHAOS"
@@ -28,7 +28,7 @@ class Host:
     def __init__(self, domains, token):
         self.token = token
         self._earlier = set()
-        self._own = descriptors(os.getpid()), shared_mappings(os.getpid())
+        self._own = own_holdings()
         self._backend = Backend()
         self._backend.file.write_text(configuration(self._backend.address, domains))
         self._backend.start()
@@ -96,7 +96,7 @@ class Host:
             found["processes"] = [(pid, _name(pid)) for pid in processes]
         if folder.exists():
             found["files"] = [str(path) for path in folder.iterdir()]
-        if (own := (descriptors(os.getpid()), shared_mappings(os.getpid()))) != self._own:
+        if (own := own_holdings()) != self._own:
             found["own descriptors and mappings"] = {"before": self._own, "now": own}
         return found
 

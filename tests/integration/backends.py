@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backend in its own process, as an administrator would run it, and domains with users of their own."""
 
+import gc
 import json
 import os
 import re
@@ -191,6 +192,12 @@ def family(pid):
     for each in found:
         found += parents.get(each, [])
     return found
+
+
+def own_holdings():
+    """Descriptors and shared mappings of this process, without those that only wait to be collected."""
+    gc.collect()
+    return descriptors(os.getpid()), shared_mappings(os.getpid())
 
 
 def kill(process):

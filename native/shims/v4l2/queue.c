@@ -279,6 +279,7 @@ int queue_start(struct v4l2_file *file, unsigned number)
     if (queue->count == 0)
         return -EINVAL;
     int error = number == OUTPUT_QUEUE ? stream_open(file) : 0;
+    file->broken = error == -EIO; /* and poll() says so: who goes on all the same would be told that nothing streams */
     if (error)
         return error;
     queue->streaming = true;

