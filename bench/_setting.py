@@ -19,9 +19,12 @@ from paracore.demo import Backend, Clip, Member, Run, Runner, zoomed_clip
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["ROOT", "Job", "Setting", "run_jobs", "run_rate"]
+__all__ = ["ROOT", "SCENE", "Job", "Setting", "run_all", "run_jobs", "run_rate"]
 
 ROOT = Path(__file__).parents[1]
+SCENE = 50
+"""Pictures that each side decodes in its turn, again and again: 1080p takes a quarter of a second, in which a machine drifts
+little."""
 
 _FIRST_GID = 62001
 
@@ -92,9 +95,14 @@ def run_jobs(jobs: Sequence[Job]) -> list[Run]:
     """Runs programs at once, all beginning together."""
     with ExitStack() as stack:
         runners = [stack.enter_context(Runner(job.words, gid=job.gid)) for job in jobs]
-        for runner in runners:
-            runner.go()
-        return [runner.result() for runner in runners]
+        return run_all(runners)
+
+
+def run_all(runners: Sequence[Runner]) -> list[Run]:
+    """Has programs do what they do once, all beginning together."""
+    for runner in runners:
+        runner.go()
+    return [runner.result() for runner in runners]
 
 
 def run_rate(runs: Sequence[Run]) -> float:

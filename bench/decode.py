@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
 from bench._report import Result, of_pairs
-from bench._setting import Job, Setting, run_jobs, run_rate
+from bench._setting import SCENE, Job, Setting, run_all, run_jobs, run_rate
+from paracore.demo import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["BENCHMARKS"]
 
 _DOMAINS = 8
+_TURNS = 5
+"""How many pairs of scenes eight domains decode for each that was asked for."""
 
 
 def _decode(setting: Setting, name: str, height: int, threads: int, *, client: str = "python") -> Result:
@@ -55,17 +59,17 @@ def decode_480p(setting: Setting) -> Iterator[Result]:
 
 
 def decode_8_domains(setting: Setting) -> Iterator[Result]:
-    """Eight domains together beside eight plain decoders together, one codec thread each."""
+    """Eight domains together beside eight plain decoders together, one codec thread each: the same scene in turns."""
     if setting.domains_max < _DOMAINS:
         return
-    path, wanted = setting.clip(1080).path, 60 if setting.quick else 0
-    plain = [Job(setting.program("plain-decode", path, 1, wanted))] * _DOMAINS
-    with setting.backend(_DOMAINS) as backend:
-        words = setting.client("decode", backend.socket, path, 1, wanted)
-        ours = [Job(words, setting.gid(number)) for number in range(_DOMAINS)]
-        count = max(5, setting.pairs // 2)  # sixteen decodes each
-        pairs = in_turns(lambda: run_rate(run_jobs(plain)), lambda: run_rate(run_jobs(ours)), count)
-    yield of_pairs("decode-8-domains", "frames/s", pairs, "eight plain decoders", whole=not wanted, threads=1)
+    path, numbers = setting.clip(1080).path, range(_DOMAINS)
+    with setting.backend(_DOMAINS) as backend, ExitStack() as stack:
+        words = setting.program("plain-decode", path, 1, SCENE, "scenes")
+        plain = [stack.enter_context(Runner(words)) for _ in numbers]
+        words = setting.client("scenes", backend.socket, path, SCENE)
+        ours = [stack.enter_context(Runner(words, gid=setting.gid(number))) for number in numbers]
+        pairs = in_turns(lambda: run_rate(run_all(plain)), lambda: run_rate(run_all(ours)), _TURNS * setting.pairs)
+    yield of_pairs("decode-8-domains", "frames/s", pairs, "eight plain decoders", threads=1, scene=SCENE)
 
 
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {

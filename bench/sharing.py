@@ -10,24 +10,21 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench._measure import in_turns
 from bench._neighbours import greedy, used_ms
 from bench._report import Result, of_pairs, of_value
-from bench._setting import Job, run_jobs, run_rate
+from bench._setting import SCENE, Job, run_jobs, run_rate
 from paracore import Packet
 from paracore import open as open_domain
-from paracore.demo import Backend, Member
+from paracore.demo import Backend, Member, Runner
 from paracore.drivers.null._session import UNIT
-from paracore.media import demux
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from bench._setting import Setting
-    from paracore import Decoder
 
 __all__ = ["BENCHMARKS"]
 
@@ -36,8 +33,6 @@ _SECONDS = 8.0
 _CROWD_PAIRS = 5
 _PICTURES = 800
 """Of all domains together."""
-_SCENE = 50
-"""Pictures that each of two devices decodes in its turn: a quarter of a second, in which a machine drifts little."""
 _TURNS = 15
 """How many pairs of scenes there are for each that was asked for: one per cent is less than two scenes differ by."""
 _JOB = 0.002
@@ -65,19 +60,17 @@ def shares(setting: Setting) -> Iterator[Result]:
 
 def alone(setting: Setting) -> Iterator[Result]:
     """A domain that has a shared device to itself, beside the same on a device that is not shared out."""
-    with demux(setting.clip(1080).path) as stream:
-        codec, units = stream.codec, list(islice(stream, _SCENE))
-    with _decoder(codec, slots=0) as unshared, _decoder(codec, slots=1) as shared:
-        pairs = in_turns(lambda: _pace(unshared, units), lambda: _pace(shared, units), _TURNS * setting.pairs)
-    yield of_pairs("share-alone", "frames/s", pairs, "a device that is not shared out", scene=_SCENE)
+    if setting.domains_max < 2:
+        return
+    with _scenes(setting, slots=0) as unshared, _scenes(setting, slots=1) as shared:
+        pairs = in_turns(lambda: _pace(unshared), lambda: _pace(shared), _TURNS * setting.pairs)
+    yield of_pairs("share-alone", "frames/s", pairs, "a device that is not shared out", scene=SCENE)
 
 
 def alone_on_a_device(setting: Setting) -> Iterator[Result]:
     """The same, of a device that is not the processor."""
-    units = [Packet(UNIT.pack(b"null", 64, 64, number % 256), number) for number in range(_JOBS)]
-    device = {"driver": "null", "settings": {"job": _JOB}}
-    with _decoder("h264", slots=0, **device) as unshared, _decoder("h264", slots=1, **device) as shared:
-        pairs = in_turns(lambda: _pace(unshared, units), lambda: _pace(shared, units), setting.pairs)
+    with _device(0) as unshared, _device(1) as shared:
+        pairs = in_turns(lambda: _job_rate(unshared), lambda: _job_rate(shared), setting.pairs)
     yield of_pairs("share-alone-device", "frames/s", pairs, "such a device that is not shared out", job_ms=1000 * _JOB)
 
 
@@ -91,28 +84,37 @@ def crowd(setting: Setting) -> Iterator[Result]:
     yield of_pairs("share-8-domains", "frames/s", pairs, "eight on a device that is not shared out", slots=slots)
 
 
+@contextmanager
+def _scenes(setting: Setting, slots: int) -> Iterator[Runner]:
+    """A domain that decodes a scene when it is told to."""
+    with setting.backend(2, slots=slots) as backend:
+        words = setting.client("scenes", backend.socket, setting.clip(1080).path, SCENE)
+        with Runner(words, gid=setting.gid()) as runner:
+            yield runner
+
+
+def _pace(runner: Runner) -> float:
+    runner.go()
+    return runner.result().rate
+
+
 def _rate(setting: Setting, backend: Backend, domains: int) -> float:
     words = setting.client("decode", backend.socket, setting.clip(1080).path, 1, _PICTURES // domains)
     return run_rate(run_jobs([Job(words, setting.gid(number)) for number in range(domains)]))
 
 
-@contextmanager
-def _decoder(codec: str, **device: Any) -> Iterator[Decoder]:
-    """A decoder of the caller's own domain, on a device of its own backend."""
-    with (
-        Backend([Member("own", uid=os.geteuid())], **device) as backend,
-        open_domain(str(backend.socket)) as domain,
-        domain.devices["vpu0"].decoder(codec, threads=1) as decoder,
-    ):
-        yield decoder
+def _device(slots: int) -> Backend:
+    """A backend with such a device, for the caller's own domain."""
+    return Backend([Member("own", uid=os.geteuid())], driver="null", settings={"job": _JOB}, slots=slots)
 
 
-def _pace(decoder: Decoder, units: Sequence[Packet]) -> float:
-    """Pictures per second."""
-    began = time.monotonic()
-    for picture in decoder.decode(units):
-        picture.release()
-    return len(units) / (time.monotonic() - began)
+def _job_rate(backend: Backend) -> float:
+    units = [Packet(UNIT.pack(b"null", 64, 64, number % 256), number) for number in range(_JOBS)]
+    with open_domain(str(backend.socket)) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
+        began = time.monotonic()
+        for picture in decoder.decode(units):
+            picture.release()
+        return _JOBS / (time.monotonic() - began)
 
 
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {

@@ -6,6 +6,7 @@
 #ifndef PARACORE_BENCH_CLOCK_H
 #define PARACORE_BENCH_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
@@ -26,16 +27,23 @@ static inline int64_t now_ns(void)
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
-/* Says that all is prepared and waits for a line, or the end, of standard input. */
-static inline void wait_for_start(void)
+/* Waits for a line of standard input, or its end: then false. */
+static inline bool wait_for_line(void)
 {
     int c;
 
-    puts("ready");
     fflush(stdout);
     do
         c = getchar();
     while (c != '\n' && c != EOF);
+    return c != EOF;
+}
+
+/* Says that all is prepared and waits for a line, or the end, of standard input. */
+static inline void wait_for_start(void)
+{
+    puts("ready");
+    wait_for_line();
 }
 
 static inline void count_picture(struct run_times *times)

@@ -3,12 +3,15 @@
  * The reference of every decode benchmark: plain libav, nothing else. Demuxes a file, decodes its
  * video, touches no picture, and prints when it began and ended.
  *
- *   plain-decode FILE THREADS [PICTURES]
+ *   plain-decode FILE THREADS [PICTURES [scenes]]
+ *
+ * With `scenes` it decodes the first PICTURES packets up to a drain, again for each line of input; the codec is open by then.
  *
  * The clock starts when the codec is opened and stops when the last picture is out, as it does for
  * a domain between the opening of its session and its last picture. It begins on a line of input.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -21,7 +24,8 @@ struct run {
     AVPacket *packet;
     AVFrame *frame;
     int stream;
-    int64_t wanted; /* pictures after which to stop */
+    int64_t wanted;   /* pictures after which to stop */
+    AVPacket **units; /* of a scene: as many */
     struct run_times times;
 };
 
@@ -84,17 +88,74 @@ static int decode_packet(struct run *run)
     return error;
 }
 
+static int drain(struct run *run)
+{
+    int error = avcodec_send_packet(run->codec, NULL);
+
+    if (!error)
+        error = receive(run);
+    return error == AVERROR_EOF ? 0 : error;
+}
+
 static int decode(struct run *run)
 {
     int error = 0;
 
     while (!error && av_read_frame(run->container, run->packet) >= 0)
         error = decode_packet(run);
+    return error ? (error == AVERROR_EOF ? 0 : error) : drain(run);
+}
+
+/* The first packets of the stream. */
+static int read_units(struct run *run)
+{
+    int64_t count = 0;
+    int error = 0;
+
+    run->units = calloc((size_t)run->wanted, sizeof *run->units);
+    while (run->units && count < run->wanted && !(error = av_read_frame(run->container, run->packet)))
+        if (run->packet->stream_index != run->stream)
+            av_packet_unref(run->packet);
+        else if (!(run->units[count++] = av_packet_clone(run->packet)))
+            return AVERROR(ENOMEM);
+        else
+            av_packet_unref(run->packet);
+    return run->units ? error : AVERROR(ENOMEM);
+}
+
+/* As clients/scenes.py does. */
+static int decode_scene(struct run *run)
+{
+    int error = 0;
+
+    avcodec_flush_buffers(run->codec);
+    run->times = (struct run_times){.connecting = now_ns()};
+    run->times.started = run->times.connecting;
+    for (int64_t n = 0; !error && n < run->wanted; n++) {
+        error = avcodec_send_packet(run->codec, run->units[n]);
+        if (!error)
+            error = receive(run);
+    }
     if (!error)
-        error = avcodec_send_packet(run->codec, NULL);
-    if (!error)
-        error = receive(run);
+        error = drain(run);
+    run->times.ended = now_ns();
     return error == AVERROR_EOF ? 0 : error;
+}
+
+static int play_scenes(struct run *run, const char *path, int threads)
+{
+    int error = open_file(run, path);
+
+    if (!error)
+        error = read_units(run);
+    if (!error)
+        error = open_codec(run, threads);
+    puts("ready");
+    while (!error && wait_for_line()) {
+        error = decode_scene(run);
+        report_times(&run->times);
+    }
+    return error;
 }
 
 static int measure(struct run *run, const char *path, int threads)
@@ -109,25 +170,29 @@ static int measure(struct run *run, const char *path, int threads)
     if (!error)
         error = decode(run);
     run->times.ended = now_ns();
+    if (!error)
+        report_times(&run->times);
     return error;
 }
 
 int main(int argc, char **argv)
 {
     struct run run = {0};
+    bool scenes = argc == 5 && !strcmp(argv[4], "scenes");
     int error;
 
-    if (argc < 3 || argc > 4) {
-        fprintf(stderr, "usage: plain-decode FILE THREADS [PICTURES]\n");
+    if (argc < 3 || (argc > 4 && !scenes)) {
+        fprintf(stderr, "usage: plain-decode FILE THREADS [PICTURES [scenes]]\n");
         return 2;
     }
     av_log_set_level(AV_LOG_ERROR);
-    run.wanted = argc == 4 ? atoll(argv[3]) : 0;
-    error = measure(&run, argv[1], atoi(argv[2]));
+    run.wanted = argc > 3 ? atoll(argv[3]) : 0;
+    error = (scenes ? play_scenes : measure)(&run, argv[1], atoi(argv[2]));
     if (error)
         fprintf(stderr, "plain-decode: %s: %s\n", argv[1], av_err2str(error));
-    else
-        report_times(&run.times);
+    for (int64_t n = 0; run.units && n < run.wanted; n++)
+        av_packet_free(&run.units[n]);
+    free(run.units);
     av_frame_free(&run.frame);
     av_packet_free(&run.packet);
     avcodec_free_context(&run.codec);

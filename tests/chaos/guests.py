@@ -3,6 +3,7 @@
 
 from contextlib import suppress
 
+from paracore.frontend._daemon._settings import FrontendSettings
 from paracore.transport import Refused
 from paracore.transport.local import LocalTransport
 from tests.integration.backends import kill, own_holdings, wait_until
@@ -18,7 +19,7 @@ class Guests:
 
     def __init__(self, domains, _):
         self._own = own_holdings()
-        self._machine = Machine(driver="libav", linger=1.0)
+        self._machine = Machine(driver="libav", linger=1.0, patience=FrontendSettings().backend_timeout)
         self._guests = [self._machine.guest(FIRST + number) for number in range(domains)]
         self._fresh = self._held()
 

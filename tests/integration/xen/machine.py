@@ -91,8 +91,9 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object(FORMER))
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
-    def __init__(self, *, linger=30.0, driver="null", place=0):
-        """`place` is the backend's domain."""
+    def __init__(self, *, linger=30.0, driver="null", place=0, patience=2.0):
+        """`place` is the backend's domain; `patience` the guests' with it: short, for those tests that wait for its end."""
+        self.patience = patience
         self.place = place
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))
         self.folder.chmod(0o755)
@@ -424,7 +425,7 @@ class Guest:
         self.machine.run(self._start())
 
     async def _start(self):
-        settings = FrontendSettings(socket=self.address, backend_timeout=2.0)
+        settings = FrontendSettings(socket=self.address, backend_timeout=self.machine.patience)
         self.hypervisor = self.machine.xen.domain(self.domain)
         self.store = Xenstore.connect(self.machine.xenstored.address(self.domain))
         self.daemon = FrontendDaemon(settings, self.store, self.hypervisor)
