@@ -103,7 +103,9 @@ static int decode(struct run *run)
 
     while (!error && av_read_frame(run->container, run->packet) >= 0)
         error = decode_packet(run);
-    return error ? (error == AVERROR_EOF ? 0 : error) : drain(run);
+    if (!error)
+        error = drain(run);
+    return error == AVERROR_EOF ? 0 : error;
 }
 
 /* The first packets of the stream. */

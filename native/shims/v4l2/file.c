@@ -113,7 +113,6 @@ static bool idle(const struct queue *queue)
 static int failure(const struct v4l2_file *file, short asked)
 {
     int dequeue = asked & (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLPRI);
-
     bool told = file->failure_told || !file->queues[CAPTURE_QUEUE].streaming;
 
     return told && dequeue ? dequeue : POLLERR;
