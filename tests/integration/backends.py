@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -195,9 +196,18 @@ def family(pid):
 
 
 def own_holdings():
-    """Descriptors and shared mappings of this process, without those that only wait to be collected."""
+    """Descriptors of this process by their kind, and shared mappings, without those that only wait to be collected."""
     gc.collect()
-    return descriptors(os.getpid()), shared_mappings(os.getpid())
+    kinds = Counter(kind(link) for link in Path("/proc/self/fd").iterdir())
+    return dict(sorted(kinds.items())), shared_mappings(os.getpid())
+
+
+def kind(link):
+    """What a descriptor is of: the name of a file, else without its number."""
+    try:
+        return re.sub(r":\[\d+\]$", "", str(link.readlink()))
+    except FileNotFoundError:  # the one by which the folder is read
+        return "folder"
 
 
 def kill(process):

@@ -26,6 +26,8 @@ from paracore.backend._handover import State, merged
 from paracore.backend._status import Status
 from paracore.backend._supervisor import Supervisor
 from paracore.backend._warm import launch
+from paracore.backend._worker_end import WorkerEnd
+from paracore.backend._worker_log import WorkerLog
 from paracore.classes import bridge, link
 from paracore.frontend._daemon._daemon import FrontendDaemon
 from paracore.frontend._daemon._holdings import format_pages
@@ -183,13 +185,21 @@ class Machine:
         await self.supervisor.pause()
         self.supervisor.workers.leave()
         state = self.supervisor.hand_over(self.config)
-        self._silence()
+        workers = filter(None, (end.hand_over() for end in self.supervisor.workers.ends.values()))
+        self._silence({descriptor for each in workers for descriptor in (each.socket, each.errors, each.pidfd)})
         return msgspec.json.encode(state)
 
-    def _silence(self):
+    def _silence(self, inherited=frozenset()):
+        """Nobody hears anything more; what is left of workers that are ending is closed, as the kernel would."""
         ours = self.backend.loop._ssock.fileno()  # how this thread is called
-        for descriptor in set(self.backend.loop._selector.get_map()) - {ours}:
+        for descriptor, key in list(self.backend.loop._selector.get_map().items()):
+            if descriptor == ours:
+                continue
+            reader, _ = key.data
             self.backend.loop.remove_reader(descriptor)
+            heard = reader and getattr(reader._callback, "__self__", None)
+            if isinstance(heard, WorkerEnd | WorkerLog) and descriptor not in inherited:
+                os.close(descriptor)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task._log_destroy_pending = False
             FORMER.append(task.get_coro())
@@ -453,6 +463,8 @@ class Guest:
         await asyncio.gather(*tasks, return_exceptions=True)
         for process in processes:
             process._wire.close()
+            if process._holdings:
+                process._holdings.close()  # it may have waited for the backend's word
         if self.daemon._socket.fileno() >= 0:  # else it had ended by itself
             asyncio.get_running_loop().remove_reader(self.daemon._socket.fileno())
             self.daemon._socket.close()

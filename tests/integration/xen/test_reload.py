@@ -3,14 +3,16 @@
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
+from paracore import TransportBroken
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from paracore.transport.xen import write_directory
-from tests.integration.backends import WRITABLE, Stream, alive, wait_until
-from tests.integration.xen.machine import CONNECTED, Scripted
+from tests.integration.backends import WRITABLE, Stream, alive, own_holdings, wait_until
+from tests.integration.xen.machine import CONNECTED, Machine, Scripted
 from tests.integration.xen.test_detach import Queue, begin, wait_refused
 from tests.integration.xen.test_guest import NOTHING, ended, only_rings_held
 
@@ -174,6 +176,24 @@ def test_a_worker_that_is_killed_meanwhile(machine):
     with guest.connect() as channel:
         Stream(channel).play(2)
     gone(machine)
+
+
+@pytest.mark.parametrize("end", [Machine.reload, Machine.kill])
+def test_of_a_worker_that_ends_just_before_nothing_stays_open(end):
+    """The last image has not heard of its end: what it had of it the kernel closes, and so does what plays the kernel here."""
+    before = own_holdings()
+    machine = Machine()
+    guest = machine.guest(GUEST)
+    for _ in range(5):
+        with guest.connect() as channel:
+            with suppress(TransportBroken):  # it may be given the worker that was killed
+                Stream(channel).play(1)
+            machine.backend.call(lambda: [os.kill(worker, signal.SIGKILL) for worker in machine.workers()])
+            end(machine)
+        if end is Machine.kill:
+            machine.start()
+    machine.close()
+    assert own_holdings() == before
 
 
 def test_a_guest_that_takes_its_ring_back_begins_anew(machine):
