@@ -62,7 +62,9 @@ def _ratios(results: Sequence[Result], path: Path) -> Path:
             axes.plot([promise.limit], [row], "|", color=_LIMIT, markersize=18, markeredgewidth=1.5)
     axes.axvline(1.0, color=_THEIRS, linewidth=1)
     axes.set_yticks(range(len(results)), [f"{r.name}\n{r.value:.0f} frames/s" for r in reversed(results)])
-    axes.set_xlabel("frames per second ÷ those of what it is compared with, each pair and the median; orange: the promise")
+    axes.set_xlabel(
+        "frames per second ÷ those of what it is compared with, each pair and the median; orange: the promise"
+    )
     return _save(figure, path)
 
 
