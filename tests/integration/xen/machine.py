@@ -167,27 +167,32 @@ class Machine:
         kept = {guest.place[1:] for guest in heirs or ()}
         os.close(self.listener._bell)
         self.listener._store.close()
-        for key, (guest, _) in self.listener._guests.items():
-            if guest._exchange:
-                for port in guest._exchange._ports.values():
-                    if not port._closed:
-                        os.close(port._bell)
-                    if heirs is None:
-                        port._grants.close()
-                        port._channel.close()
-                made = guest._exchange._made.pop_all()
-                if key in kept:
-                    made._exit_callbacks.pop()  # its event channel, made last
-                made.close()
+        for key, exchange, ports in self._taken:
+            for port in ports:
+                if not port._closed:
+                    os.close(port._bell)
+                if heirs is None:
+                    port._grants.close()
+                    port._channel.close()
+            made = exchange._made.pop_all()
+            if key in kept:
+                made._exit_callbacks.pop()  # its event channel, made last
+            made.close()
 
     async def _leave(self):
         """After this the last image hears nothing more, and does nothing."""
         await self.supervisor.pause()
+        self._take()
         self.supervisor.workers.leave()
         state = self.supervisor.hand_over(self.config)
         workers = filter(None, (end.hand_over() for end in self.supervisor.workers.ends.values()))
         self._silence({descriptor for each in workers for descriptor in (each.socket, each.errors, each.pidfd)})
         return msgspec.json.encode(state)
+
+    def _take(self):
+        """What there is with guests now, though the program closes some of it while it ends."""
+        guests = [(key, guest._exchange) for key, (guest, _) in self.listener._guests.items() if guest._exchange]
+        self._taken = [(key, exchange, list(exchange._ports.values())) for key, exchange in guests]
 
     def _silence(self, inherited=frozenset()):
         """Nobody hears anything more; what is left of workers that are ending is closed, as the kernel would."""
@@ -214,6 +219,7 @@ class Machine:
 
     async def _kill(self):
         self.supervisor._stopping.is_set = lambda: True  # nothing more begins
+        self._take()
         self.serving.cancel()
         self.supervisor.workers.close()
         self.backend.loop.remove_reader(self.listener.fileno())
