@@ -160,7 +160,7 @@ def _v4l2(codec, address, folder):
     def judge(code):
         shown = [line.split(",")[5].strip() for line in _lines(out) if not line.startswith("#")]
         told = (folder / "errors").read_text(errors="replace")  # at a drain it goes on to a good end, but says so
-        return _decoded(shown, codec, code or int(bool(told)), documented=True)
+        return _decoded(shown, codec, code or int(bool(told)), documented=code >= 0)
 
     return Stream(partial(Program.executed, [*words, "-flush_packets", "1", out], environment), judge)
 
