@@ -23,7 +23,7 @@ __all__ = ["ROOT", "SCENE", "Job", "Setting", "run_all", "run_jobs", "run_rate"]
 
 ROOT = Path(__file__).parents[1]
 SCENE = 50
-"""Pictures that each side decodes in its turn, again and again: 1080p takes a quarter of a second, in which a machine drifts
+"""Pictures that each side decodes in its turn, again and again: 1080p takes a third of a second, in which a machine drifts
 little."""
 
 _FIRST_GID = 62001

@@ -179,8 +179,8 @@ def test_a_worker_that_is_killed_meanwhile(machine):
 
 
 @pytest.mark.parametrize("end", [Machine.reload, Machine.kill])
-def test_of_a_worker_that_ends_just_before_nothing_stays_open(end):
-    """The last image has not heard of its end: what it had of it the kernel closes, and so does what plays the kernel here."""
+def test_nothing_stays_open_behind_images_that_have_ended(end):
+    """Nor behind a daemon that is killed while a process of its leaves: what plays the kernel here closes what a kernel would."""
     before = own_holdings()
     machine = Machine()
     guest = machine.guest(GUEST)
