@@ -93,8 +93,9 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object(FORMER))
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
-    def __init__(self, *, linger=30.0, driver="null", place=0, patience=2.0):
-        """`place` is the backend's domain; `patience` the guests' with it: short, for those tests that wait for its end."""
+    def __init__(self, *, linger=30.0, driver="null", options=None, place=0, patience=2.0):
+        """`options` are the driver's; `place` is the backend's domain; `patience` the guests' with it: short, for those
+        tests that wait for its end."""
         self.patience = patience
         self.place = place
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))
@@ -103,7 +104,7 @@ class Machine:
         self.xenstored = FakeXenstored(self.folder).__enter__()
         self.config = Config(
             backend=BackendSection(socket=str(self.folder / "paracore.sock"), worker_linger=linger),
-            device=(DeviceSection(name="vpu0", driver=driver),),
+            device=(DeviceSection(name="vpu0", driver=driver, options=options or {}),),
         )
         self.guests = {}
         self.living = set()

@@ -53,6 +53,18 @@ def test_a_guest_decodes(machine):
     only_rings_held(machine)
 
 
+def test_the_devices_power_is_told_for_how_long_it_was_used(monkeypatch):
+    machine, told = Machine(options={"job": 0.005}), []
+    monkeypatch.setattr(machine.supervisor.power, "work", lambda *said: told.append(said))
+    try:
+        with machine.guest(3).connect() as channel:
+            Stream(channel).play(10)
+            wait_until(lambda: told, "nothing is told")
+    finally:
+        machine.close()
+    assert all(domain.name == "guest3" and device == 0 and used > 0 for domain, device, used in told)
+
+
 def test_two_guests_have_workers_of_their_own(machine):
     guests = machine.guest(3), machine.guest(7, name="other")
     with guests[0].connect() as one, guests[1].connect() as other:
