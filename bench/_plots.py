@@ -13,7 +13,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from bench.policies import scene
+from bench.turns import draw_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_plots"]
 
 _OURS, _THEIRS, _LIMIT, _MISSED = "#0072b2", "#999999", "#d55e00", "#cc3311"
-_LANES = ("#0072b2", "#009e73", "#cc79a7", "#e69f00")
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -163,21 +162,8 @@ def _memory(results: Sequence[Result], path: Path) -> Path:
 
 
 def _turns(result: Result, folder: Path) -> Path:
-    """Who had the device when: a row for each domain, one for each unit of work beside the last."""
-    policy = result.name.removeprefix("policy-")
-    device = scene(policy)
-    names = list(device.domains)
-    figure, axes = plt.subplots(figsize=(11, 1.1 + 0.55 * len(names)), layout="constrained")
-    for row, name in enumerate(reversed(names)):
-        spans = [(span.began / 1e6, (span.ended - span.began) / 1e6) for span in device.spans if span.name == name]
-        axes.broken_barh(spans, (row - 0.36, 0.72), facecolor=_LANES[names.index(name)])
-        axes.text(2010, row, f"{sum(length for _, length in spans) / 20:.0f} %", va="center", color=_LIMIT)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_xlim(0, 2000)
-    axes.set_title(
-        f"{policy}: the film's pictures are there within {result.value:.0f} ms (p99)", loc="left", fontsize=10
-    )
-    axes.set_xlabel("ms; one domain at a time has the device, at the right its part of the two seconds")
+    figure, axes = plt.subplots(figsize=(11, 3.3), layout="constrained")
+    draw_turns(axes, result.name.removeprefix("policy-"))
     return _save(figure, folder / f"{result.name}.png")
 
 
