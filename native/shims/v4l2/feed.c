@@ -156,8 +156,10 @@ int stream_drain(struct v4l2_file *file)
 
     if (error == 0)
         error = shim_session_post(file->stream->session, PARACORE_OP_VIDEO_DRAIN, NULL, 0);
-    if (error == 0)
+    if (error == 0) {
         file->drain = DRAINING;
+        file->draining = true;
+    }
     return error ? -EIO : 0;
 }
 
@@ -233,10 +235,11 @@ void stream_give_last(struct v4l2_file *file)
 {
     struct queue *queue = &file->queues[CAPTURE_QUEUE];
     struct buffer *buffer = TAILQ_FIRST(&queue->waiting);
+    bool *owed = file->end_owed ? &file->end_owed : &file->last_owed;
 
-    if (!file->last_owed || !queue->streaming || !buffer || !TAILQ_EMPTY(&file->held))
+    if (!*owed || !queue->streaming || !buffer || (!file->end_owed && !TAILQ_EMPTY(&file->held)))
         return;
     TAILQ_REMOVE(&queue->waiting, buffer, entry);
-    file->last_owed = false;
+    *owed = false;
     picture_empty(file, buffer);
 }

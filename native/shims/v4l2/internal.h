@@ -157,14 +157,17 @@ struct v4l2_file {
     bool spoolless;              /* there are none to be had */
     uint32_t last_cookie;
     enum drain_state drain;
+    bool draining;       /* the backend was asked to, and has not said that it is done: longer, perhaps, than `drain` says */
     bool flushing;       /* what is said now was made before it */
-    bool last_owed;      /* an empty buffer with LAST is to be given as soon as there is one */
+    bool last_owed;      /* an empty buffer with LAST is to be given as soon as there is one: behind what is held, */
+    bool end_owed;       /* or before that, which is of the next format */
     bool last_taken;     /* LAST was dequeued: DQBUF says EPIPE */
     bool source_known;   /* a decoder has met the stream's format */
     bool source_awaited; /* since OUTPUT was started: its first units may have none */
     bool stale;          /* the CAPTURE buffers are of another layout than the stream's pictures */
     uint32_t generation; /* of source_known */
     uint32_t unanswered; /* changes since the program last started CAPTURE */
+    uint32_t ended;      /* generation whose end came before the change to the next one */
     uint32_t buffers_min;
     TAILQ_HEAD(, held) held;
     LIST_HEAD(, foreign) foreign;

@@ -263,38 +263,55 @@ static void returned(struct v4l2_file *file, struct buffer *buffer, const struct
     file->broken |= too_small; /* an encoder's unit that no buffer of this queue will ever hold */
 }
 
+/* Neither a picture nor an end; or an encoder's unit of no octets, which would be the end of the stream to a program. */
+static bool is_nothing(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
+{
+    if (ready->flags & PARACORE_OUTPUT_FLAG_LAST)
+        return false;
+    return ready->flags & PARACORE_OUTPUT_FLAG_EMPTY || (!is_decoder(file) && ready->bytes_used == 0);
+}
+
 static void picture_elsewhere(struct v4l2_file *file, const struct paracore_video_output_ready *ready)
 {
     struct memory *memory = take_foreign(file, ready->cookie);
 
     if (!memory)
         return; /* of a session, or a life, that is over */
-    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED)
+    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED || is_nothing(file, ready))
         memory_put(memory);
     else
         hold(file, memory, &file->sides[CAPTURE_QUEUE], ready);
 }
 
-/* SAFETY: the backend says which unit is an encoder's last. A program that was told so unasked would wait for ever for
- * the inputs that it has queued. Nor does what was the end before a flush end what comes behind it. */
-static uint32_t end_if_asked_for(const struct v4l2_file *file, uint32_t flags)
+/* Of the drain that was asked for, or of the pictures before a change that the program was told of. */
+static bool end_is_due(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
 {
-    bool may_end = !file->flushing && (is_decoder(file) || file->drain == DRAINING);
+    bool older = ready->generation > 0 && ready->generation < file->generation;
 
-    return may_end ? flags : flags & ~(uint32_t)PARACORE_OUTPUT_FLAG_LAST;
+    if (!is_decoder(file))
+        return file->drain == DRAINING;
+    return older ? file->unanswered > 0 : file->draining;
 }
 
-/* An encoder's unit of no octets. To a program it would be the end of the stream. */
-static bool is_nothing(const struct v4l2_file *file, const struct paracore_video_output_ready *ready)
+/* SAFETY: the backend says which unit is the last. A program that was told so unasked would wait for ever: for the inputs
+ * that it has queued, or as GStreamer's decoder for an end of its stream that is none. Nor does what was the end before
+ * a flush end what comes behind it. A format may end before the next one is known: its end is told then. */
+static void end_if_due(struct v4l2_file *file, struct paracore_video_output_ready *ready)
 {
-    return !is_decoder(file) && !(ready->flags & PARACORE_OUTPUT_FLAG_LAST) && (ready->flags & PARACORE_OUTPUT_FLAG_EMPTY || ready->bytes_used == 0);
+    bool last = ready->flags & PARACORE_OUTPUT_FLAG_LAST;
+
+    if (ready->flags & PARACORE_OUTPUT_FLAG_CANCELLED || (last && !file->flushing && end_is_due(file, ready)))
+        return;
+    ready->flags &= ~(uint32_t)PARACORE_OUTPUT_FLAG_LAST;
+    if (!file->flushing)
+        file->ended = last ? ready->generation : 0;
 }
 
 void picture_ready(struct v4l2_file *file, struct buffer *buffer, const struct paracore_video_output_ready *said)
 {
     struct paracore_video_output_ready ready = *said;
 
-    ready.flags = end_if_asked_for(file, ready.flags);
+    end_if_due(file, &ready);
     if (!buffer) {
         picture_elsewhere(file, &ready);
         return;

@@ -324,7 +324,7 @@ int queue_stop(struct v4l2_file *file, unsigned number)
     queue->streaming = false;
     take_all_back(queue);
     file->drain = RUNNING;
-    file->last_owed = false;
+    file->last_owed = file->end_owed = false;
     if (number == CAPTURE_QUEUE) {
         file->last_taken = false;
         if (was)

@@ -114,6 +114,15 @@ static int take_format(struct v4l2_file *file, const struct paracore_video_sourc
     return 0;
 }
 
+/* Buffers that the backend has, if there are no others, come back: one of them is for LAST. */
+static void owe(struct v4l2_file *file, bool *owed)
+{
+    *owed = true;
+    stream_give_last(file);
+    if (*owed)
+        stream_recall(file);
+}
+
 static void source_change(void *owner, const struct paracore_video_source_change *change)
 {
     struct v4l2_file *file = enter(owner);
@@ -128,8 +137,11 @@ static void source_change(void *owner, const struct paracore_video_source_change
         file->stale = file->queues[CAPTURE_QUEUE].count > 0;
         event_source_change(file);
         file->broken |= ++file->unanswered > CHANGES_MAX;
-        if (!first && !file->broken)
+        if (!first && !file->broken) {
+            if (file->ended == change->generation - 1)
+                owe(file, &file->end_owed);
             pictures_lend_hidden(file);
+        }
     }
     leave(file);
 }
@@ -140,12 +152,9 @@ static void drained(void *owner)
 
     if (!file)
         return;
-    if (file->drain == DRAINING) { /* else the last picture has said so */
-        file->last_owed = true;
-        stream_give_last(file);
-        if (file->last_owed) /* buffers that crossed this on their way: one of them is for LAST */
-            stream_recall(file);
-    }
+    file->draining = false;
+    if (file->drain == DRAINING) /* else the last picture has said so */
+        owe(file, &file->last_owed);
     leave(file);
 }
 
@@ -229,8 +238,9 @@ void stream_close(struct v4l2_file *file)
         return;
     file->stream = NULL;
     file->source_known = file->stale = false;
-    file->generation = file->buffers_min = 0;
+    file->generation = file->ended = file->buffers_min = 0;
     file->drain = RUNNING;
+    file->draining = false;
     pictures_drop_held(file);
     pthread_mutex_unlock(&file->lock);
     shim_session_close(stream->session);
@@ -259,7 +269,8 @@ int stream_flush(struct v4l2_file *file)
     pthread_mutex_unlock(&file->lock);
     shim_link_catch_up(file->node.link);
     pthread_mutex_lock(&file->lock);
-    file->flushing = false;
+    file->flushing = file->draining = false;
+    file->ended = 0;
     return error ? -EIO : 0;
 }
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from paracore.classes import core, video
 from paracore.protocol._message import REPLY, message
-from tests.integration.shims.liar import FORMAT, LUMA, SESSION, SIZE, able, honest
+from tests.integration.shims.liar import FORMAT, HEIGHT, LUMA, SESSION, SIZE, able, honest
 
 MANY = 0xFFFFFFFF
 CANCELLED, EMPTY, LAST = video.OutputFlag.CANCELLED, video.OutputFlag.EMPTY, video.OutputFlag.LAST
@@ -41,6 +41,40 @@ def drained_at_any_time(payload, _count):
 
 
 HARMLESS = [honest, of_others, unknown_cookies, twice]
+
+SMALLER = FORMAT._replace(
+    height=HEIGHT // 2, coded_height=HEIGHT // 2, size=SIZE // 2, plane_offset=(0, LUMA // 2, LUMA * 5 // 8, 0)
+)
+
+
+class Changing:
+    """Another format from the eleventh picture on. The tenth is marked as the last, before that is told or after it.
+
+    It is a lie only that another one, `lie`, is marked, too.
+    """
+
+    OLD = 10
+
+    def __init__(self, marked, to=SMALLER, lie=0):
+        self._marked, self._to, self._lie = marked, to, lie
+        self._shown = 0
+
+    def __call__(self, payload, _count):
+        if not isinstance(payload, video.OutputReady) or CANCELLED in payload.flags:
+            yield payload
+            return
+        self._shown += 1
+        if self._shown < self.OLD:
+            yield payload._replace(flags=payload.flags | (LAST if self._shown == self._lie else 0))
+        elif self._shown == self.OLD:
+            told = [
+                payload._replace(flags=payload.flags | LAST),
+                video.SourceChange(2, video.ChangeFlag.BUFFERS, self._to),
+            ]
+            yield from told if self._marked == "before" else reversed(told)
+        else:
+            size = min(payload.bytes_used, self._to.size)
+            yield payload._replace(generation=2, bytes_used=size, height=self._to.height)
 
 
 # --- formats ---------------------------------------------------------------------------------------------------

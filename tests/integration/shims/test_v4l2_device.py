@@ -13,6 +13,8 @@ import av
 import pytest
 
 from tests import clips
+from tests.integration.shims.liar import FORMAT, SIZE, Liar
+from tests.integration.shims.lies import SMALLER, Changing
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = Path("/usr/include/linux/videodev2.h")
@@ -288,6 +290,88 @@ def test_who_asks_behind_the_first_unit_gets_the_truth(octets, told, program, mo
     with av.open(clips.clip("h264").path) as container:
         unit = bytes(next(container.demux(video=0)))
     assert program(_FEED + _ASK, (unit if octets is None else bytes(octets)).hex())[0] == told
+
+
+# --- a stream that changes its size ---------------------------------------------------------------------------------
+
+_CHANGE = """
+import select
+fd, poll = node(b"decoder"), select.poll()
+poll.register(fd, select.POLLIN | select.POLLPRI)
+type_of = lambda each: ctypes.create_string_buffer(struct.pack("I", each))
+
+def queue(each, index):
+    buffer = ctypes.create_string_buffer(struct.pack("III12xQ28xI24x", index, each, 8, index, MMAP))
+    assert call(fd, number(3, 15, 88), buffer) == 0
+
+def buffers(each, count):
+    assert call(fd, number(3, 8, 20), ctypes.create_string_buffer(struct.pack("III8x", count, each, MMAP))) == 0
+    for index in range(count):
+        queue(each, index)
+    if count:
+        assert call(fd, number(1, 18, 4), type_of(each)) == 0
+
+def pictures():
+    \"\"\"What there is to be had, to the end.\"\"\"
+    last = False
+    while not last:
+        (_, can), = poll.poll(10_000)
+        if can & select.POLLPRI:
+            assert call(fd, number(2, 89, 136), ctypes.create_string_buffer(136)) == 0
+            print("change", end=" ")
+        if can & select.POLLIN:
+            buffer = ctypes.create_string_buffer(struct.pack("II52xI24x", 0, CAPTURE, MMAP))
+            if call(fd, number(3, 17, 88), buffer) == 0:
+                index, _, octets, flags = struct.unpack_from("IIII", buffer)
+                last = bool(flags & 0x100000)
+                print(octets, end=" last " if last else " ")
+                if not last:
+                    queue(CAPTURE, index)
+    buffer = ctypes.create_string_buffer(struct.pack("II52xI24x", 0, CAPTURE, MMAP))
+    print(errno.errorcode[call(fd, number(3, 17, 88), buffer)])
+
+format = ctypes.create_string_buffer(struct.pack("I4x3I8xI176x", OUTPUT, 176, 144, 0x34363248, 1 << 20))
+assert call(fd, number(3, 5, 208), format) == 0
+assert call(fd, number(1, 90, 32), ctypes.create_string_buffer(struct.pack("I28x", 5))) == 0
+buffers(OUTPUT, 20)
+assert poll.poll(10_000)[0][1] & select.POLLPRI
+buffers(CAPTURE, 5)
+"""
+
+_TWICE = """
+pictures()
+assert call(fd, number(1, 19, 4), type_of(CAPTURE)) == 0
+buffers(CAPTURE, 0)
+buffers(CAPTURE, 5)
+"""
+
+_DRAIN = """
+assert call(fd, number(3, 96, 72), ctypes.create_string_buffer(struct.pack("I68x", 1))) == 0
+pictures()
+"""
+
+
+@pytest.mark.parametrize("marked", ["before", "after"])
+def test_a_change_is_told_before_the_end_of_what_was(marked, preloaded, tmp_path, monkeypatch):
+    """Also by a backend that says first which picture is the last: session.md, A new format in mid-stream."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
+    with Liar(tmp_path, Changing(marked, lie=3)) as backend:
+        done = preloaded(sys.executable, "-c", _COMMON + _CHANGE + _TWICE + _DRAIN, address=backend.address)
+    assert done.returncode == 0, done.stderr[-3000:]
+    old, new, _ = done.stdout.split("\n")
+    assert old.split().count("change") == 2, "the first format, and the second"
+    mark = "0 last EPIPE" if marked == "before" else "last EPIPE"
+    assert [word for word in old.split() if word != "change"] == [str(SIZE)] * Changing.OLD + mark.split()
+    assert new.split() == [str(SMALLER.size)] * (20 - Changing.OLD) + ["0", "last", "EPIPE"]
+
+
+def test_a_change_that_leaves_the_buffers_as_they_are_is_no_end(preloaded, tmp_path, monkeypatch):
+    """Of the colours, for one: no event, and no mark."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
+    with Liar(tmp_path, Changing("after", FORMAT._replace(color_matrix=1))) as backend:
+        done = preloaded(sys.executable, "-c", _COMMON + _CHANGE + _DRAIN, address=backend.address)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == ["change", *[str(SIZE)] * 20, "0", "last", "EPIPE"]
 
 
 # --- a device that fails -----------------------------------------------------------------------------------------
