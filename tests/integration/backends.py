@@ -160,7 +160,8 @@ class Backend:
         return self.status()["statistics"]
 
     def worker(self, name="alpha"):
-        """The process of a domain's worker."""
+        """The process of a domain's worker, which may be at work before its number is known."""
+        wait_until(lambda: self.domain(name)["worker"], f"{name} has no worker")
         return self.domain(name)["worker"]["pid"]
 
     def processes(self):

@@ -404,7 +404,7 @@ def test_idle_domains_cost_nothing(make_backend):
     wait_until(lambda: backend.statistics()["channels"] == many, "all are connected", timeout=30)
     connected = time.monotonic() - since
     assert connected < 10
-    workers = [domain["worker"]["pid"] for domain in backend.status()["domains"]]
+    workers = [backend.worker(domain["name"]) for domain in backend.status()["domains"]]
     assert len(set(workers)) == many
     before = [cpu_seconds(pid) for pid in backend.processes()]
     time.sleep(1.0)

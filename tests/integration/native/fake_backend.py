@@ -70,6 +70,7 @@ class Connection:
     grants: dict[int, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     finished: threading.Event = field(default_factory=threading.Event)
+    over: bool = False
 
     def open_rings(self, ring_order: int = RING_ORDER) -> int:
         """Makes and attaches the shared pages; returns their descriptor."""
@@ -116,7 +117,8 @@ class Connection:
         self.finished.set()
 
     def goodbye(self, reason: link.Refusal) -> None:
-        """Says why, and hangs up."""
+        """Says why, and hangs up: as of a worker that has died, nothing comes any more."""
+        self.over = True
         with contextlib.suppress(OSError):
             self.socket.send(event(link.Goodbye(reason, link.Limit.NONE)))
             self.socket.shutdown(socket.SHUT_RDWR)
@@ -231,7 +233,7 @@ class FakeBackend:
             waiting.append(connection.doorbell_in)
             if not lib.paracore_ring_arm(connection.ring):
                 self._answer_ring(connection)
-                return True
+                return not connection.over
         ready = select.select(waiting, [], [])[0]
         if self._stop in ready:
             return False
@@ -243,11 +245,13 @@ class FakeBackend:
             if not octets:
                 return False
             self._answer(connection, *split(octets))
-        return True
+        return not connection.over
 
     def _answer_ring(self, connection: Connection) -> None:
         for header, payload in connection.receive():
             self._answer(connection, header, payload)
+            if connection.over:
+                return
         connection.release()
 
     def _answer(self, connection: Connection, header: Header, payload: bytes) -> None:

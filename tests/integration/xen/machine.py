@@ -243,7 +243,16 @@ class Machine:
         return self.backend.call(self.supervisor.statistics)
 
     def workers(self):
+        """Their processes: a worker may be at work before its number is known."""
+        wait_until(
+            lambda: all(end.pid for end in list(self.supervisor.workers.ends.values())), "a worker has no number"
+        )
         return [end.pid for end in list(self.supervisor.workers.ends.values())]
+
+    def worker(self, name):
+        """A domain's."""
+        self.workers()
+        return next(domain.worker.pid for domain in self.supervisor.domains if domain.name == name)
 
     def held(self):
         """Pages and ports that the backend has mapped and bound by now."""

@@ -75,7 +75,7 @@ def test_two_guests_have_workers_of_their_own(machine):
         assert (one.domain, other.domain) == ("guest3", "other")
         domains = machine.status()["domains"]
     assert [domain["identities"] for domain in domains] == [["domid:3"], ["domid:7"]]
-    assert len({domain["worker"]["pid"] for domain in domains}) == 2
+    assert len(set(machine.workers())) == 2
     assert [domain["held"]["channels"] for domain in domains] == [1, 1]
 
 
@@ -122,7 +122,7 @@ def test_a_destroyed_guest_is_let_go_of_at_once(machine):
         streams = Stream(other), Stream(channel)
         for stream in streams:
             stream.play(10)
-        worker = next(domain for domain in machine.status()["domains"] if domain["name"] == "guest3")["worker"]["pid"]
+        worker = machine.worker("guest3")
         streams[1].feed(10)
         machine.destroy(3)
         wait_until(lambda: not alive(worker), "its worker lives")
@@ -273,8 +273,7 @@ def test_a_killed_worker_ends_only_its_guest(machine):
         streams = Stream(other), Stream(channel)
         for stream in streams:
             stream.play(5)
-        domains = {domain["name"]: domain for domain in machine.status()["domains"]}
-        os.kill(domains["guest3"]["worker"]["pid"], signal.SIGKILL)
+        os.kill(machine.worker("guest3"), signal.SIGKILL)
         assert ended(channel) is link.Refusal.WORKER_LOST
         streams[0].play(5, start=5)
         with guest.connect() as again:

@@ -89,7 +89,6 @@ def test_a_daemon_that_stops_and_starts(guest):
 
 def test_a_lost_worker(machine, guest):
     with opened(guest.address, on_loss="fail") as domain:
-        wait_until(lambda: all(machine.workers()), "the worker has no number")
         os.kill(*machine.workers(), signal.SIGKILL)
         with pytest.raises(paracore.DeviceLost, match="open a new channel"):
             domain.devices["vpu0"].decoder("h264")
@@ -99,7 +98,6 @@ def test_a_lost_worker(machine, guest):
 
 def test_a_lost_worker_is_followed_by_another(machine, guest):
     with opened(guest.address) as domain, domain.devices["vpu0"].decoder("h264") as decoder:
-        wait_until(lambda: all(machine.workers()), "the worker has no number")
         os.kill(*machine.workers(), signal.SIGKILL)
         decoder.flush()
         assert decoder.recoveries == 1
