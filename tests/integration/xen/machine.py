@@ -90,6 +90,13 @@ stay, also when Python ends."""
 ctypes.pythonapi.Py_IncRef(ctypes.py_object(FORMER))
 
 
+def processes_of(state):
+    """The guests' processes that are handed over, each by its guest and its number."""
+    connections = [*state.strangers, *(each for domain in state.domains for each in domain.connections)]
+    ports = [each.port for each in connections] + [port for guest in state.guests for port in guest.arrivals]
+    return {(port.process.identity, port.process.number) for port in ports if port.process}
+
+
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
@@ -149,30 +156,31 @@ class Machine:
     def reload(self, between=lambda: None):
         """Its next program image, in the same process; `between` is called when there is neither."""
         octets = self.backend.run(self._leave())
-        self._end(msgspec.json.decode(octets, type=State).guests)
+        self._end(msgspec.json.decode(octets, type=State))
         between()
         self.hypervisor = self.xen.domain(self.place)
         self.launched.append(launch(self.config))
         self.backend.run(self._start(msgspec.json.decode(octets, type=State)))
 
-    def _end(self, heirs=None):
-        """Nothing of this program image runs any more; the next one has a thread of its own, and the guests of `heirs`."""
+    def _end(self, state=None):
+        """Nothing of this program image runs any more; the next one has a thread of its own, and what `state` says."""
         self.backend.halt()
         FORMER.append((self.backend, self.supervisor, self.listener, self.hypervisor))
-        self._take_back(heirs)
+        self._take_back(state)
         self.backend.loop.close()
         self.backend = Thread()
 
-    def _take_back(self, heirs):
+    def _take_back(self, state):
         """As the kernel does: what is mapped, and descriptors that nobody inherits. None: there is nobody."""
-        kept = {guest.place[1:] for guest in heirs or ()}
+        kept = {guest.place[1:] for guest in state.guests} if state else ()
+        inherited = processes_of(state) if state else ()
         os.close(self.listener._bell)
         self.listener._store.close()
         for key, exchange, ports in self._taken:
             for port in ports:
                 if not port._closed:
                     os.close(port._bell)
-                if heirs is None:
+                if (exchange.identity, port.number) not in inherited:
                     port._grants.close()
                     port._channel.close()
             made = exchange._made.pop_all()

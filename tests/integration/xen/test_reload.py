@@ -196,6 +196,24 @@ def test_nothing_stays_open_behind_images_that_have_ended(end):
     assert own_holdings() == before
 
 
+def test_nothing_stays_open_of_a_guest_that_cannot_be_handed_over():
+    """Its worker stands still, and has yet to let go of a process that has left."""
+    before = own_holdings()
+    machine = Machine()
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(1)
+        worker = machine.worker("guest3")
+        os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: not machine.statistics().channels, "its leaving is not heard")
+    machine.reload()
+    wait_until(lambda: not alive(worker), "it is not ended with its domain")
+    with guest.connect() as channel:
+        Stream(channel).play(1)
+    machine.close()
+    assert own_holdings() == before
+
+
 def test_a_guest_that_takes_its_ring_back_begins_anew(machine):
     """And nobody else does."""
     other = machine.guest(7, name="other")

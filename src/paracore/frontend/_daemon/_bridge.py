@@ -81,13 +81,14 @@ class Line:
         return reply
 
     async def disconnect(self) -> None:
-        """Returns when the backend has let go of all that the connection held, or has gone itself."""
+        """Returns when the backend has let go of all that the connection held, or has gone itself.
+
+        Who is cancelled before that leaves the number taken: its answer may be on its way.
+        """
         self._leaving = True
-        try:
-            with suppress(CallRefused, Ended):
-                await self._wait(bridge.Disconnect())
-        finally:
-            self._bridge.free(self)
+        with suppress(CallRefused, Ended):
+            await self._wait(bridge.Disconnect())
+        self._bridge.free(self)
 
     async def _wait(self, request: Payload) -> Payload:
         self._waiting = asyncio.get_running_loop().create_future()

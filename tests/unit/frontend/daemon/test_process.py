@@ -225,6 +225,22 @@ async def test_a_backend_that_goes_before_it_has_answered_the_disconnect(guest):
 
 
 @with_guest
+async def test_a_disconnect_that_is_cancelled(guest):
+    """As when the daemon is ended: the number stays taken, and the answer is for nobody."""
+    line = guest.bridge.line(lambda: None)
+    await line.call(bridge.Connect(PROTOCOL_VERSION, PROTOCOL_VERSION, 1, 1), bridge.ConnectReply)
+    guest.backend.silent.add(bridge.Disconnect)
+    leaving = asyncio.create_task(line.disconnect())
+    await until(lambda: guest.backend.held)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert guest.bridge.line(lambda: None).number == 2
+    guest.backend.reply(guest.backend.held.pop())
+    guest.bridge.close(bridge.Refusal.SHUTDOWN, "it closes")
+    assert guest.bridge.lost.result() == "it closes"
+
+
+@with_guest
 async def test_a_goodbye_of_the_backend_is_passed_on(guest):
     program, _ = await guest.open()
     guest.backend.goodbye(1, link.Refusal.WORKER_LOST)
