@@ -66,8 +66,9 @@ _UNGREETED_MAX: Final = 64
 """Connections of one peer's identity that have not said hello. Bounds what nobody's limits bound yet."""
 _NO_DESCRIPTORS: Final = 0.2
 """Seconds without accepting after the host ran out of descriptors."""
-_SETTLING: Final = 1.0
-"""Seconds that what is under way has to come to an end before a reload; a guest may keep it from that."""
+_SETTLING: Final = 5.0
+"""Seconds that what is under way has to come to an end before a reload. A guest may keep it from that, and a busy xenstored
+may take seconds for the look at a device that is under way, without which its guest would have to begin anew."""
 _FAREWELL: Final = 2.0
 """Seconds that workers have to end when the backend stops."""
 
