@@ -23,7 +23,9 @@ ALL = bytes(shade(number) for number in range(COUNT))
 
 # --- programs -------------------------------------------------------------------------------------------------
 
-I420 = "videoconvert ! video/x-raw,format=I420 ! fdsink"
+SINK = "fdsink async=false"
+"""gst-launch 1.22 waits for ever, now and then, for a pipeline that ends by an error before its sink has anything to begin with."""
+I420 = f"videoconvert ! video/x-raw,format=I420 ! {SINK}"
 SOURCE = "videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=176,height=144,framerate=25/1"
 PICTURES = "ffmpeg -nostdin -v error -f lavfi -i testsrc2=s=176x144:r=25 -frames:v 20 -pix_fmt yuv420p"
 DECODERS = {
@@ -34,8 +36,8 @@ DECODERS = {
 ENCODERS = {
     "ffmpeg": f"{PICTURES} -c:v h264_v4l2m2m -f rawvideo -",
     "h264_omx": f"{PICTURES} -c:v h264_omx -omx_libname {{core}} -f rawvideo -",
-    "v4l2h264enc": f"gst-launch-1.0 -q --no-fault {SOURCE} ! v4l2h264enc ! video/x-h264,profile=high ! fdsink",
-    "omxh264enc": f"gst-launch-1.0 -q --no-fault {SOURCE} ! omxh264enc ! fdsink",
+    "v4l2h264enc": f"gst-launch-1.0 -q --no-fault {SOURCE} ! v4l2h264enc ! video/x-h264,profile=high ! {SINK}",
+    "omxh264enc": f"gst-launch-1.0 -q --no-fault {SOURCE} ! omxh264enc ! {SINK}",
 }
 
 _OMX = """[omxh264{0}]
