@@ -11,7 +11,7 @@ from paracore import TransportBroken
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from paracore.transport.xen import write_directory
-from tests.integration.backends import WRITABLE, Stream, alive, own_holdings, wait_until
+from tests.integration.backends import WRITABLE, Stream, alive, kill, own_holdings, wait_until
 from tests.integration.xen.machine import CONNECTED, Machine, Scripted
 from tests.integration.xen.test_detach import Queue, begin, wait_refused
 from tests.integration.xen.test_guest import NOTHING, ended, only_rings_held
@@ -188,7 +188,8 @@ def test_nothing_stays_open_behind_images_that_have_ended(end):
         with guest.connect() as channel:
             with suppress(TransportBroken):  # it may be given the worker that was killed
                 Stream(channel).play(1)
-            machine.backend.call(lambda: [os.kill(worker, signal.SIGKILL) for worker in machine.workers()])
+            workers = machine.workers()
+            machine.backend.call(lambda workers=workers: [kill(worker) for worker in workers])
             end(machine)
         if end is Machine.kill:
             machine.start()
