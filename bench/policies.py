@@ -7,6 +7,7 @@ a second; one of the greedy ones comes later and goes again. Nothing here depend
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from bench._report import Result, of_value
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench._setting import Setting
 
-__all__ = ["BENCHMARKS", "late", "scene"]
+__all__ = ["BENCHMARKS", "digest", "late", "scene"]
 
 _MS: Final = 1_000_000
 _SECOND: Final = 1000 * _MS
@@ -40,6 +41,11 @@ def late(device: VirtualDevice) -> float:
     """Milliseconds until the film's pictures were there: the 99th percentile."""
     latencies = sorted(device.domains["film, 30 frames/s"].latencies)
     return latencies[len(latencies) * 99 // 100] / _MS
+
+
+def digest() -> str:
+    """Of all that a picture of the policies shows; it says of which arbiter it is."""
+    return sha256(repr([scene(policy).spans for policy in POLICIES]).encode()).hexdigest()
 
 
 def policies(_: Setting) -> Iterator[Result]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws who has a device when, by each policy, as the guide on sharing shows it: ``python -m bench.turns OUT.png``.
 
-Of ``bench.policies``: on a virtual clock, so that the picture is the same on every machine.
+Of ``bench.policies``: on a virtual clock, so that the picture is the same on every machine. Its comment says of what it is,
+by which the tests know whether the guide's is current.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
 
-from bench.policies import late, scene
+from bench.policies import digest, late, scene
 from paracore.backend._policies import POLICIES
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def main() -> None:
     for axes, policy in zip(panels.subplots(len(POLICIES)), POLICIES, strict=True):
         draw_turns(axes, policy)
         axes.label_outer()
-    panels.savefig(parser.parse_args().output, dpi=80)
+    panels.savefig(parser.parse_args().output, dpi=80, metadata={"Comment": digest()})
 
 
 if __name__ == "__main__":

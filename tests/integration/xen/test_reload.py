@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The backend's supervisor becomes its next program image while guests are at work, who do not notice."""
 
+import asyncio
 import os
 import signal
 from contextlib import suppress
@@ -8,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from paracore import TransportBroken
+from paracore.backend import _supervisor
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from paracore.transport.xen import write_directory
@@ -45,6 +47,52 @@ def test_streams_go_on(machine):
     only_rings_held(machine)
     (domain,) = machine.status()["domains"]
     assert (domain["weight"], domain["held"]["buffers"]) == (200, 0)
+    gone(machine)
+
+
+def hold_look(machine):
+    """From now on the guest's nodes are being looked at; returns what has them found."""
+    ((guest, _),) = machine.listener._guests.values()
+    look, found = guest._look, asyncio.Event()
+
+    async def held(nodes):
+        await found.wait()
+        return await look(nodes)
+
+    guest._look = held
+    machine.backend.call(guest._news.stir)
+    wait_until(lambda: guest._settling, "nobody looks")
+    return found
+
+
+def test_a_look_at_xenstore_is_waited_for(machine):
+    """A busy xenstored takes its seconds, and a guest whose look is not over cannot be handed over."""
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        stream = Stream(channel)
+        stream.play(2)
+        found, workers = hold_look(machine), machine.workers()
+        machine.backend.call(lambda: machine.backend.loop.call_later(2, found.set))
+        machine.reload()
+        stream.play(2, start=2)
+        assert machine.workers() == workers
+        assert machine.states(GUEST) == CONNECTED
+    only_rings_held(machine)
+    gone(machine)
+
+
+def test_a_look_that_takes_for_ever_is_not(machine, monkeypatch):
+    """Its guest begins anew."""
+    monkeypatch.setattr(_supervisor, "_SETTLING", 0.1)
+    guest = machine.guest(GUEST)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+        hold_look(machine)
+        machine.reload()
+        ended(channel)
+    with guest.connect() as channel:
+        Stream(channel).play(2)
+    only_rings_held(machine)
     gone(machine)
 
 
