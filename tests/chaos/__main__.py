@@ -2,12 +2,17 @@
 """``python -m tests.chaos``: a run as long as one likes, and its report. The same seed gives the same events."""
 
 import argparse
+import os
 import random
+import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos import report
 from tests.chaos.run import WORLDS, Run
+
+_BURN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 
 def main():
@@ -19,11 +24,27 @@ def main():
     parser.add_argument(
         "--world", choices=[*WORLDS, "all"], default="all", help="xen: guests, on the fakes of Xen (%(default)s)"
     )
+    parser.add_argument(
+        "--load", type=int, default=0, help="processes beside it that only burn the processor (%(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/chaos"))
     arguments = parser.parse_args()
     say(f"seed {arguments.seed}")
     names = WORLDS if arguments.world == "all" else [arguments.world]
-    return max([_run(name, arguments) for name in names])
+    with _busy(arguments.load):
+        return max([_run(name, arguments) for name in names])
+
+
+@contextmanager
+def _busy(count):
+    """As on a busy machine: what is rare on a quiet one has its chance."""
+    burning = [subprocess.Popen([sys.executable, "-c", _BURN, str(os.getpid())]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for each in burning:
+            each.kill()
+            each.wait()
 
 
 def _run(name, arguments):
