@@ -76,10 +76,12 @@ user = {GAMMA}
 class Backend:
     """One run after another of a backend on one socket.
 
-    `between` is done by each program image that follows another one, before it serves.
+    `between` is done by each program image that follows another one, before it serves; `within` is a command that starts
+    another one, see ``setpriv``.
     """
 
-    def __init__(self, *, between="", **settings):
+    def __init__(self, *, between="", within=(), **settings):
+        self._within = within
         self._program = f"{_BETWEEN}    {between}\n{_SERVE}" if between else _SERVE
         # Not pytest's own folder: other users may not go there.
         folder = self.folder = Path(tempfile.mkdtemp(prefix="paracore-test-"))
@@ -93,7 +95,7 @@ class Backend:
 
     def start(self):
         with self.log.open("ab") as log:
-            command = [sys.executable, "-c", self._program, str(self.file)]
+            command = [*self._within, sys.executable, "-c", self._program, str(self.file)]
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
         assert self.process.stdout.readline() == b"ready\n", self.log.read_text()
         return self

@@ -26,8 +26,8 @@ DEADLINE = 0.3
 def device(make_backend):
     """Makes a backend whose null device has faults."""
 
-    def make(faults, deadline=DEADLINE):
-        return make_backend(options=f"options = {{ {faults} }}", device=f"job_deadline = {deadline}")
+    def make(faults, deadline=DEADLINE, slots=0):
+        return make_backend(options=f"options = {{ {faults} }}", device=f"job_deadline = {deadline}\nslots = {slots}")
 
     return make
 
@@ -50,8 +50,9 @@ def passed(seconds, since):
     wait_until(lambda: time.monotonic() - since >= seconds, "time passes")
 
 
-def test_a_hang_costs_one_session(device):
-    backend = device("hang_at = 5")
+@pytest.mark.parametrize("slots", [0, 1])
+def test_a_hang_costs_one_session(device, slots):
+    backend = device("hang_at = 5", slots=slots)
     with backend.connect() as channel:
         good, bad = Stream(channel), Stream(channel)
         good.play(2)

@@ -91,7 +91,7 @@ class Adoption:
             domain = domains.get((each.section.name, each.identities))
             if domain and attached.intersection(domain.identities):
                 domain.change(each.section)  # to what it was changed to while it was used: no file says otherwise
-                self._supervisor.sharing.change_domain(domain)
+                self._supervisor.sharing.renew(domain)
             if domain and _has_its_devices(domain, each, self._supervisor.config):
                 self._go_on(domain, each)
             else:

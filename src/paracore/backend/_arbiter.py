@@ -106,9 +106,10 @@ class Arbiter:
         return told
 
     def wake_at(self, now: int) -> int | None:
-        """When ``turn`` has to be called though nothing has happened: somebody's limit, or share, lets it go on."""
-        if len(self.holders()) >= self.slots:
-            return None
+        """When ``turn`` has to be called though nothing has happened: somebody's limit, or share, lets it go on.
+
+        Also while others have all slots: their leases may have no end until then.
+        """
         return min((at for claim in self._waiting() if (at := self._eligible_at(claim, now)) > now), default=None)
 
     def holders(self) -> list[Claim]:

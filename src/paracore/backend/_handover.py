@@ -45,7 +45,7 @@ __all__ = [
     "set_inheritable",
 ]
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of ``State``. It changes with any change of a meaning here; another version is not taken over."""
 VARIABLE: Final = "PARACORE_HANDOVER"
 """Of the environment: the number of the descriptor of the memory, in a rehearsal ``:rehearsal`` behind it."""
@@ -54,7 +54,11 @@ _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | f
 
 
 class PlaceState(NamedTuple):
-    """A domain at one device, see ``Claim``; `number` is its last lease's, `limit` level and time of its allowance."""
+    """A domain at one device, see ``Claim``; `number` is its last lease's, `limit` level and time of its allowance.
+
+    `measured` is its worker's: whether the device's time is that of its jobs, None of one that has no worker, and `told_at`
+    when it told of them last.
+    """
 
     number: int
     lease: int | None
@@ -64,6 +68,8 @@ class PlaceState(NamedTuple):
     waited: int
     turns: int
     limit: tuple[float, int] | None
+    measured: bool | None
+    told_at: int
 
 
 class AccountState(NamedTuple):

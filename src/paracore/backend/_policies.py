@@ -189,7 +189,10 @@ class Fair(Policy):
 
 
 class Priority(Policy):
-    """The highest priority first, of equal ones who has waited longest. Waiting counts, so that nobody waits for ever."""
+    """The highest priority first, of equal ones who has waited longest. Waiting counts, so that nobody waits for ever.
+
+    `round` of a domain that has the device: the highest priority among those over whom it was chosen.
+    """
 
     name = "priority"
 
@@ -197,13 +200,16 @@ class Priority(Policy):
         pass
 
     def choose(self, waiting: Collection[Claim], now: int) -> Claim:
-        return max(waiting, key=lambda claim: (self._aged(claim, now), -_since(claim)))
+        """Over whom it was preferred does not end its turn: else whoever is next by its age would get no turn at all."""
+        chosen = max(waiting, key=lambda claim: (self._aged(claim, now), -_since(claim)))
+        chosen.round = max(claim.priority for claim in waiting)
+        return chosen
 
     def budget(self, claim: Claim) -> int:  # noqa: ARG002
         return _TURN
 
     def preempts(self, claim: Claim, holder: Claim, now: int) -> bool:  # noqa: ARG002 - who has aged waits for a turn's end
-        return claim.priority > holder.priority
+        return claim.priority > holder.round
 
     @staticmethod
     def _aged(claim: Claim, now: int) -> int:

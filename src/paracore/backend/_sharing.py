@@ -32,7 +32,8 @@ __all__ = ["Sharing"]
 
 _SECOND: Final = 1_000_000_000
 _OVERDUE: Final = 10.0
-"""Seconds by which a worker has given a device back that others wait for: far beyond a turn and the longest unit."""
+"""Seconds by which a worker has given a device back that others wait for, beyond the deadline of a job: a job that hangs ends by
+that, see ``_hangs``, and with it its session alone."""
 _WATCH: Final = 5.0
 """Seconds between two looks at what a domain with a limit has used: its worker may use it and say nothing."""
 _DEBT: Final = 10 * _SECOND
@@ -65,6 +66,13 @@ class _Place:
     used_then: int = 0
     floor: float = -_DEBT
     """How far in debt the limit may be while there is this worker."""
+    inherited: bool | None = None
+    """Of a worker from before a reload, whose driver may be another: see ``measured``. None: the device says so."""
+
+    @property
+    def measured(self) -> bool | None:
+        """Whether the device's time is that of its jobs, of which the worker tells; None: not known yet."""
+        return self.device.measured if self.inherited is None else self.inherited
 
     def calm(self) -> None:
         """Its lease is over, or nobody waits for its end."""
@@ -85,8 +93,10 @@ class _Place:
 @dataclass(slots=True, eq=False)
 class _Device:
     arbiter: Arbiter
-    measured: bool = False
-    """Whether its time is that of its jobs, of which the workers tell."""
+    overdue: float
+    """Seconds by which its leases are given back."""
+    measured: bool | None = None
+    """Whether its time is that of its jobs, of which the workers tell; None: the warm parent has not said so yet."""
     places: dict[Claim, _Place] = field(default_factory=dict)
     wake: asyncio.TimerHandle | None = None
 
@@ -105,20 +115,21 @@ class Sharing:
 
     def __init__(self, devices: Sequence[DeviceSection], loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._devices = {section.name: _Device(Arbiter(section.policy, section.slots or _ALL)) for section in devices}
+        self._devices = {section.name: _device(section) for section in devices}
         self._accounts: dict[Domain, _Account] = {}
 
     def measure(self, names: Iterable[str]) -> None:
-        """The time of these devices is that of their jobs."""
-        for name in names:
-            self._devices[name].measured = True
+        """The time of these devices is that of their jobs, the others' is the processor's."""
+        jobs = set(names)
+        for name, device in self._devices.items():
+            device.measured = name in jobs
 
     def enter(self, domain: Domain) -> None:
         """A domain is served from now on."""
         places = []
         for index, name in enumerate(domain.section.device_names(self._devices)):
             device = self._devices[name]
-            place = _Place(domain, index, device, _claim(domain))
+            place = _Place(domain, index, device, _claim(domain), told_at=time.monotonic_ns())
             device.places[place.claim] = place
             device.arbiter.enter(place.claim)
             places.append(place)
@@ -147,9 +158,10 @@ class Sharing:
         account.charged = state.charged
         for name, place in zip(domain.section.device_names(self._devices), account.places, strict=True):
             _restore(place, state.places[name])
+            place.inherited = state.places[name].measured if domain.worker else None
             place.begin_anew()
             if place.claim.lease == 0:  # it was told to give the device back, and is not told again
-                place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+                self._expect(place)
 
     def begin(self, section: DeviceSection) -> None:
         """All domains are there that were handed over: a device goes on as when its policy is changed.
@@ -164,18 +176,27 @@ class Sharing:
         device = self._devices[section.name]
         for claim in device.arbiter.holders():
             self._charge(device.places[claim].domain)
+        device.overdue = _overdue(section)
         device.arbiter.change(section.policy, section.slots or _ALL, time.monotonic_ns())
         self._settle(device)
 
     def change_domain(self, domain: Domain) -> None:
         """Its section says something else now."""
         self._charge(domain)
+        self.renew(domain)
+        for place in self._accounts[domain].places:
+            place.device.arbiter.recall(place.claim)
+            self._settle(place.device)
+
+    def renew(self, domain: Domain) -> None:
+        """Its section says something else now, and nobody is told: of one that is just being handed over.
+
+        Nobody can be given a device before all have what they had, see ``begin``.
+        """
         for place in self._accounts[domain].places:
             claim, new = place.claim, _claim(domain)
             claim.weight, claim.priority = new.weight, new.priority
             claim.limit = new.limit and _heir(new.limit, claim.limit)
-            place.device.arbiter.recall(claim)
-            self._settle(place.device)
         self._arm_watch(domain)
 
     def rest(self, domain: Domain) -> None:
@@ -186,7 +207,7 @@ class Sharing:
         for place in account.places:
             place.calm()
             place.told_at = time.monotonic_ns()
-            place.bounded_at = None
+            place.bounded_at = place.inherited = None
             place.claim.period = 0
             place.begin_anew()
             place.device.arbiter.give_back(place.claim, time.monotonic_ns())
@@ -216,7 +237,7 @@ class Sharing:
     def use(self, domain: Domain, index: int, used: int) -> None:
         """Its worker says that it has used so much of a device's time since it said so last."""
         place, now = self._place(domain, index), time.monotonic_ns()
-        if not place.device.measured:
+        if place.measured is False:
             raise RemoteProtocolError(f"the time of device {index} is the processor's")
         place.device.arbiter.charge(place.claim, min(used, now - place.told_at), now)
         place.told_at = now
@@ -253,7 +274,7 @@ class Sharing:
     def _charge(self, domain: Domain) -> None:
         """What its worker has used of the processors since the last time is for those devices that it has, or had last."""
         account = self._accounts[domain]
-        places = [place for place in account.places if not place.device.measured]
+        places = [place for place in account.places if place.measured is False]
         if not domain.worker or not places:
             return
         used = domain.worker.processor_time()
@@ -264,7 +285,7 @@ class Sharing:
 
     def _charge_kept(self, place: _Place, now: int) -> None:
         """Its lease ends: what it has said to have used of it may be too little."""
-        if place.device.measured and place.bounded_at is not None:
+        if place.measured and place.bounded_at is not None:
             least = (now - place.bounded_at) // _KEPT - (place.claim.used - place.used_then)
             place.device.arbiter.charge(place.claim, max(0, least), now)
         place.bounded_at = None
@@ -282,15 +303,19 @@ class Sharing:
         if lease.begins:
             place.number = (place.number + 1) % _NUMBERS
         if lease.budget != UNLIMITED and not place.overdue:
-            place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+            self._expect(place)
             place.bounded_at, place.used_then = time.monotonic_ns(), place.claim.used
         if place.domain.worker:
             place.domain.worker.device_lease(place.index, place.number, lease.budget)
 
+    def _expect(self, place: _Place) -> None:
+        """That its lease is given back."""
+        place.overdue = self._loop.call_later(place.device.overdue, self._lose, place)
+
     def _lose(self, place: _Place) -> None:
         place.overdue = None
         if all(claim.waits_since is None for claim in place.device.places):
-            place.overdue = self._loop.call_later(_OVERDUE, self._lose, place)
+            self._expect(place)
             return  # a limit of its own, or those who waited have gone: it takes nothing from anybody
         place.domain.log.write(
             logging.ERROR, "domain %s: its worker keeps a device that others wait for", place.domain.name
@@ -330,17 +355,33 @@ class Sharing:
             device.wake = self._loop.call_later((at - now) / _SECOND, self._settle, device)
 
 
+def _device(section: DeviceSection) -> _Device:
+    return _Device(Arbiter(section.policy, section.slots or _ALL), _overdue(section))
+
+
+def _overdue(section: DeviceSection) -> float:
+    return section.job_deadline + _OVERDUE
+
+
 def _place_state(place: _Place) -> PlaceState:
     claim = place.claim
-    limit = (claim.limit.level, claim.limit.then) if claim.limit else None
     return PlaceState(
-        place.number, claim.lease, claim.waits_since, claim.period, claim.used, claim.waited, claim.turns, limit
+        number=place.number,
+        lease=claim.lease,
+        waits_since=claim.waits_since,
+        period=claim.period,
+        used=claim.used,
+        waited=claim.waited,
+        turns=claim.turns,
+        limit=(claim.limit.level, claim.limit.then) if claim.limit else None,
+        measured=place.measured if place.domain.worker else None,
+        told_at=place.told_at,
     )
 
 
 def _restore(place: _Place, state: PlaceState) -> None:
     claim = place.claim
-    place.number = state.number
+    place.number, place.told_at = state.number, state.told_at
     claim.lease, claim.waits_since, claim.period = state.lease, state.waits_since, state.period
     claim.used, claim.waited, claim.turns = state.used, state.waited, state.turns
     if claim.limit and state.limit:

@@ -15,7 +15,6 @@ import socket
 import time
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from paracore._errors import GrantError, RemoteProtocolError, TransportBroken
@@ -240,7 +239,7 @@ class WorkerEnd:
         self._send_event(worker.Rates(*(round(number * 1000) for number in (*pictures, *macroblocks))))
 
     def renice(self, nice: int) -> None:
-        """Another part of the processors, for each of its threads: setpriority(2) knows no processes on Linux.
+        """Another part of the processors, for each of its threads: on Linux setpriority(2) has the like for a group alone.
 
         A worker that is just being born keeps what it was ordered with, and a backend that is not root's can only
         take away.
@@ -249,8 +248,7 @@ class WorkerEnd:
             return
         with suppress(OSError):
             signal.pidfd_send_signal(self._pidfd, 0)  # it lives: the number is still its own
-            for thread in Path(f"/proc/{self.pid}/task").iterdir():
-                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+            os.setpriority(os.PRIO_PGRP, self.pid, nice)
 
     def device_reset(self, device: int) -> None:
         """Tells it to reset a device."""

@@ -108,6 +108,7 @@ class Zygote:
         code = 1
         try:
             control, errors = descriptors
+            os.setpgid(0, 0)  # by which all its threads are reniced
             self._shed(control, errors)
             self._work(order, parent)
             code = 0

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device of which domains want time, on a virtual clock: to see what an ``Arbiter`` and its policies make of them.
 
-Nothing in it takes time but units of work. It trusts everybody.
+Nothing in it takes time but units of work. It trusts everybody. As between supervisor and workers, the arbiter has its turn
+when somebody wants the device or gives it back and at the time that it has named, not when a unit is done; and of
+what a domain is told at once only the last counts.
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ class VirtualDevice:
         self.domains = {domain.claim.name: domain for domain in domains}
         self.now = 0
         self.spans: list[Span] = []
+        self._heard = False  # something of which the arbiter makes a turn
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         for domain in self.domains.values():
@@ -83,11 +86,13 @@ class VirtualDevice:
         heapq.heappush(self._events, (time, next(self._order), step))
 
     def run(self, until: int) -> Self:
-        """Lets the time pass."""
+        """Lets the time pass. What the arbiter was told by the caller before is heard first."""
+        self._settle()
         while self._events and self._events[0][0] <= until:
             self.now, _, step = heapq.heappop(self._events)
             step()
-            self._settle()
+            if self._heard:
+                self._settle()
         self.now = until
         return self
 
@@ -98,37 +103,53 @@ class VirtualDevice:
         domain.asked.append(self.now)
         if domain.every:
             self.at(self.now + domain.every, partial(self.ask, domain))
-        self.arbiter.want(domain.claim, self.now)
+        self._want(domain)
 
     def leave(self, domain: VirtualDomain) -> None:
         """It goes, with what it had and wanted."""
         domain.ends, domain.left = 0, 0
         del domain.asked[int(domain.running) :]
         self.arbiter.leave(domain.claim)
+        self._heard = True
 
     def used(self) -> dict[str, int]:
         """Nanoseconds of device time that each has used so far."""
         return {name: domain.claim.used for name, domain in self.domains.items()}
 
+    def _want(self, domain: VirtualDomain) -> None:
+        self._heard |= domain.claim.waits_since is None and domain.claim.lease is None
+        self.arbiter.want(domain.claim, self.now)
+
     def _settle(self) -> None:
-        for lease in self.arbiter.turn(self.now):
-            domain = self.domains[lease.claim.name]
-            domain.left = lease.budget
-            self._go_on(domain)
+        """Until nobody has more to say at once: whoever is told may give the device back."""
+        self._heard = True
+        while self._heard:
+            self._heard = False
+            told = {lease.claim.name: lease.budget for lease in self.arbiter.turn(self.now)}
+            for name, budget in told.items():
+                self.domains[name].left = budget
+                self._go_on(self.domains[name])
+        self._arm()
+
+    def _arm(self) -> None:
         having = [claim for claim in self.arbiter.holders() if claim.lease]
         assert len(having) <= self.arbiter.slots, "more domains have the device than it has slots"
         wake = self.arbiter.wake_at(self.now)
         if wake is not None:
             assert wake > self.now, "a time to be called at that is none to come"
-            self.at(wake, lambda: None)
+            self.at(wake, self._woken)
+
+    def _woken(self) -> None:
+        self._heard = True
 
     def _go_on(self, domain: VirtualDomain) -> None:
         if domain.running:
             return
         if domain.left <= 0 or not domain.asked:
             self.arbiter.give_back(domain.claim, self.now)
+            self._heard = True
             if domain.asked:
-                self.arbiter.want(domain.claim, self.now)
+                self._want(domain)
             return
         domain.running = True
         began = self.now

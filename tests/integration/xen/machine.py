@@ -100,8 +100,8 @@ def processes_of(state):
 class Machine:
     """Everything. Its methods are called from the test's thread."""
 
-    def __init__(self, *, linger=30.0, driver="null", options=None, place=0, patience=2.0):
-        """`options` are the driver's; `place` is the backend's domain; `patience` the guests' with it: short, for those
+    def __init__(self, *, linger=30.0, driver="null", options=None, place=0, patience=2.0, slots=0):
+        """`options` are the driver's, `slots` the device's; `place` is the backend's domain; `patience` the guests' with it: short, for those
         tests that wait for its end."""
         self.patience = patience
         self.place = place
@@ -111,7 +111,7 @@ class Machine:
         self.xenstored = FakeXenstored(self.folder).__enter__()
         self.config = Config(
             backend=BackendSection(socket=str(self.folder / "paracore.sock"), worker_linger=linger),
-            device=(DeviceSection(name="vpu0", driver=driver, options=options or {}),),
+            device=(DeviceSection(name="vpu0", driver=driver, options=options or {}, slots=slots),),
         )
         self.guests = {}
         self.living = set()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests whose daemon, or whose kernel, is not as it should be: the worst that any gets is the end of its own device."""
 
+import os
 import random
 import time
 from contextlib import suppress
@@ -349,4 +350,28 @@ def test_a_guest_that_does_not_answer_is_detached_without_it(machine):
     machine.wait_state(3, backend=XenbusState.CLOSED)
     assert machine.held() == (0, 0)
     for each in (pages, events, guest):
+        each.close()
+
+
+def test_a_grant_is_given_back_once_though_the_connection_ends_over_it(machine):
+    """What the worker has said before a revoke is heard in it, and that may be the connection's end: the quota is not paid twice."""
+    guest = Scripted(machine).connect()
+    guest.greet(1)
+    pages, events = guest.open(1)
+    buffer = guest.hypervisor.allocate(0, 8192)
+    guest.grant(1, 1, buffer)
+    ((port, connection),) = machine.supervisor._connections.items()
+    os.close(machine.backend.call(lambda: port.map(1, 8192, WRITABLE)))
+
+    def hear(_):
+        port.unmap(1)
+        connection.end(link.Refusal.PROTOCOL)
+
+    machine.supervisor.revoking = hear
+    header, _ = guest.call(1, bridge.Revoke(1))
+    assert header.opcode == bridge.Goodbye.OPCODE
+    assert guest.call(1, bridge.Disconnect())[0].flags == REPLY
+    (domain,) = machine.supervisor.domains
+    assert (domain.quota.buffers, domain.quota.bytes) == (0, 0)
+    for each in (buffer, pages, events, guest):
         each.close()

@@ -2,9 +2,11 @@
 """The backend's supervisor becomes its next program image while guests are at work, who do not notice."""
 
 import asyncio
+import itertools
 import os
 import signal
-from contextlib import suppress
+import threading
+from contextlib import closing, suppress
 
 import pytest
 
@@ -13,7 +15,7 @@ from paracore.backend import _supervisor
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from paracore.transport.xen import write_directory
-from tests.integration.backends import WRITABLE, Stream, alive, kill, own_holdings, wait_until
+from tests.integration.backends import WRITABLE, Stream, alive, in_thread, kill, own_holdings, wait_until
 from tests.integration.xen.machine import CONNECTED, Machine, Scripted
 from tests.integration.xen.test_detach import Queue, begin, wait_refused
 from tests.integration.xen.test_guest import NOTHING, ended, only_rings_held
@@ -48,6 +50,56 @@ def test_streams_go_on(machine):
     (domain,) = machine.status()["domains"]
     assert (domain["weight"], domain["held"]["buffers"]) == (200, 0)
     gone(machine)
+
+
+class Greedy:
+    """A program that has several units under way at any time, until it is told to end."""
+
+    def __init__(self, guest):
+        self._guest, self._ended = guest, threading.Event()
+        self._program = in_thread(self._play)
+
+    def _play(self):
+        with self._guest.connect() as channel:
+            stream = Queue(channel)
+            stream.fill(4)
+            for number in itertools.cycle(range(256)):
+                assert stream.wait_picture() == number
+                if self._ended.is_set():
+                    return
+                stream.feed((number + 4) % 256)
+
+    def end(self):
+        self._ended.set()
+        self._program.join()
+
+
+def time_of(machine):
+    return {domain["name"]: domain["time"]["vpu0"] for domain in machine.status()["domains"]}
+
+
+@pytest.mark.parametrize("options", [{}, {"job": 0.002}])
+def test_guests_that_share_a_device_go_on_sharing_it(options):
+    """One of them waits for it, as a rule; its time is the processor's, or that of its jobs."""
+    with closing(Machine(slots=1, options=options)) as machine:
+        programs = [Greedy(machine.guest(domain, name=f"guest{domain}")) for domain in (3, 7, 9)]
+        wait_until(lambda: machine.statistics().channels == len(programs), "they do not begin")
+        workers = machine.workers()
+        for _ in range(5):
+            before = time_of(machine)
+            machine.reload()
+            wait_until(
+                lambda before=before: all(
+                    now["turns"] > before[name]["turns"] for name, now in time_of(machine).items()
+                ),
+                "one has no turns any more",
+            )
+        assert all(now["used_ms"] < 60_000 for now in time_of(machine).values())
+        for program in programs:
+            program.end()
+        assert machine.workers() == workers
+        told = machine.statistics()
+        assert (told.reloads, told.workers_started, told.workers_lost, told.violations) == (5, 3, 0, 0)
 
 
 def hold_look(machine):

@@ -10,13 +10,14 @@ from contextlib import nullcontext
 import msgspec
 import pytest
 
-from paracore import ConfigError, DeviceLost
+from paracore import ConfigError, DeviceLost, RemoteProtocolError
 from paracore.backend import _handover, _reload
 from paracore.backend._admission import Admission, Bounds
 from paracore.backend._arbiter import UNLIMITED
 from paracore.backend._config import BackendSection, Config, DeviceSection, DomainSection, Limits
 from paracore.backend._handover import PowerState, State, enclose, inherited, merged, open_state
 from paracore.backend._hangs import Hangs
+from paracore.backend._policies import POLICIES
 from paracore.backend._power import Power
 from paracore.backend._reload import Reload
 from paracore.backend._sharing import Sharing
@@ -26,7 +27,7 @@ from paracore.classes import worker
 from paracore.protocol import EVENT, message
 from paracore.transport._handover import ListenerState
 from tests.unit.backend import test_hangs
-from tests.unit.backend.test_sharing import Domain, Loop
+from tests.unit.backend.test_sharing import Domain, Loop, Worker
 from tests.unit.backend.test_sysfs import WHOLE, contents, tree
 from tests.unit.backend.test_worker_end import PlannedOwner, taken
 
@@ -173,6 +174,67 @@ def test_who_holds_a_device_on_is_ended_after_a_reload_too(recalled):
     follower.begin(DEVICE)
     loop.pass_time()
     assert keeper.worker.killed
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_nobody_is_given_a_device_before_all_have_what_they_had(policy):
+    """A guest's rights are renewed while others, which wait, are there already."""
+    section = DeviceSection(name="vpu0", driver="null", slots=1, policy=policy)
+    waits, keeps = Domain("waits"), Domain("keeps", device_time=0.5)
+    sharing = Sharing([section], Loop())
+    for domain in (keeps, waits):
+        sharing.enter(domain)
+        sharing.want(domain, 0)
+    states = {domain: through(sharing.hand_over(domain)) for domain in (keeps, waits)}
+    follower = Sharing([section], Loop())
+    for domain in (waits, keeps):
+        follower.enter(domain)
+        domain.worker.leases.clear()
+    for domain in (waits, keeps):
+        follower.renew(domain)
+        follower.adopt(domain, states[domain])
+    assert not waits.worker.leases
+    follower.begin(section)
+    assert (keeps.worker.leases, waits.worker.leases) == ([(0, 1, 0)], [])
+
+
+@pytest.mark.parametrize("kind", [["vpu0"], []])
+def test_a_worker_counts_as_it_did_whatever_the_driver_is_now(kind):
+    """And before the warm parent has said what it is."""
+    domain = Domain("domain")
+    domain.worker.time = 3_000_000_000
+    sharing = Sharing([DEVICE], Loop())
+    sharing.enter(domain)
+    sharing.measure(kind)
+    sharing.want(domain, 0)
+    before = sharing.account(domain)
+    follower = Sharing([DEVICE], Loop())
+    follower.enter(domain)
+    follower.adopt(domain, through(sharing.hand_over(domain)))
+    follower.begin(DEVICE)
+    assert follower.account(domain) == before
+    follower.measure([] if kind else ["vpu0"])
+    domain.worker.time += 5_000_000_000
+    if kind:
+        follower.use(domain, 0, 1)
+    else:
+        with pytest.raises(RemoteProtocolError):
+            follower.use(domain, 0, 1)
+    assert follower.account(domain)["vpu0"]["used_ms"] == (0 if kind else before["vpu0"]["used_ms"] + 5000)
+    follower.rest(domain)
+    domain.worker = Worker()
+    domain.worker.time = 1_000_000_000
+    assert follower.account(domain)["vpu0"]["used_ms"] == (1000 if kind else 8000)
+
+
+def test_words_that_come_before_the_warm_parents_are_heard():
+    """A worker's socket and its are read in any order."""
+    domain, sharing = Domain("domain"), Sharing([DEVICE], Loop())
+    sharing.enter(domain)
+    domain.worker.time = 1_000_000_000
+    sharing.want(domain, 0)
+    sharing.use(domain, 0, 1)
+    assert sharing.account(domain)["vpu0"]["used_ms"] == 0
 
 
 def user():

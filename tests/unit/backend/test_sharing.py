@@ -16,9 +16,11 @@ class Loop:
 
     def __init__(self):
         self.later = []
+        self.delays = []
 
-    def call_later(self, _delay, step, *arguments):
+    def call_later(self, delay, step, *arguments):
         entry = (step, arguments)
+        self.delays.append(delay)
         self.later.append(entry)
         return SimpleNamespace(cancel=lambda: self.later.remove(entry))
 
@@ -56,6 +58,7 @@ class Domain:
 def world():
     loop, keeper, other = Loop(), Domain("keeper"), Domain("other")
     sharing = Sharing([DeviceSection(name="vpu0", driver="null", slots=1)], loop)
+    sharing.measure([])
     sharing.enter(keeper)
     sharing.enter(other)
     sharing.want(keeper, 0)
@@ -71,6 +74,15 @@ def test_who_keeps_a_device_that_others_wait_for_is_ended(world):
     loop.pass_time()
     assert keeper.worker.killed
     assert not other.worker.killed
+
+
+def test_a_job_has_its_deadline_before_the_worker_has_one(world):
+    """What hangs costs its session, and the worker only if that does not help."""
+    loop, sharing, _, _ = world
+    assert loop.delays == [30 + 10]
+    sharing.change_device(DeviceSection(name="vpu0", driver="null", slots=1, job_deadline=0.5))
+    sharing.release(world[2], 0, 1, wants=True)
+    assert loop.delays[1:] == [0.5 + 10]
 
 
 def test_who_keeps_a_device_that_nobody_waits_for_is_not(world):
@@ -173,6 +185,7 @@ class Limited:
     def __init__(self, clock):
         self.clock, self.loop, self.domain = clock, Loop(), Domain("limited", device_time=0.2)
         self.sharing = Sharing([DeviceSection(name="vpu0", driver="libav")], self.loop)
+        self.sharing.measure([])
         self.sharing.enter(self.domain)
 
     @property

@@ -326,6 +326,8 @@ class XenPort(Port):
     def _revoke(self, request: bridge.Revoke, header: Header) -> None:
         if self._grants.mapped(request.grant):
             self._owner.host.revoking(self)
+        if self._taken_back:
+            return  # the worker's last words were the connection's end, too: all is given back, and nobody is answered
         self._owner.host.ungrant(self, self._grants.revoke(request.grant))
         self._reply(header, bridge.RevokeReply().pack())
 
