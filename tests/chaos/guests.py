@@ -19,7 +19,7 @@ class Guests:
 
     def __init__(self, domains, _):
         self._own = own_holdings()
-        self._machine = Machine(driver="libav", linger=1.0, patience=FrontendSettings().backend_timeout)
+        self._machine = Machine(driver="libav", slots=2, linger=1.0, patience=FrontendSettings().backend_timeout)
         self._guests = [self._machine.guest(FIRST + number) for number in range(domains)]
         self._fresh = self._held()
 

@@ -18,7 +18,7 @@ VISIT = "import sys, paracore; paracore.open(sys.argv[1]).close()"
 
 def configuration(address, domains):
     head = f'[backend]\nsocket = "{address}"\nworker_linger = {LINGER}\nlog_level = "info"\n\n'
-    device = '[[device]]\nname = "vpu0"\ndriver = "libav"\noptions = { threads = 1 }\n\n'
+    device = '[[device]]\nname = "vpu0"\ndriver = "libav"\nslots = 2\noptions = { threads = 1 }\n\n'
     return head + device + "".join(f'[[domain]]\nname = "d{n}"\ngroup = {FIRST_GID + n}\n\n' for n in range(domains))
 
 
