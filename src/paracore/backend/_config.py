@@ -143,8 +143,9 @@ class DeviceSection(_Section, frozen=True):
     """Given to the driver as it is; each driver documents its own."""
     policy: str = "fair"
     """How its time is shared out among domains: fair, priority, fixed-share or deadline, see ``docs/guides/sharing.md``."""
-    slots: int = 0
-    """Domains that may use it at once; 0: all, and the kernel shares out its processors."""
+    slots: int | None = None
+    """Domains that may use it at once; 0: all. When it is left out: one, but of a device that is the processor (the driver ``libav``)
+    all, among whom the kernel shares it out."""
     autosuspend: float = 2.0
     """Seconds without a session after which it is put to sleep, by the kernel where it has one of its own."""
     clock_floor: float = 0.0
@@ -332,7 +333,7 @@ def check_device(device: DeviceSection) -> None:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
     if device.policy != "fair" and not device.slots:
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
-    if not 0 <= device.slots <= _SLOTS_MAX:
+    if device.slots is not None and not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
     if not 0 <= device.autosuspend <= _IDLE_MAX:
         raise ConfigError(

@@ -5,7 +5,7 @@
    the devices can be made and the new version understands the state is known before anything is given up. If not,
    the reload is refused, and all goes on as it was.
 2. *Drain.* Nobody is listened to any more, and what was being answered is answered. Workers work on. A guest whose device
-   is just being connected or left is not waited for longer than a second: it begins anew.
+   is just being connected or left is not waited for longer than five seconds: it begins anew.
 3. *Exec.* The state goes into sealed memory, the descriptors stay open, the process becomes the same command anew. Its
    number stays, and with it the children, the sockets and their locks.
 

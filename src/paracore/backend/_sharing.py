@@ -92,13 +92,27 @@ class _Place:
 
 @dataclass(slots=True, eq=False)
 class _Device:
+    section: DeviceSection
     arbiter: Arbiter
-    overdue: float
-    """Seconds by which its leases are given back."""
     measured: bool | None = None
     """Whether its time is that of its jobs, of which the workers tell; None: the warm parent has not said so yet."""
     places: dict[Claim, _Place] = field(default_factory=dict)
     wake: asyncio.TimerHandle | None = None
+
+    @property
+    def slots(self) -> int:
+        """As its section says, or as it is: one coprocessor; the processor is the kernel's to share out (0)."""
+        return int(self.measured or False) if self.section.slots is None else self.section.slots
+
+    @property
+    def overdue(self) -> float:
+        """Seconds by which its leases are given back."""
+        return self.section.job_deadline + _OVERDUE
+
+    def change(self, section: DeviceSection) -> None:
+        """It is shared out in another way."""
+        self.section = section
+        self.arbiter.change(section.policy, self.slots or _ALL, time.monotonic_ns())
 
 
 @dataclass(slots=True, eq=False)
@@ -115,14 +129,22 @@ class Sharing:
 
     def __init__(self, devices: Sequence[DeviceSection], loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._devices = {section.name: _device(section) for section in devices}
+        self._devices = {
+            section.name: _Device(section, Arbiter(section.policy, section.slots or _ALL)) for section in devices
+        }
         self._accounts: dict[Domain, _Account] = {}
 
     def measure(self, names: Iterable[str]) -> None:
         """The time of these devices is that of their jobs, the others' is the processor's."""
         jobs = set(names)
         for name, device in self._devices.items():
-            device.measured = name in jobs
+            slots, device.measured = device.slots, name in jobs
+            if device.slots != slots:
+                self.change_device(device.section)
+
+    def slots(self, name: str) -> int:
+        """Domains that may use a device at once; 0: all."""
+        return self._devices[name].slots
 
     def enter(self, domain: Domain) -> None:
         """A domain is served from now on."""
@@ -176,8 +198,7 @@ class Sharing:
         device = self._devices[section.name]
         for claim in device.arbiter.holders():
             self._charge(device.places[claim].domain)
-        device.overdue = _overdue(section)
-        device.arbiter.change(section.policy, section.slots or _ALL, time.monotonic_ns())
+        device.change(section)
         self._settle(device)
 
     def change_domain(self, domain: Domain) -> None:
@@ -353,14 +374,6 @@ class Sharing:
             device.wake = None
         if (at := device.arbiter.wake_at(now)) is not None:
             device.wake = self._loop.call_later((at - now) / _SECOND, self._settle, device)
-
-
-def _device(section: DeviceSection) -> _Device:
-    return _Device(Arbiter(section.policy, section.slots or _ALL), _overdue(section))
-
-
-def _overdue(section: DeviceSection) -> float:
-    return section.job_deadline + _OVERDUE
 
 
 def _place_state(place: _Place) -> PlaceState:

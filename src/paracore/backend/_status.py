@@ -93,7 +93,7 @@ class Status:
         section = next(each for each in self._supervisor.config.device if each.name == name)
         return {
             "policy": section.policy,
-            "slots": section.slots,
+            "slots": self._supervisor.sharing.slots(name),
             "pixel_rate": section.pixel_rate,
             "power": self._supervisor.power.state(name),
             **self._supervisor.hangs.account(name),

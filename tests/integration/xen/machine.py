@@ -101,8 +101,8 @@ class Machine:
     """Everything. Its methods are called from the test's thread."""
 
     def __init__(self, *, linger=30.0, driver="null", options=None, place=0, patience=2.0, slots=0):
-        """`options` are the driver's, `slots` the device's; `place` is the backend's domain; `patience` the guests' with it: short, for those
-        tests that wait for its end."""
+        """`options` are the driver's, `slots` the device's; `place` is the backend's domain; `patience` the guests' with it:
+        short, for those tests that wait for its end."""
         self.patience = patience
         self.place = place
         self.folder = Path(tempfile.mkdtemp(prefix="paracore-xen-"))

@@ -125,6 +125,25 @@ def test_another_policy_calls_everybody_back(world):
     assert keeper.worker.leases[3:] == [(0, 2, UNLIMITED)]
 
 
+@pytest.mark.parametrize(("slots", "alone"), [(None, True), (0, False), (1, True)])
+def test_a_device_that_is_not_the_processor_does_one_thing_at_a_time(slots, alone):
+    """Unless it is said to do more."""
+    one, other = Domain("one"), Domain("other")
+    sharing = Sharing([DeviceSection(name="vpu0", driver="null", slots=slots)], Loop())
+    sharing.measure(["vpu0"])
+    for domain in (one, other):
+        sharing.enter(domain)
+        sharing.want(domain, 0)
+    assert sharing.slots("vpu0") == int(alone)
+    assert (other.worker.leases == []) == alone
+
+
+def test_the_processor_is_the_kernels_to_share_out():
+    sharing = Sharing([DeviceSection(name="vpu0", driver="libav")], Loop())
+    sharing.measure([])
+    assert sharing.slots("vpu0") == 0
+
+
 @pytest.mark.parametrize(("said", "period"), [(33_333_333, 33_333_333), (1, 1_000_000), (0, 0)])
 def test_a_pace_is_bounded_and_ends_with_the_worker(world, said, period):
     _, sharing, keeper, _ = world
