@@ -79,6 +79,7 @@ def main() -> int:
     results.append(noise.result())
     write_report(results, output / "report.json")
     console.print(_table(results))
+    console.print(_verdict(results))
     for path in [output / "report.json", *_draw(results, output, console)]:
         console.print(path, highlight=False)
     return 1 if run.failed else 0
@@ -127,6 +128,12 @@ class _Run:
         except (Error, TestbedError, OSError, ImportError, subprocess.SubprocessError) as error:
             self.failed.append(name)
             self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
+
+
+def _verdict(results: list[Result]) -> str:
+    judged = [result for result in results if result.met is not None]
+    missed = [result.name for result in judged if not result.met]
+    return f"not kept: {', '.join(missed)}" if missed else f"{len(judged)} promises, all kept"
 
 
 def _draw(results: list[Result], output: Path, console: Console) -> list[Path]:

@@ -48,6 +48,9 @@ PROMISES = {
     # device time of eight greedy domains beside their weights: the worst, and Jain's index
     "shares-off": Promise("value", "≤", 2.0),
     "shares-jain": Promise("value", "≥", 0.98),
+    # per cent between a limit and what a domain gets that wants all, by four programs
+    "limit-device-time": Promise("value", "≤", 2.0),
+    "limit-pictures": Promise("value", "≤", 2.0),
     # how late the one in a hundred of a film's pictures is, beside the same film alone at its share of the device
     "film-beside-greedy": Promise("ratio", "≤", 1.5),
     "film-beside-hostile": Promise("ratio", "≤", 1.5),

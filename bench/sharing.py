@@ -22,7 +22,7 @@ from paracore.demo import Backend, Member, Runner
 from paracore.drivers.null._session import UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench._setting import Setting
 
@@ -38,6 +38,11 @@ _TURNS = 15
 _JOB = 0.002
 """Seconds of a job of the device that is not the processor: 500 pictures a second."""
 _JOBS = 500
+_PROCESSES = 4
+_DEVICE_TIME = 0.25
+_PICTURES_PER_SECOND = 50.0
+_LIMITED_SECONDS = 20.0
+"""Long against the bursts, which are a part of what is allowed."""
 
 
 def shares(setting: Setting) -> Iterator[Result]:
@@ -84,6 +89,33 @@ def crowd(setting: Setting) -> Iterator[Result]:
     yield of_pairs("share-8-domains", "frames/s", pairs, "eight on a device that is not shared out", slots=slots)
 
 
+def limits(setting: Setting) -> Iterator[Result]:
+    """A domain wants all that it can get, by four programs at once: how far from its limit it is then."""
+    yield _off(
+        setting,
+        "limit-device-time",
+        {"device_time": _DEVICE_TIME, "device_burst": 0.01},
+        lambda backend: used_ms(backend)[0] / 1000 / _DEVICE_TIME,
+    )
+    yield _off(
+        setting,
+        "limit-pictures",
+        {"pictures_per_second": _PICTURES_PER_SECOND, "pictures_burst": 4.0},
+        lambda backend: sum(report["counts"]["inputs"] for report in backend.workers().values()) / _PICTURES_PER_SECOND,
+    )
+
+
+def _off(setting: Setting, name: str, limit: Mapping[str, float], due: Callable[[Backend], float]) -> Result:
+    """`due` says in how many seconds the domain may have what it has had."""
+    gid = setting.gid()
+    member = Member("limited", uid=None if gid else os.geteuid(), gid=gid, limits=limit)
+    with Backend([member], slots=1) as backend, greedy(setting, backend, setting.film().path, [0] * _PROCESSES):
+        before, began = due(backend), time.monotonic()
+        time.sleep(2.0 if setting.quick else _LIMITED_SECONDS)  # the measurement itself
+        ratio = (due(backend) - before) / (time.monotonic() - began)
+    return of_value(name, "%", round(100 * abs(ratio - 1), 2), processes=_PROCESSES, **limit)
+
+
 @contextmanager
 def _scenes(setting: Setting, slots: int) -> Iterator[Runner]:
     """A domain that decodes a scene when it is told to."""
@@ -122,4 +154,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Result]]] = {
     "share-alone": alone,
     "share-alone-device": alone_on_a_device,
     "share-8-domains": crowd,
+    "limits": limits,
 }

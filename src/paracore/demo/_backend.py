@@ -37,7 +37,7 @@ class Member:
     name: str
     uid: int | None = None
     gid: int | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
     weight: int = 100
 
     def toml(self) -> str:

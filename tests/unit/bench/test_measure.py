@@ -61,6 +61,7 @@ def test_every_promise_has_a_benchmark():
     from bench.soak import ROLES
 
     measured = set(_BENCHMARKS) | {"idle-cpu", "idle-memory", "call-sleeping-one-cpu", "shares-off", "shares-jain"}
+    measured |= {"limit-device-time", "limit-pictures"}
     measured |= {"xen-call-sleeping", "xen-call-spinning", "xen-decode", "xen-vicodec", "xen-grants"}
     measured |= {f"soak-{role.replace(' ', '-')}" for role in ROLES}
     assert set(PROMISES) <= measured
