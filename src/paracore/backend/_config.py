@@ -246,6 +246,7 @@ def section_attached(attachment: Attachment, config: Config) -> DomainSection:
         name=attachment.name or f"domid-{attachment.frontend_id}",
         devices=attachment.devices,
         weight=attachment.weight,
+        priority=attachment.priority,
         limits=Limits(
             channels=attachment.max_channels,
             sessions=attachment.max_sessions,
@@ -253,6 +254,7 @@ def section_attached(attachment: Attachment, config: Config) -> DomainSection:
             bytes=attachment.max_bytes,
             outstanding=attachment.max_outstanding,
             memory=attachment.max_memory,
+            device_time=attachment.max_device_time / 1000,
             pictures_per_second=attachment.max_pictures_per_second,
             macroblocks_per_second=attachment.max_macroblocks_per_second,
             pixel_rate=attachment.max_pixel_rate,

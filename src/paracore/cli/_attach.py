@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NoReturn
 
-from paracore.cli._options import count_of_octets, positive, seconds
+from paracore.cli._options import count, count_of_octets, positive, seconds, thousandths
 from paracore.cli._xen import device_line, with_xenstore
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SUMMARY = "attach devices of the backend to a Xen guest"
 EXAMPLES = """
   paracore attach guest vpu0                             by the guest's name, number or UUID
   paracore attach 3 vpu0 --weight 200 --max-sessions 4   a larger share, and a limit
+  paracore attach 3 vpu0 --max-device-time 0.25          a quarter of the device's time at most
   paracore attach guest vpu0 --backend drivers           the backend is in another domain than 0
   paracore attach guest vpu0 --no-wait                   before its `paracore frontend` runs
   paracore attach guest vpu0 --stay                      again after each reboot of the guest, until Ctrl-C
@@ -33,6 +34,7 @@ _LIMITS = (
     ("bytes", count_of_octets, "SIZE", "granted at once, such as 512M"),
     ("outstanding", positive, "N", "unanswered calls and queued spans of one channel"),
     ("memory", count_of_octets, "SIZE", "the worker's private memory, such as 2G"),
+    ("device-time", thousandths, "PART", "of each device, 0.25 is a quarter"),
     ("pictures-per-second", positive, "N", "pictures of all its sessions together"),
     ("macroblocks-per-second", positive, "N", "the same in 16 x 16 samples"),
     ("pixel-rate", positive, "N", "samples a second that its sessions may declare"),
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("devices", metavar="DEVICE", nargs="+", help="names in the backend's configuration")
     parser.add_argument("--backend", metavar="DOMAIN", default="0", help="where the backend is (default: domain 0)")
     parser.add_argument("--weight", type=positive, metavar="N", help="share beside other guests, 1 to 10000 (100)")
+    parser.add_argument("--priority", type=count, metavar="N", help="0 to 9 (0), more is served sooner by that policy")
     limits = parser.add_argument_group("limits")
     for name, kind, metavar, text in _LIMITS:
         limits.add_argument(f"--max-{name}", type=kind, metavar=metavar, help=text)
@@ -99,6 +102,6 @@ def _tell(arguments: argparse.Namespace, device: Attached) -> None:
 
 def _decided(arguments: argparse.Namespace) -> dict[str, int]:
     """What was said; the rest stays at its default."""
-    names = ["weight", *(f"max_{name.replace('-', '_')}" for name, *_ in _LIMITS)]
+    names = ["weight", "priority", *(f"max_{name.replace('-', '_')}" for name, *_ in _LIMITS)]
     said = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in said.items() if value is not None}

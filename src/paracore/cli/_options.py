@@ -30,6 +30,7 @@ __all__ = [
     "rate",
     "seconds",
     "share",
+    "thousandths",
 ]
 
 #: What an encoder can be asked for; which of them a device has, ``paracore list`` says.
@@ -123,6 +124,11 @@ def _share(text: str) -> float:
     return number
 
 
+def _thousandths(text: str) -> int:
+    """How many of them: where there are whole numbers only."""
+    return _positive(str(round(_share(text) * 1000)))
+
+
 def _burst(text: str) -> float:
     number = float(text)
     if not 1 <= number < float("inf"):
@@ -152,6 +158,7 @@ _preset = _typed(f"a number from 0 to 9 or one of {', '.join(PRESETS)}", _preset
 mode = _typed("a mode such as 660", _mode)
 burst = _typed("a number from 1", _burst)
 share = _typed("a number such as 0.25", _share)
+thousandths = _typed("a number from 0.001, such as 0.25", _thousandths)
 seconds = _typed("a number of seconds above 0", _seconds)
 rate = _typed("a rate such as 25 or 30000/1001", _rate)
 

@@ -126,12 +126,14 @@ class Attachment(NamedTuple):
     drain: int = 0
     name: str = ""
     weight: int = 100
+    priority: int = 0
     max_channels: int = 64
     max_sessions: int = 64
     max_buffers: int = 4096
     max_bytes: int = 2 << 30
     max_outstanding: int = 1024
     max_memory: int = 4 << 30
+    max_device_time: int = 0
     max_pictures_per_second: int = 0
     max_macroblocks_per_second: int = 0
     max_pixel_rate: int = 0

@@ -56,6 +56,7 @@ class Attached:
             "devices": list(decided.get("devices", ())),
             "online": decided.get("online", False),
             "weight": decided.get("weight"),
+            "priority": decided.get("priority"),
             "limits": limits,
             "frontend_state": self.frontend_state.name.lower(),
             "backend_state": self.backend_state.name.lower(),

@@ -100,9 +100,12 @@ def test_weights_that_cannot_be(weight):
 
 def test_an_attached_domain():
     config = config_parse('[[device]]\nname = "vpu0"\ndriver = "null"')
-    attachment = Attachment("/local/domain/3/device/paracore/0", 3, ("vpu0",), weight=50, max_sessions=2)
+    attachment = Attachment(
+        "/local/domain/3/device/paracore/0", 3, ("vpu0",), weight=50, priority=7, max_sessions=2, max_device_time=250
+    )
     section = section_attached(attachment, config)
-    assert (section.name, section.devices, section.weight, section.limits.sessions) == ("domid-3", ("vpu0",), 50, 2)
+    assert (section.name, section.devices, section.weight, section.priority) == ("domid-3", ("vpu0",), 50, 7)
+    assert (section.limits.sessions, section.limits.device_time) == (2, 0.25)
     assert section.limits.rates() == config_private("/tmp/x").domain[0].limits.rates(), "what was not said is no limit"
     rates = {"pictures_per_second": 60, "macroblocks_per_second": 489_600, "pixel_rate": 10**8}
     said = section_attached(attachment._replace(**{f"max_{name}": rate for name, rate in rates.items()}), config)

@@ -26,12 +26,14 @@ def xenstored(tmp_path, monkeypatch):
 
 
 def test_attach_list_detach(xenstored, capsys):
-    assert main(["attach", "guest", "vpu0", "--weight", "300", "--max-bytes", "512M", "--no-wait"]) == 0
+    said = ["--weight", "300", "--priority", "5", "--max-bytes", "512M", "--max-device-time", "0.25"]
+    assert main(["attach", "guest", "vpu0", *said, "--no-wait"]) == 0
     assert capsys.readouterr().out == "guest 3 (guest)  vpu0  frontend initialising, backend initialising\n"
     assert main(["list", "--address", "/nowhere"]) == ExitCode.BACKEND
     assert main(["list", "--json"]) == 0
     (guest,) = json.loads(capsys.readouterr().out)["guests"]
-    assert (guest["domid"], guest["weight"], guest["limits"]["bytes"]) == (3, 300, 512 << 20)
+    assert (guest["domid"], guest["weight"], guest["priority"]) == (3, 300, 5)
+    assert (guest["limits"]["bytes"], guest["limits"]["device_time"]) == (512 << 20, 250)
     assert main(["list"]) == 0
     assert "guest 3 (guest)  vpu0" in capsys.readouterr().out
     assert main(["detach", "3", "--force"]) == 0
