@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,23 @@ def scraped(path):
         wire.connect(str(path))
         wire.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+
+
+def test_metrics_are_served_on_the_loopback_interface_alone(played):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [*PARACORE, "metrics", "--port", str(port), "--address", played.address]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"serving")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            assert 'paracore_domain_units_total{domain="alpha"} 8.0' in answer.read().decode()
+        lines = [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+        addresses, ports = zip(*(line.split()[1].split(":") for line in lines), strict=True)
+        assert {address for address, used in zip(addresses, ports, strict=True) if used == f"{port:04X}"} == {
+            "0100007F"
+        }
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_metrics_are_served_beside_one_who_says_nothing(exporter):

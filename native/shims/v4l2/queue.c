@@ -140,9 +140,16 @@ int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uin
     int error = side_settle(file, number);
     uint32_t first;
 
-    if (number == raw_queue(file) && *count < file->buffers_min)
-        *count = file->buffers_min;
-    return error ? error : queue_extend(file, number, memory, NULL, &first, count);
+    uint32_t least = number == raw_queue(file) ? file->buffers_min : 0;
+
+    if (*count < least)
+        *count = least;
+    if (error == 0)
+        error = queue_extend(file, number, memory, NULL, &first, count);
+    if (error || *count >= least)
+        return error;
+    queue_free(file, number); /* a program with fewer would wait for ever: videobuf2-core.c */
+    return -ENOMEM;
 }
 
 static void forget(struct v4l2_file *file, struct buffer *buffer)

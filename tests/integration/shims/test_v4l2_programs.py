@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import clips
-from tests.integration.backends import wait_until
+from tests.integration.backends import WRITABLE, Stream, wait_until
 from tests.integration.shims.killing import expected, pictures_of, played, raw
 from tests.integration.shims.references import coded_directly, psnr
 
@@ -168,6 +168,33 @@ def test_a_decoder_whose_rate_somebody_else_says(rate, pictures, *, preloaded, m
     assert (done.returncode == 0) == (pictures > 0)
 
 
+@pytest.mark.parametrize(
+    ("limits", "held", "said"),
+    [
+        ("sessions = 1", 4096, "VIDIOC_STREAMON returned -1 (Cannot allocate memory)"),
+        ("buffers = 3", 4096, "VIDIOC_REQBUFS returned -1 (Cannot allocate memory)"),
+        ("bytes = 16000000", 15 << 20, "VIDIOC_REQBUFS returned -1 (Cannot allocate memory)"),
+        ("bytes = 16000000", 13 << 20, "capture_setup: in.reqbufs 4 error"),
+    ],
+)
+def test_what_a_domain_may_not_hold_is_no_memory(limits, held, said, *, preloaded, make_backend, tmp_path):
+    """Another program of the domain has a session and three buffers. Fewer pictures than a decoder needs are none."""
+    backend = make_backend(driver="libav", limits=limits)
+    stream = tmp_path / "stream"
+    stream.write_bytes(framed([unit.octets for unit in clips.clip("h264").units]))
+    node = node_of("decoder", preloaded, backend)
+    words = (
+        f"v4l2-ctl -d {node} --stream-mmap --stream-out-mmap --stream-from-hdr={stream} --stream-to={tmp_path / 'out'}"
+    )
+    with backend.connect() as channel:
+        Stream(channel)
+        channel.buffer(held, WRITABLE)
+        done = preloaded(*words.split(), address=backend.address)
+    assert said in done.stderr, done.stderr
+    done = preloaded(*words.split(), address=backend.address)
+    assert "STOP DECODER" in done.stderr, "what the other one had is free"
+
+
 @pytest.mark.parametrize(("rate", "refused"), [("60", True), ("24", False)])
 def test_a_decoder_that_the_device_has_surely_no_room_for(
     rate, refused, *, preloaded, make_backend, tmp_path, monkeypatch
@@ -177,8 +204,7 @@ def test_a_decoder_that_the_device_has_surely_no_room_for(
     backend = make_backend(driver="libav", device=f"pixel_rate = {176 * 144 * 24}")
     stream = tmp_path / "stream"
     stream.write_bytes(framed([unit.octets for unit in clips.clip("h264").units]))
-    listed = preloaded("v4l2-ctl", "--list-devices", address=backend.address).stdout
-    node = re.search(r"\(decoder\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+    node = node_of("decoder", preloaded, backend)
     words = f"v4l2-ctl -d {node} -x width=176,height=144,pixelformat=H264 --stream-mmap --stream-out-mmap"
     done = preloaded(
         *words.split(), f"--stream-from-hdr={stream}", f"--stream-to={tmp_path / 'out'}", address=backend.address
@@ -216,6 +242,12 @@ def test_run_tells_a_program_which_planes(planes, device):
 # --- v4l2-compliance ------------------------------------------------------------------------------------------
 
 
+def node_of(word, preloaded, backend):
+    """The decoder's node, or the encoder's."""
+    listed = preloaded("v4l2-ctl", "--list-devices", address=backend.address).stdout
+    return re.search(rf"\({word}\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+
+
 def framed(units):
     """Access units as v4l2-ctl frames them (``--stream-from-hdr``)."""
     mark = int.from_bytes(b"Vhdr", "little")
@@ -228,8 +260,7 @@ def test_v4l2_compliance(node, planes, preloaded, make_backend, tmp_path):
     baseline = [unit.octets for unit in clips.clip("h264-baseline").units]
     stream = tmp_path / "stream"
     stream.write_bytes(framed(baseline))
-    listed = preloaded("v4l2-ctl", "--list-devices", address=device.address).stdout
-    path = re.search(rf"\({node}\).*?\n\s+(/dev/video\d+)", listed, re.DOTALL)[1]
+    path = node_of(node, preloaded, device)
     more = [f"--stream-from-hdr={stream}"] if node == "decoder" else []
     done = preloaded("v4l2-compliance", "-d", path, "-s", *more, address=device.address)
     assert ("Video Memory-to-Memory Multiplanar" in done.stdout) == (planes == "multi")
