@@ -37,6 +37,14 @@ class Bucket:
         self._level -= 1
         return True
 
+    def owe(self, count: int) -> None:
+        """So many more have been taken, within the rate or not: the time to come pays for them."""
+        self._level -= count
+
+    def wait(self) -> float:
+        """Seconds until one more is within the rate."""
+        return max(0.0, (1 - self._level) / self._rate - (self._clock() - self._then))
+
 
 class BoundedLog:
     """A log that a hostile peer can fill only so fast; what was left out is counted and told later."""

@@ -22,6 +22,7 @@ from paracore.protocol import (
     message,
 )
 from paracore.transport import WireFull
+from paracore.transport._rate import Bucket
 from paracore.transport.xen import write_directory
 from tests.integration.backends import WRITABLE, Stream, wait_until
 from tests.integration.xen.machine import Guest, Scripted
@@ -375,3 +376,18 @@ def test_a_grant_is_given_back_once_though_the_connection_ends_over_it(machine):
     assert (domain.quota.buffers, domain.quota.bytes) == (0, 0)
     for each in (buffer, pages, events, guest):
         each.close()
+
+
+def test_a_grant_counts_by_how_long_its_directory_is(machine, guest):
+    """Also one that is refused for it: the work is done by then, and the quota is free again."""
+    guest.greet(1)
+    pages, events = guest.open(1)
+    buffer = guest.hypervisor.allocate(0, 12 << 20)
+    ((each, _),) = machine.listener._guests.values()
+    bucket = each._exchange._bucket = Bucket(1.0, 100.0, lambda: 0.0)
+    assert guest.grant(1, 1, buffer)[0].flags == REPLY
+    assert bucket._level == 100 - 2 - 3
+    assert guest.grant(1, 2, buffer, length=(12 << 20) + PAGE_SIZE)[0].flags == FAILURE
+    assert bucket._level == 100 - 2 * (2 + 3)
+    for made in (buffer, pages, events):
+        made.close()

@@ -47,6 +47,19 @@ def test_a_bucket_gives_a_burst_and_then_a_rate():
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
 
 
+def test_a_debt_is_paid_by_time():
+    clock = Clock()
+    bucket = Bucket(rate=2, burst=3, clock=clock)
+    assert bucket.wait() == 0
+    bucket.owe(10)
+    assert bucket.wait() == 4
+    clock.now = 3.5
+    assert bucket.wait() == 0.5
+    assert not bucket.take()
+    clock.now = 4
+    assert bucket.take()
+
+
 def test_a_log_says_what_it_left_out(caplog):
     clock = Clock()
     log = BoundedLog(logging.getLogger("test"), rate=1, burst=2, clock=clock)

@@ -33,9 +33,9 @@ __all__ = ["Exchange", "ExchangeOwner"]
 _CONNECTIONS_MAX: Final = 1024
 """Numbers in use: more than a domain may have channels, and some that are just ending."""
 _RATE, _RATE_BURST = 1000.0, 512.0
-"""Messages and wake-ups of one guest, a second and at once."""
+"""Messages, wake-ups and further pages of directories of one guest, a second and at once."""
 _PAUSE: Final = 0.05
-"""Seconds that a guest which asks too often is not listened to."""
+"""Seconds that a guest which asks too often is not listened to, at least."""
 
 
 class ExchangeOwner(Protocol):
@@ -168,6 +168,9 @@ class Exchange:
         except (RemoteProtocolError, TransportBroken, EventChannelError) as error:
             self._break(str(error))
 
+    def charge(self, work: int) -> None:
+        self._bucket.owe(work)
+
     def let_go(self, port: XenPort) -> None:
         if port.left:
             del self._ports[port.number]
@@ -194,7 +197,7 @@ class Exchange:
             self._break(str(error))
         if not within and not self.closed:
             self._loop.remove_reader(self._ring.fileno())
-            self._loop.call_later(_PAUSE, self._resume)
+            self._loop.call_later(max(_PAUSE, self._bucket.wait()), self._resume)
 
     def _hear(self, octets: bytes) -> None:
         header, _ = split(octets)

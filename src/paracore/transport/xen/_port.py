@@ -33,7 +33,7 @@ from paracore.transport._grants import Grant, GrantTable
 from paracore.transport._handover import ChannelState, EventsState, GrantState, MappedState, PortState, ProcessState
 from paracore.transport._transport import ChannelDescriptors, Peer, Port, Refused
 from paracore.transport.xen._bridge_rules import BridgeRules, BridgeState
-from paracore.transport.xen._directory import read_directory
+from paracore.transport.xen._directory import REFERENCES_PER_PAGE, read_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +56,9 @@ class XenPortOwner(Protocol):
 
     def send(self, octets: bytes) -> None:
         """One message to the daemon, if it is still there."""
+
+    def charge(self, work: int) -> None:
+        """A message made so much more work than others: it counts as that many more."""
 
     def let_go(self, port: XenPort) -> None:
         """The port is closed and nothing of it is mapped; told again when the daemon has asked for that."""
@@ -315,8 +318,10 @@ class XenPort(Port):
         self._grants.check_number(request.grant)
         GrantTable.check_length(request.length)
         owner.host.grant(self, request.length)
+        count = request.length // PAGE_SIZE
+        owner.charge(count // REFERENCES_PER_PAGE)
         try:
-            references = read_directory(owner.hypervisor, owner.remote, request.directory, request.length // PAGE_SIZE)
+            references = read_directory(owner.hypervisor, owner.remote, request.directory, count)
         except GrantError:
             owner.host.ungrant(self, request.length)
             raise
