@@ -79,7 +79,7 @@ def main() -> int:
     results.append(noise.result())
     write_report(results, output / "report.json")
     console.print(_table(results))
-    console.print(_verdict(results))
+    console.print(_verdict(results, run.failed))
     for path in [output / "report.json", *_draw(results, output, console)]:
         console.print(path, highlight=False)
     return 1 if run.failed else 0
@@ -130,10 +130,11 @@ class _Run:
             self._console.print(f"{name:22} not measured: {error}", style="yellow", highlight=False)
 
 
-def _verdict(results: list[Result]) -> str:
+def _verdict(results: list[Result], failed: list[str]) -> str:
     judged = [result for result in results if result.met is not None]
     missed = [result.name for result in judged if not result.met]
-    return f"not kept: {', '.join(missed)}" if missed else f"{len(judged)} promises, all kept"
+    told = f"{len(judged)} promises, {'not kept: ' + ', '.join(missed) if missed else 'all kept'}"
+    return f"{told}; not measured: {', '.join(failed)}" if failed else told
 
 
 def _draw(results: list[Result], output: Path, console: Console) -> list[Path]:

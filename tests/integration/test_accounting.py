@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -262,7 +263,8 @@ def test_metrics_are_served_on_the_loopback_interface_alone(played):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = [*PARACORE, "metrics", "--port", str(port), "--address", played.address]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process, ExitStack() as stack:
+        stack.callback(process.kill)
         assert process.stdout.readline().startswith(b"serving")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
             assert 'paracore_domain_units_total{domain="alpha"} 8.0' in answer.read().decode()

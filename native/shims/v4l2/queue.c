@@ -146,7 +146,7 @@ int queue_allocate(struct v4l2_file *file, unsigned number, uint32_t memory, uin
         *count = least;
     if (error == 0)
         error = queue_extend(file, number, memory, NULL, &first, count);
-    if (error || *count >= least)
+    if (error || *count >= least || !is_decoder(file))
         return error;
     queue_free(file, number); /* a program with fewer would wait for ever: videobuf2-core.c */
     return -ENOMEM;

@@ -62,7 +62,9 @@ _MOST = {
 _WEIGHT_MAX = 10000
 _PRIORITY_MAX = 9
 _SLOTS_MAX = 1024
-_BURST_MAX = 60.0
+_PROCESSOR = "libav"
+"""The driver whose device is the processor, which has no slots unless they are given."""
+_BURST_MIN, _BURST_MAX = 0.001, 60.0
 _RATE_MIN = 0.001
 _RATE_MAX = 10**12
 _DEADLINE_MAX = 3600.0
@@ -333,7 +335,7 @@ def check_device(device: DeviceSection) -> None:
     option = f"device.{device.name}"
     if device.policy not in POLICIES:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
-    if device.policy != "fair" and not device.slots:
+    if device.policy != "fair" and (device.slots == 0 or (device.slots is None and device.driver == _PROCESSOR)):
         raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
     if device.slots is not None and not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
@@ -371,8 +373,8 @@ def check_rights(domain: DomainSection) -> None:
             raise ConfigError(f"{option}.limits.{name}", f"{value} is out of range; give 1 to {most}")
     if not 0 <= domain.limits.device_time <= _SLOTS_MAX:
         raise ConfigError(f"{option}.limits.device_time", f"must be 0 to {_SLOTS_MAX} seconds a second")
-    if not 0 < domain.limits.device_burst <= _BURST_MAX:
-        raise ConfigError(f"{option}.limits.device_burst", f"must be more than 0 and up to {_BURST_MAX} seconds")
+    if not _BURST_MIN <= domain.limits.device_burst <= _BURST_MAX:
+        raise ConfigError(f"{option}.limits.device_burst", f"must be {_BURST_MIN} to {_BURST_MAX} seconds")
     _check_rates(f"{option}.limits", domain.limits)
     _check_pixel_rate(f"{option}.limits", domain.limits.pixel_rate)
 

@@ -181,9 +181,12 @@ class Sharing:
         for name, place in zip(domain.section.device_names(self._devices), account.places, strict=True):
             _restore(place, state.places[name])
             place.inherited = state.places[name].measured if domain.worker else None
+            if place.device.measured is None:  # as it was, until the warm parent says otherwise
+                place.device.measured = place.inherited
             place.begin_anew()
             if place.claim.lease == 0:  # it was told to give the device back, and is not told again
                 self._expect(place)
+                place.bounded_at, place.used_then = time.monotonic_ns(), place.claim.used
 
     def begin(self, section: DeviceSection) -> None:
         """All domains are there that were handed over: a device goes on as when its policy is changed.
@@ -227,11 +230,12 @@ class Sharing:
         account.charged = 0
         for place in account.places:
             place.calm()
-            place.told_at = time.monotonic_ns()
-            place.bounded_at = place.inherited = None
+            now = place.told_at = time.monotonic_ns()
+            self._charge_kept(place, now)
+            place.inherited = None
             place.claim.period = 0
             place.begin_anew()
-            place.device.arbiter.give_back(place.claim, time.monotonic_ns())
+            place.device.arbiter.give_back(place.claim, now)
             self._settle(place.device)
 
     def want(self, domain: Domain, index: int) -> None:
@@ -296,9 +300,11 @@ class Sharing:
         """What its worker has used of the processors since the last time is for those devices that it has, or had last."""
         account = self._accounts[domain]
         places = [place for place in account.places if place.measured is False]
-        if not domain.worker or not places:
+        if not domain.worker:
             return
-        used = domain.worker.processor_time()
+        used = (
+            domain.worker.processor_time()
+        )  # also where nobody is charged for it: else it counts when the worker ends
         spent, account.charged = used - account.charged, used
         held = [place for place in places if place.claim.lease is not None] or places[:1]
         for place in held:
@@ -306,10 +312,17 @@ class Sharing:
 
     def _charge_kept(self, place: _Place, now: int) -> None:
         """Its lease ends: what it has said to have used of it may be too little."""
-        if place.measured and place.bounded_at is not None:
-            least = (now - place.bounded_at) // _KEPT - (place.claim.used - place.used_then)
-            place.device.arbiter.charge(place.claim, max(0, least), now)
+        if place.measured:
+            self._charge_least(place, now, _KEPT)
         place.bounded_at = None
+
+    @staticmethod
+    def _charge_least(place: _Place, now: int, part: int) -> None:
+        """What it has used of its lease is taken to be that part of the time at least."""
+        if place.bounded_at is not None:
+            least = (now - place.bounded_at) // part - (place.claim.used - place.used_then)
+            place.device.arbiter.charge(place.claim, max(0, least), now)
+            place.bounded_at = None
 
     def _settle(self, device: _Device) -> None:
         """Tells the workers what follows."""
@@ -341,6 +354,8 @@ class Sharing:
         place.domain.log.write(
             logging.ERROR, "domain %s: its worker keeps a device that others wait for", place.domain.name
         )
+        self._charge(place.domain)
+        self._charge_least(place, time.monotonic_ns(), 1)  # all of it: its next worker comes when that is paid for
         if place.domain.worker:
             place.domain.worker.kill()
 

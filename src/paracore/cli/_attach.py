@@ -34,7 +34,7 @@ _LIMITS = (
     ("bytes", count_of_octets, "SIZE", "granted at once, such as 512M"),
     ("outstanding", positive, "N", "unanswered calls and queued spans of one channel"),
     ("memory", count_of_octets, "SIZE", "the worker's private memory, such as 2G"),
-    ("device-time", thousandths, "PART", "of each device, 0.25 is a quarter"),
+    ("device-time", thousandths, "PART", "of each device, 0.25 is a quarter, up to 64"),
     ("pictures-per-second", positive, "N", "pictures of all its sessions together"),
     ("macroblocks-per-second", positive, "N", "the same in 16 x 16 samples"),
     ("pixel-rate", positive, "N", "samples a second that its sessions may declare"),

@@ -47,7 +47,7 @@ async def attach(
         devices: their names in the backend's configuration.
         backend: the domain that the backend is in.
         timeout: seconds until both ends have to be connected; 0 does not wait.
-        decided: limits and weight, by the names of ``Attachment``.
+        decided: limits, weight and priority, by the names of ``Attachment``.
 
     Raises:
         ConfigError: it cannot be: the guest has some already, a value is out of range.

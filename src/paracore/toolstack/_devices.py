@@ -48,6 +48,8 @@ class Attached:
         """For JSON."""
         decided = self.attachment._asdict() if self.attachment else {}
         limits = {key.removeprefix("max_"): value for key, value in decided.items() if key.startswith("max_")}
+        if "device_time" in limits:
+            limits["device_time"] /= 1000  # as in a configuration
         return {
             "domid": self.frontend,
             "name": self.name,

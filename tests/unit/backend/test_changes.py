@@ -9,7 +9,7 @@ from paracore import ConfigError
 from paracore.backend._changes import changed_devices, changed_domains, changes_parse
 from paracore.backend._config import DeviceSection, DomainSection, Limits
 
-DEVICES = [DeviceSection(name="vpu0", driver="null"), DeviceSection(name="vpu1", driver="null", slots=2)]
+DEVICES = [DeviceSection(name="vpu0", driver="null", slots=0), DeviceSection(name="vpu1", driver="null", slots=2)]
 DOMAINS = [DomainSection(name="web", user=1, limits=Limits(channels=3)), DomainSection(name="domid-7")]
 
 

@@ -114,6 +114,16 @@ def test_an_attached_domain():
         section_attached(attachment._replace(devices=("vpu7",)), config)
 
 
+@pytest.mark.parametrize(("driver", "refused"), [("v4l2", False), ("libav", True)])
+def test_a_policy_needs_slots_where_there_are_none(driver, refused):
+    text = f'[[device]]\nname = "vpu0"\ndriver = "{driver}"\npolicy = "priority"'
+    if refused:
+        with pytest.raises(ConfigError, match="slots"):
+            config_parse(text)
+    else:
+        assert config_parse(text).device[0].slots is None
+
+
 def test_guests_are_not_served_unless_it_is_said():
     assert not config_parse("").xen.enabled
     assert config_parse("[xen]\nenabled = true").xen.enabled
@@ -123,7 +133,7 @@ def test_guests_are_not_served_unless_it_is_said():
     ("device", "domain", "option"),
     [
         ('policy = "whim"', "", "device.vpu0.policy"),
-        ('policy = "deadline"', "", "device.vpu0.slots"),
+        ('policy = "deadline"\nslots = 0', "", "device.vpu0.slots"),
         ("slots = -1", "", "device.vpu0.slots"),
         ("", "priority = 10", "domain.media.priority"),
         ("", "limits.device_time = -0.1", "domain.media.limits.device_time"),

@@ -227,6 +227,25 @@ def test_a_worker_counts_as_it_did_whatever_the_driver_is_now(kind):
     assert follower.account(domain)["vpu0"]["used_ms"] == (1000 if kind else 8000)
 
 
+def test_a_coprocessor_has_one_slot_at_once():
+    """Though only the warm parent knows what it is, who is not there yet."""
+    section = DeviceSection(name="vpu0", driver="v4l2")
+    keeps, waits, later = Domain("keeps"), Domain("waits"), Domain("later")
+    sharing, follower = Sharing([section], Loop()), Sharing([section], Loop())
+    sharing.measure(["vpu0"])
+    for domain in (keeps, waits, later):
+        sharing.enter(domain)
+        follower.enter(domain)
+    sharing.want(keeps, 0)
+    sharing.want(waits, 0)
+    for domain in (keeps, waits, later):
+        follower.adopt(domain, through(sharing.hand_over(domain)))
+    follower.begin(section)
+    follower.want(later, 0)
+    assert follower.slots("vpu0") == 1
+    assert (waits.worker.leases, later.worker.leases) == ([], [])
+
+
 def test_words_that_come_before_the_warm_parents_are_heard():
     """A worker's socket and its are read in any order."""
     domain, sharing = Domain("domain"), Sharing([DEVICE], Loop())

@@ -198,6 +198,43 @@ def test_who_says_too_little_is_charged_a_part_of_what_it_kept(measured, told, c
 SECOND = 1_000_000_000
 
 
+@pytest.mark.parametrize("kind", [["vpu0"], []])
+def test_who_is_ended_for_keeping_a_device_owes_all_of_that_time(clock, world, kind):
+    """Its next worker does not have the device again before the others have had as much."""
+    loop, sharing, keeper, other = world
+    sharing.measure(kind)
+    clock[0] += 40 * SECOND
+    loop.pass_time()
+    assert keeper.worker.killed
+    sharing.rest(keeper)
+    keeper.worker = Worker()
+    assert used(sharing, keeper) >= 39_000
+    sharing.want(keeper, 0)
+    for _ in range(20):
+        number, budget = other.worker.leases[-1][1:]
+        assert 0 < budget < UNLIMITED
+        sharing.use(other, 0, budget) if kind else setattr(other.worker, "time", other.worker.time + budget)
+        clock[0] += budget
+        sharing.release(other, 0, number, wants=True)
+    assert not keeper.worker.leases
+
+
+def test_a_worker_that_dies_with_a_lease_has_used_a_part_of_it(measured):
+    clock, sharing, keeper, _ = measured
+    clock[0] += 40_000_000
+    sharing.rest(keeper)
+    assert used(sharing, keeper) == 10
+
+
+def test_what_any_worker_has_used_of_the_processor_is_known_before_it_ends(measured):
+    """Else its next worker, of another driver perhaps, would be charged for all of it."""
+    _, sharing, keeper, _ = measured
+    asked = []
+    keeper.worker.processor_time = lambda: asked.append(True) or 0
+    sharing.release(keeper, 0, 1, wants=False)
+    assert asked
+
+
 class Limited:
     """A domain that may use a fifth of a device that all may use at once."""
 

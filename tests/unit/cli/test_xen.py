@@ -33,7 +33,7 @@ def test_attach_list_detach(xenstored, capsys):
     assert main(["list", "--json"]) == 0
     (guest,) = json.loads(capsys.readouterr().out)["guests"]
     assert (guest["domid"], guest["weight"], guest["priority"]) == (3, 300, 5)
-    assert (guest["limits"]["bytes"], guest["limits"]["device_time"]) == (512 << 20, 250)
+    assert (guest["limits"]["bytes"], guest["limits"]["device_time"]) == (512 << 20, 0.25)
     assert main(["list"]) == 0
     assert "guest 3 (guest)  vpu0" in capsys.readouterr().out
     assert main(["detach", "3", "--force"]) == 0

@@ -319,7 +319,7 @@ class XenPort(Port):
         GrantTable.check_length(request.length)
         owner.host.grant(self, request.length)
         count = request.length // PAGE_SIZE
-        owner.charge(count // REFERENCES_PER_PAGE)
+        owner.charge((count - 1) // REFERENCES_PER_PAGE)
         try:
             references = read_directory(owner.hypervisor, owner.remote, request.directory, count)
         except GrantError:
