@@ -239,7 +239,7 @@ class WorkerEnd:
         self._send_event(worker.Rates(*(round(number * 1000) for number in (*pictures, *macroblocks))))
 
     def renice(self, nice: int) -> None:
-        """Another part of the processors, for each of its threads and the process that opens its devices: on Linux setpriority(2) has the like for a group alone.
+        """Another part of the processors, for each of its threads and the process that opens its devices: their group.
 
         A worker that is just being born keeps what it was ordered with, and a backend that is not root's can only
         take away.
