@@ -113,7 +113,7 @@ def _off(setting: Setting, name: str, limit: Mapping[str, float], due: Callable[
         before, began = due(backend), time.monotonic()
         time.sleep(2.0 if setting.quick else _LIMITED_SECONDS)  # the measurement itself
         ratio = (due(backend) - before) / (time.monotonic() - began)
-    notes = {"processes": _PROCESSES, **limit}
+    notes: dict[str, object] = {"processes": _PROCESSES, **limit}
     return Result(name, round(100 * abs(ratio - 1), 2), "%", whole=not setting.quick, notes=notes)
 
 
