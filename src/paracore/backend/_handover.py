@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import msgspec
@@ -116,7 +117,8 @@ class WorkerState(NamedTuple):
     def end(self) -> None:
         """Ends it instead of going on with it. One that is just being born ends with its socket."""
         if self.pidfd >= 0:
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended meanwhile, and its warm parent knows
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         for descriptor in self.descriptors():
             os.close(descriptor)
 

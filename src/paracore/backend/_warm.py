@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from paracore._errors import ConfigError
@@ -71,17 +72,24 @@ class Launched(NamedTuple):
 
 
 def launch(config: Config) -> Launched:
-    """Starts a warm parent with the devices of the configuration."""
+    """Starts a warm parent with the devices of the configuration.
+
+    Raises:
+        OSError: there is no room for a process.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * ORDER_MAX)
-    with theirs:
-        process = subprocess.Popen(
-            python("_zygote", theirs.fileno(), os.getpid()),
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    ours.send(order_octets(_start(config)))
+    with ExitStack() as made:
+        made.enter_context(ours)
+        with theirs:
+            process = subprocess.Popen(
+                python("_zygote", theirs.fileno(), os.getpid()),
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        ours.send(order_octets(_start(config)))
+        made.pop_all()
     return Launched(process, ours)
 
 

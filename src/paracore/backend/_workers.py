@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from paracore._errors import ConfigError, DeviceLost, Error, TransportBroken
@@ -152,7 +153,8 @@ class Workers:
         if end := self.ends.get(said["spawned"]):
             end.spawned(said["pid"], pidfd)
         else:  # it was ended before a reload, and before it was born
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
 
     def _warm_lost(self, lost: WarmParent) -> None:
@@ -169,4 +171,11 @@ class Workers:
             return
         _log.error("the warm parent of the workers has died; starting another")
         self._warm_since = time.monotonic()
-        self._warm = WarmParent(launch(self._owner.config), self._loop, self._heard, self._warm_lost)
+        try:
+            launched = launch(self._owner.config)
+        except OSError as error:  # the machine has no room for a process: systemd begins anew
+            self._owner.give_up(
+                DeviceLost("paracore", error.errno or 0, "no warm parent of the workers can be started")
+            )
+            return
+        self._warm = WarmParent(launched, self._loop, self._heard, self._warm_lost)

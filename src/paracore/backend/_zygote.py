@@ -85,11 +85,18 @@ class Zygote:
 
     def _spawn(self, order: dict[str, Any], packet: Packet) -> None:
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # the machine has no room for it now; those that are there go on
+            logging.getLogger("paracore.worker").error("no worker for %s: %s", order["domain"], error.strerror)
+            pid = -1
         if pid == 0:
             self._become_worker(order, packet.descriptors, parent)
         for descriptor in packet.descriptors:
             os.close(descriptor)
+        if pid < 0:
+            _send(self._wire, {"ended": order["spawn"], "status": 1, "used": 0})
+            return
         child = os.pidfd_open(pid)
         self._children[child] = (order["spawn"], pid)
         self._poll.register(child, select.POLLIN)

@@ -2,6 +2,7 @@
 """The backend's supervisor becomes its next program image while guests are at work, who do not notice."""
 
 import asyncio
+import errno
 import itertools
 import os
 import signal
@@ -10,8 +11,8 @@ from contextlib import closing, suppress
 
 import pytest
 
-from paracore import TransportBroken
-from paracore.backend import _supervisor
+from paracore import DeviceLost, TransportBroken
+from paracore.backend import _supervisor, _workers
 from paracore.classes import bridge, link
 from paracore.protocol import REPLY, XenbusState
 from paracore.transport.xen import write_directory
@@ -355,3 +356,16 @@ def test_one_that_is_draining_is_not_handed_over(machine):
         ended(channel)
     machine.wait_state(GUEST, backend=XenbusState.CLOSED)
     assert machine.held() == NOTHING
+
+
+def test_a_backend_whose_warm_parent_cannot_be_followed_ends(machine, monkeypatch):
+    """It would serve nobody any more. What starts services starts it again."""
+
+    def launch(_):
+        raise BlockingIOError(errno.EAGAIN, "no room for a process")
+
+    monkeypatch.setattr(_workers, "launch", launch)
+    machine.supervisor.workers._warm_since = 0.0
+    kill(machine.launched[-1].process.pid)
+    with pytest.raises(DeviceLost, match="warm parent"):
+        machine.backend.run(machine._ended())

@@ -2,10 +2,13 @@
 """What one program image of the supervisor leaves to the next: each part, there and back through its octets."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
+import subprocess
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,16 +18,19 @@ from paracore.backend import _handover, _reload
 from paracore.backend._admission import Admission, Bounds
 from paracore.backend._arbiter import UNLIMITED
 from paracore.backend._config import BackendSection, Config, DeviceSection, DomainSection, Limits
-from paracore.backend._handover import PowerState, State, enclose, inherited, merged, open_state
+from paracore.backend._handover import PowerState, State, WorkerState, enclose, inherited, merged, open_state
 from paracore.backend._hangs import Hangs
+from paracore.backend._orders import ORDER_MAX, order_parse
 from paracore.backend._policies import POLICIES
 from paracore.backend._power import Power
 from paracore.backend._reload import Reload
 from paracore.backend._sharing import Sharing
 from paracore.backend._warm import check_sandbox
 from paracore.backend._worker_end import WorkerEnd
+from paracore.backend._zygote import Zygote
 from paracore.classes import worker
 from paracore.protocol import EVENT, message
+from paracore.transport import SocketWire
 from paracore.transport._handover import ListenerState
 from tests.unit.backend import test_hangs
 from tests.unit.backend.test_sharing import Domain, Loop, Worker
@@ -254,6 +260,38 @@ def test_words_that_come_before_the_warm_parents_are_heard():
     sharing.want(domain, 0)
     sharing.use(domain, 0, 1)
     assert sharing.account(domain)["vpu0"]["used_ms"] == 0
+
+
+def test_a_worker_that_has_ended_meanwhile_can_be_ended():
+    """It was killed between two images and reaped, and its domain does not go on."""
+    process = subprocess.Popen(["true"])
+    pidfd = os.pidfd_open(process.pid)
+    process.wait()
+    ours, theirs = socket.socketpair()
+    errors, their_errors = os.pipe()
+    WorkerState(1, process.pid, pidfd, ours.detach(), errors, b"", 0, 0, (), (), None).end()
+    for left in (pidfd, errors):
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(left)
+    theirs.close()
+    os.close(their_errors)
+
+
+def test_one_worker_that_cannot_be_born_costs_no_other(monkeypatch):
+    def fork():
+        raise BlockingIOError(errno.EAGAIN, "no room")
+
+    monkeypatch.setattr(os, "fork", fork)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        zygote = SimpleNamespace(_wire=SocketWire(ours))
+        packet = SimpleNamespace(descriptors=(os.dup(0), os.dup(0)))
+        Zygote._spawn(zygote, {"spawn": 7, "domain": "web"}, packet)
+        assert order_parse(theirs.recv(ORDER_MAX)) == {"ended": 7, "status": 1, "used": 0}
+        for descriptor in packet.descriptors:
+            with pytest.raises(OSError, match="Bad file"):
+                os.fstat(descriptor)
+    zygote._wire.close()
 
 
 def user():
