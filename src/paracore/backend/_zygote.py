@@ -87,8 +87,8 @@ class Zygote:
         parent = os.getpid()
         try:
             pid = os.fork()
-        except OSError as error:  # the machine has no room for it now; those that are there go on
-            logging.getLogger("paracore.worker").error("no worker for %s: %s", order["domain"], error.strerror)
+        except OSError:  # the machine has no room for it now; those that are there go on
+            logging.getLogger("paracore.worker").exception("no worker for %s", order["domain"])
             pid = -1
         if pid == 0:
             self._become_worker(order, packet.descriptors, parent)
