@@ -164,8 +164,10 @@ int file_sleep(struct v4l2_file *file, const struct timespec *until)
     stream_publish(file);
     file->sleepers++;
     pthread_mutex_unlock(&file->lock);
+    pthread_mutex_unlock(&file->serial);
     long said = syscall(SYS_futex, &file->changed, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
     int error = said < 0 && (errno == EINTR || errno == ETIMEDOUT) ? -errno : 0;
+    pthread_mutex_lock(&file->serial);
     pthread_mutex_lock(&file->lock);
     file->sleepers--;
     return error;
@@ -199,6 +201,7 @@ static void prepare(struct v4l2_file *file, const struct node *node, enum node_k
     file->node = *node;
     file->kind = kind;
     file->planar = planar_wanted();
+    pthread_mutex_init(&file->serial, NULL);
     pthread_mutex_init(&file->lock, NULL);
     TAILQ_INIT(&file->held);
     LIST_INIT(&file->foreign);
@@ -228,6 +231,7 @@ static void destroy(struct v4l2_file *file)
     if (file->kept >= 0)
         close(file->kept);
     pthread_mutex_destroy(&file->lock);
+    pthread_mutex_destroy(&file->serial);
     free(file);
 }
 

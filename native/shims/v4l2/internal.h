@@ -129,7 +129,8 @@ struct v4l2_file {
     enum node_kind kind;    /* a media device has a lock and a socket, and of the rest nothing */
     bool told_in, told_out, told_pri, told_end; /* what the socket says now */
 
-    pthread_mutex_t lock;
+    pthread_mutex_t serial; /* one ioctl() at a time, as v4l2-ioctl.c has it; taken before `lock` */
+    pthread_mutex_t lock;   /* of all that follows: events of the backend come between an ioctl()'s calls of it */
     uint32_t changed;       /* a futex: what DQBUF or DQEVENT waits for may be there */
     unsigned sleepers;
     uint32_t priority;

@@ -51,12 +51,14 @@ static int serve(struct v4l2_file *file, int fd, const struct request *request, 
 {
     if (!shim_link_is_ours(file->node.link))
         return -EIO; /* the parent's: see file.c */
+    pthread_mutex_lock(&file->serial);
     pthread_mutex_lock(&file->lock);
     bool refused = request->flags & CHANGES && !priority_allows(file);
     int result = refused ? -EBUSY : request->handler(file, fd, argument);
     file->failure_told |= result == -EIO;
     file_show(file, fd);
     pthread_mutex_unlock(&file->lock);
+    pthread_mutex_unlock(&file->serial);
     return result;
 }
 

@@ -20,13 +20,17 @@ uint32_t file_cookie(struct v4l2_file *file)
 
 /* --- what the backend says ------------------------------------------------------------------------------------ */
 
+/* This is the link's thread, which brings events. */
+static _Thread_local bool called_back;
+
 /* The file, locked, if this stream is still its own. */
 static struct v4l2_file *enter(struct stream *stream)
 {
     struct v4l2_file *file = stream->file;
 
     pthread_mutex_lock(&file->lock);
-    if (file->stream == stream)
+    called_back = file->stream == stream;
+    if (called_back)
         return file;
     pthread_mutex_unlock(&file->lock);
     return NULL;
@@ -34,6 +38,7 @@ static struct v4l2_file *enter(struct stream *stream)
 
 static void leave(struct v4l2_file *file)
 {
+    called_back = false;
     pthread_mutex_unlock(&file->lock);
 }
 
@@ -254,6 +259,22 @@ void stream_close(struct v4l2_file *file)
     memory_sweep();
 }
 
+/* An ioctl() lets go of the lock meanwhile: a call that meets the worker's death waits until the link's thread has delivered
+ * what had come before it, to this file perhaps. That thread itself waits for nobody. */
+static int call(struct v4l2_file *file, uint16_t opcode, const void *request, size_t request_size, void *reply,
+                size_t reply_size)
+{
+    struct shim_session *session = file->stream->session;
+    bool lets_go = !called_back;
+
+    if (lets_go)
+        pthread_mutex_unlock(&file->lock);
+    int error = shim_session_call(session, opcode, request, request_size, reply, reply_size);
+    if (lets_go)
+        pthread_mutex_lock(&file->lock);
+    return error;
+}
+
 int stream_flush(struct v4l2_file *file)
 {
     struct queue *output = &file->queues[OUTPUT_QUEUE];
@@ -261,11 +282,11 @@ int stream_flush(struct v4l2_file *file)
     pictures_drop_held(file);
     if (!file->stream)
         return 0;
-    int error = shim_session_call(file->stream->session, PARACORE_OP_VIDEO_FLUSH, NULL, 0, NULL, 0);
+    file->flushing = true;
+    int error = call(file, PARACORE_OP_VIDEO_FLUSH, NULL, 0, NULL, 0);
     for (uint32_t n = 0; n < output->count; n++)
         output->buffers[n].lent = false; /* each was given back before the reply */
     spool_clear(&file->spool);
-    file->flushing = true;
     pthread_mutex_unlock(&file->lock);
     shim_link_catch_up(file->node.link);
     pthread_mutex_lock(&file->lock);
@@ -277,12 +298,17 @@ int stream_flush(struct v4l2_file *file)
 void stream_recall(struct v4l2_file *file)
 {
     if (file->stream && !file->broken && !file->gone)
-        shim_session_call(file->stream->session, PARACORE_OP_VIDEO_RECALL, NULL, 0, NULL, 0);
+        call(file, PARACORE_OP_VIDEO_RECALL, NULL, 0, NULL, 0);
 }
 
 int stream_control(struct v4l2_file *file, uint32_t control, int64_t value)
 {
-    return file->stream ? shim_session_control(file->stream->session, control, value) : 0;
+    const struct paracore_video_control_set request = {.control = control, .value = value};
+    struct paracore_video_control_set_reply reply;
+
+    if (!file->stream)
+        return 0;
+    return call(file, PARACORE_OP_VIDEO_CONTROL_SET, &request, sizeof request, &reply, sizeof reply);
 }
 
 int stream_format(struct v4l2_file *file, struct paracore_picture_format *format)
@@ -292,8 +318,7 @@ int stream_format(struct v4l2_file *file, struct paracore_picture_format *format
     int error = stream_open(file);
 
     if (error == 0)
-        error = shim_session_call(file->stream->session, PARACORE_OP_VIDEO_FORMAT_SET, &request, sizeof request,
-                                  &reply, sizeof reply);
+        error = call(file, PARACORE_OP_VIDEO_FORMAT_SET, &request, sizeof request, &reply, sizeof reply);
     if (error)
         return error_of_backend(error);
     *format = reply.format;

@@ -12,8 +12,9 @@ from pathlib import Path
 import av
 import pytest
 
+from paracore.classes import link
 from tests import clips
-from tests.integration.shims.liar import FORMAT, SIZE, Liar
+from tests.integration.shims.liar import FORMAT, SIZE, Liar, called
 from tests.integration.shims.lies import SMALLER, Changing
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -372,6 +373,32 @@ def test_a_change_that_leaves_the_buffers_as_they_are_is_no_end(preloaded, tmp_p
         done = preloaded(sys.executable, "-c", _COMMON + _CHANGE + _DRAIN, address=backend.address)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == ["change", *[str(SIZE)] * 20, "0", "last", "EPIPE"]
+
+
+# --- a worker that dies in a call -----------------------------------------------------------------------------------
+
+_STOP = """
+print(call(fd, number(1, 19, 4), type_of(OUTPUT)))
+"""
+
+
+def test_a_worker_that_dies_in_a_flush(preloaded, tmp_path, monkeypatch):
+    """What it had said before is brought to the program while that is in its call, and both go on."""
+    monkeypatch.setenv("PARACORE_V4L2_PLANES", "single")
+    flushed = []
+
+    def flush(connection, header, payload):
+        flushed.append(header)
+        if len(flushed) > 1:
+            called(connection, header, payload)
+            return
+        connection.backend.codecs[header.object].flush()
+        connection.goodbye(link.Refusal.WORKER_LOST)
+
+    with Liar(tmp_path, video_flush=flush) as backend:
+        done = preloaded(sys.executable, "-c", _COMMON + _CHANGE + _STOP, address=backend.address)
+    assert done.stdout == "0\n", done.stderr[-3000:]
+    assert len(flushed) == 2
 
 
 # --- a device that fails -----------------------------------------------------------------------------------------
