@@ -45,6 +45,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         self._line = channel.line(session)
         self._state = state
         self._closed = False
+        self._news = 0  # counted, for who looks elsewhere while it comes
         self._serving = asyncio.Lock()
         self._recovery: asyncio.Task[None] | None = None
         self._events.sessions.add(self)
@@ -91,6 +92,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
     def take(self) -> None:
         """Takes the events that have arrived."""
         inbox, state = self._line.inbox, self._state
+        self._news += bool(inbox)
         try:
             while inbox:
                 state.receive(*inbox.popleft())
@@ -134,6 +136,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         granted = asyncio.to_thread(self._channel.grant, request.length, read_only=request.read_only)
         outcome = (await asyncio.gather(granted, return_exceptions=True))[0]
         request.answer(partial(_unwrapped, outcome))
+        self._news += 1
 
     async def _wait(self, deadline: float | None) -> None:
         """Waits for news, and then for the loop to have served it.
@@ -144,11 +147,12 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         """
         self._check_open()
         self._state.check()
-        channel = self._channel
+        channel, news = self._channel, self._news
         try:
             if await self._serve(waiting=True):
                 return
-            await self._wait_for_news(deadline)
+            if self._news == news:  # none has come while the device was served
+                await self._wait_for_news(deadline)
             await self._serve()
         except FATAL as fault:
             await self._go_on(channel, fault)

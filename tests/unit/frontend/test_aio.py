@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What waits in an event loop, on a channel without a backend."""
+
+import asyncio
+import threading
+
+from paracore.classes import video
+from paracore.frontend._aio._decoder import AsyncDecoder
+from paracore.frontend._aio._encoder import AsyncEncoder
+from paracore.frontend._aio._events import Succession
+from paracore.frontend._decoding import Decoding
+from paracore.frontend._encoding import Encoding
+from tests.unit.frontend.channel import Channel, channels
+from tests.unit.frontend.device import picture_format
+
+
+def run(awaitable):
+    return asyncio.run(asyncio.wait_for(awaitable, 5))
+
+
+class Busy(Channel):
+    """One with memory to take back, which takes until the events that come meanwhile have been taken."""
+
+    def __init__(self, *events):
+        super().__init__()
+        self.littered = True
+        self._meanwhile = events
+        self._loop = asyncio.get_running_loop()
+        self._taken = threading.Event()
+
+    def reap(self):
+        super().reap()
+        self._loop.call_soon_threadsafe(self._come)
+        assert self._taken.wait(5)
+
+    def _come(self):
+        for event in self._meanwhile:
+            self.lines[0].say(event)
+        self.take()
+        self._taken.set()
+
+
+def session_of(kind, channel, state):
+    succession = Succession(channels(channel))
+    channel.take = succession.events.take
+    return kind(None, succession, channel, 1, state)
+
+
+def test_what_comes_while_memory_is_taken_back_is_news():
+    async def receive():
+        decoder = session_of(AsyncDecoder, channel := Busy(video.Drained()), Decoding())
+        channel.littered = False
+        await decoder.drain()
+        channel.littered = True
+        async with decoder:
+            return await decoder.receive()
+
+    assert run(receive()) is None
+
+
+def test_what_another_task_was_granted_is_news():
+    async def draw():
+        encoder = session_of(AsyncEncoder, Channel(), Encoding(picture_format(), None))
+        async with encoder:
+            return await asyncio.gather(encoder.picture(), encoder.picture())
+
+    first, second = run(draw())
+    assert first is not second
