@@ -118,6 +118,7 @@ class Channel:
         self._turn = Condition()
         self._pumping = False
         self._followers = 0
+        self._delivered = 0
         self._buffers: dict[int, Any] = {}
         self._retired: deque[int] = deque()
         self._busy: list[int] = []
@@ -190,13 +191,43 @@ class Channel:
         """True when it is for this thread to wait for all; False when there is news, or the time is over."""
         with self._turn:
             while self._pumping and not inbox:
-                self._followers += 1
-                try:
-                    if not self._turn.wait(None if deadline is None else _remaining(deadline)):
-                        return False
-                finally:
-                    self._followers -= 1
+                if not self._follow(deadline):
+                    return False
             if inbox:
+                return False
+            self._pumping = True
+            return True
+
+    def _follow(self, deadline: float | None) -> bool:
+        """Sleeps until another thread gives its turn; False when the deadline passed first."""
+        self._followers += 1
+        try:
+            return self._turn.wait(None if deadline is None else _remaining(deadline))
+        finally:
+            self._followers -= 1
+
+    def settle(self) -> None:
+        """Has all events that have been received by now in their inboxes.
+
+        A call's reply overtakes them here: they wait to be taken, or another thread is about to hand them over. One that
+        sleeps has none of them.
+        """
+        due = self.statistics().events
+        while self._take_turn_until(due):
+            before = self._delivered
+            try:
+                self.pump(0.0)
+            finally:
+                self._give_turn()
+            if self._delivered == before:
+                break
+
+    def _take_turn_until(self, due: int) -> bool:
+        """True when it is for this thread to take events; False once so many have been delivered."""
+        with self._turn:
+            while self._pumping and self._delivered < due:
+                self._follow(None)
+            if self._delivered >= due:
                 return False
             self._pumping = True
             return True
@@ -215,7 +246,10 @@ class Channel:
             status = lib.paracore_next_event(self.handle, self._event, 0 if taken else wait_ns)
             if status <= 0:
                 break
-            self._deliver()
+            try:
+                self._deliver()
+            finally:
+                self._delivered += 1
         if status < 0 and status != _EINTR and not taken:
             raise self.fault(status, "wait")
 
@@ -389,6 +423,10 @@ class Line:
     def wait(self, deadline: float | None) -> bool:
         """Waits until the inbox holds something; False when the deadline passed first."""
         return bool(self.inbox) or self._channel.wait(self.inbox, deadline)
+
+    def settle(self) -> None:
+        """Has all that was received by now in the inbox."""
+        self._channel.settle()
 
 
 def _put(inbox: Inbox, message: tuple[int, bytes]) -> None:

@@ -137,6 +137,14 @@ class Running(ABC, Generic[S]):
         except FATAL as fault:
             self._go_on(fault)
 
+    def _hear(self) -> None:
+        """Takes all that the device had said before it answered a call, whichever thread hands that over."""
+        try:
+            self._line.settle()
+        except FATAL as fault:
+            self._go_on(fault)
+        self._look()
+
     def _take(self) -> None:
         inbox, receive = self._line.inbox, self._state.receive
         while inbox:
@@ -210,7 +218,7 @@ class Running(ABC, Generic[S]):
             self._call(video.Flush(), video.FlushReply, "flush")
             state.forget()
             flushed = state.recoveries
-            self._look()
+            self._hear()
         state.flushed()
 
     def control(self, name: str, value: int | None = None) -> int:
