@@ -96,8 +96,13 @@ class Decoding(Session):
         """The arena for access units of this size, when there is none large enough."""
         return self._intake.request(length, self.busy, self._refuse)
 
+    def octets_of(self, packet: Packet) -> bytes | memoryview:
+        """What is to be copied into a region for that access unit."""
+        data = memoryview(packet.data).cast("B")
+        return data if self._history is None else self._history.octets_of(data)
+
     def submit(self, region: Region, packet: Packet) -> None:
-        """Queues the access unit that has been copied into the region."""
+        """Queues the access unit whose octets have been copied into the region."""
         if self._history is not None:
             self._submit_unit(region, self._history.append(packet))
             return

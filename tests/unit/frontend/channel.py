@@ -6,8 +6,10 @@ import os
 from collections import deque
 from types import SimpleNamespace
 
+from paracore import TransportBroken
 from paracore.classes import video
 from paracore.frontend._buffers import Memory
+from paracore.frontend._opening import Opened
 
 
 class Line:
@@ -68,6 +70,8 @@ class Channel:
         return bytes(memoryview(self._blocks[span.buffer - 1])[span.offset : span.offset + span.length])
 
     def call(self, request, _reply, _what, _session=0):
+        if self.lost:
+            raise TransportBroken("lost")
         self.calls.append(request)
 
     def reap(self):
@@ -87,6 +91,17 @@ class Channel:
 
     def __del__(self):
         os.close(self._event)
+
+
+class Origin:
+    """Where a session is opened again: on one channel after another."""
+
+    def __init__(self, *channels):
+        self._channels = list(channels)
+
+    def open_again(self, _lost, state, _fault):
+        assert state.lose()
+        return self._channels.pop(0), Opened(1)
 
 
 def channels(*them):

@@ -4,14 +4,19 @@
 import asyncio
 import threading
 
+from paracore import Packet
 from paracore.classes import video
 from paracore.frontend._aio._decoder import AsyncDecoder
 from paracore.frontend._aio._encoder import AsyncEncoder
 from paracore.frontend._aio._events import Succession
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._encoding import Encoding
-from tests.unit.frontend.channel import Channel, channels
+from paracore.frontend._history import History
+from tests.unit.frontend.channel import Channel, Origin, channels
 from tests.unit.frontend.device import picture_format
+
+HEAD = b"\0\0\1\xb3head"
+UNIT = b"\0\0\1\0unit"
 
 
 def run(awaitable):
@@ -40,10 +45,10 @@ class Busy(Channel):
         self._taken.set()
 
 
-def session_of(kind, channel, state):
+def session_of(kind, channel, state, origin=None):
     succession = Succession(channels(channel))
     channel.take = succession.events.take
-    return kind(None, succession, channel, 1, state)
+    return kind(origin, succession, channel, 1, state)
 
 
 def test_what_comes_while_memory_is_taken_back_is_news():
@@ -66,3 +71,17 @@ def test_what_another_task_was_granted_is_news():
 
     first, second = run(draw())
     assert first is not second
+
+
+def test_a_stream_goes_on_when_its_device_is_lost_at_a_flush():
+    async def seek():
+        lost, next_ = Channel(), Channel()
+        state = Decoding(history=History("mpeg2"))
+        async with session_of(AsyncDecoder, lost, state, Origin(next_)) as decoder:
+            await decoder.send(Packet(HEAD + UNIT, 0))
+            lost.lost = True
+            await decoder.flush()
+            await decoder.send(Packet(UNIT, 70))
+            return next_.lines[0].inputs()
+
+    assert run(seek()) == [b"\0" + HEAD + UNIT]
