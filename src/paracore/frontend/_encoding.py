@@ -15,6 +15,7 @@ the codec had taken into its look-ahead is not: it is counted and told with the 
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from paracore._errors import RemoteProtocolError, StateError
@@ -202,8 +203,9 @@ class Encoding(Session):
         if self._fault:
             return None
         if self._picture_count and self._outputs_wanted:
-            length = self._outputs_wanted * aligned(self._output_size)
-            return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse_outputs)
+            count, size = self._outputs_wanted, self._output_size  # as they are now; more may be wanted meanwhile
+            taken, refused = partial(self._accept_outputs, count, size), self._refuse_outputs
+            return MemoryRequest(count * aligned(size), read_only=False, accept=taken, refuse=refused)
         if not self._wanted and waiting and not self.returns and not self._inputs:
             self._wanted = HEADROOM
         if not self._wanted:
@@ -212,11 +214,11 @@ class Encoding(Session):
         accept, refuse = self._accept_pictures, self._refuse_pictures
         return MemoryRequest(length, read_only=self._read_only, accept=accept, refuse=refuse)
 
-    def _accept_outputs(self, memory: Memory) -> None:
-        for span in spans_of(memory, self._outputs_wanted, self._output_size, self._output_cookie, 0):
+    def _accept_outputs(self, count: int, size: int, memory: Memory) -> None:
+        for span in spans_of(memory, count, size, self._output_cookie, 0):
             self._lend(span)
-        self._output_cookie += self._outputs_wanted
-        self._outputs_wanted = 0
+        self._output_cookie += count
+        self._outputs_wanted -= count
 
     def _accept_pictures(self, memory: Memory) -> None:
         self.returns.extend(spans_of(memory, self._wanted, self.form.size, self._picture_count, self._series))

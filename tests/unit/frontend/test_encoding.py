@@ -124,6 +124,18 @@ def test_larger_access_units_get_larger_spans(state, device):
     assert len(device.outputs) == OUTPUT_COUNT
 
 
+def test_an_access_unit_that_is_larger_still_while_memory_is_granted(state, device):
+    device.ready(flags=FLAG.CANCELLED, used=80_000)
+    request = state.memory_request(waiting=False)
+    device.ready(flags=FLAG.CANCELLED, used=81_000)
+    request.answer(lambda: device.grant(request.length))
+    device.serve()
+    assert [output.span.length for output in device.outputs[-2:]] == [80_000, 81_000]
+    for output in device.outputs:
+        assert output.span.offset + output.span.length <= device.granted[output.span.buffer - 1]
+    assert not state.changed
+
+
 def test_absurdly_large_access_units_are_the_peers_fault(device):
     with pytest.raises(RemoteProtocolError, match="access unit"):
         device.ready(flags=FLAG.CANCELLED, used=1 << 30)
