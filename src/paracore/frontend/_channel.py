@@ -121,7 +121,7 @@ class Channel:
         self._delivered = 0
         self._buffers: dict[int, Any] = {}
         self._retired: deque[int] = deque()
-        self._busy: list[int] = []
+        self._busy: deque[int] = deque()
         self._abandoned: deque[int] = deque()
         self._closing = False
         self._last_close = Lock()
@@ -316,11 +316,10 @@ class Channel:
         return bool(self._retired or self._abandoned)
 
     def reap(self) -> None:
-        """Closes what was forgotten and takes back the memory that nobody refers to."""
+        """Closes what was forgotten and takes back the memory that nobody refers to; each of them once, whoever else does so."""
         for session in _emptied(self._abandoned):
             self.close_session(session)
-        self._retired.extend(self._busy)
-        self._busy = []
+        self._retired.extend(_emptied(self._busy))
         for identity in _emptied(self._retired):
             if lib.paracore_buffer_destroy(self.handle, self._buffers[identity]) == _EBUSY:
                 self._busy.append(identity)  # a codec still reads it as a reference: another time
@@ -436,7 +435,7 @@ def _put(inbox: Inbox, message: tuple[int, bytes]) -> None:
 
 
 def _emptied(queue: deque[int]) -> Iterator[int]:
-    """Takes what is in a queue that finalizers may append to meanwhile."""
+    """Takes what is in a queue that others may append to, or take from, meanwhile."""
     for _ in range(len(queue)):
         try:
             yield queue.popleft()

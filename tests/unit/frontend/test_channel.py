@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A channel's events and memory, above a libparacore that does as it is told."""
 
+import errno
 import threading
 from collections import deque
 
@@ -26,6 +27,8 @@ class Library:
         self.gate = threading.Event()
         self.gate.set()
         self.answers = deque()
+        self.busy = False
+        self.destroyed = []
 
     def receive(self, session, *events):
         self.received += len(events)
@@ -46,6 +49,17 @@ class Library:
     def paracore_call(self, _handle, opcode, session, *_):
         if opcode == video.Flush.OPCODE:
             self.receive(session, *self.answers)
+        return 0
+
+    def paracore_buffer_create(self, _handle, length, _flags, buffer):
+        self.memory = _channel.ffi.new("char[]", length)
+        buffer.id, buffer.address, buffer.length = 1, self.memory, length
+        return 0
+
+    def paracore_buffer_destroy(self, _handle, buffer):
+        if self.busy:
+            return -errno.EBUSY
+        self.destroyed.append(buffer.id)
         return 0
 
     def paracore_get_statistics(self, _handle, out):
@@ -123,3 +137,29 @@ def test_a_thread_that_sleeps_is_not_waited_for(library, channel):
     channel._pumping = True
     channel.line(1).settle()
     channel._pumping = False
+
+
+class Interrupted(deque):
+    """A queue at which another thread has its turn once, just after it was added to."""
+
+    def __init__(self, items, other):
+        super().__init__(items)
+        self._others = [other]
+
+    def extend(self, items):
+        super().extend(items)
+        while self._others:
+            self._others.pop()()
+
+
+def test_two_threads_take_back_the_same_memory(library, channel):
+    """A codec held a span of it at first."""
+    memory = channel.grant(4096, read_only=True)
+    library.busy = True
+    del memory
+    channel.reap()
+    library.busy = False
+    channel._retired = Interrupted(channel._retired, channel.reap)
+    channel.reap()
+    assert library.destroyed == [1]
+    assert not channel._buffers
