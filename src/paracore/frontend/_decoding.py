@@ -161,8 +161,8 @@ class Decoding(Session):
         if history is None:
             return None
         if history.drain_due:
-            history.given()
             super().drain()
+            history.given()  # not before: it may have raised
         return history.octets_due() if history.due() is not None else None
 
     def submit_again(self, region: Region) -> None:

@@ -125,8 +125,8 @@ class Encoding(Session):
         if awaited is None:
             return None
         if awaited.drain_due:
-            awaited.given()
             super().drain()
+            awaited.given()  # not before: it may have raised
         return awaited.due()
 
     def submit_again(self, picture: WritablePicture) -> None:

@@ -616,6 +616,17 @@ def test_a_drain_under_way_is_asked_for_again(lasting):
     assert len(device.drains) == 1
 
 
+def test_a_drain_that_a_fault_was_told_instead_of_is_still_due(lasting):
+    begun(lasting)
+    lasting.drain()
+    device = lose(lasting)
+    lasting._fault = QuotaExceeded("bytes", 1)
+    with pytest.raises(QuotaExceeded):
+        give_again(lasting, device)
+    give_again(lasting, device)
+    assert len(device.drains) == 1
+
+
 def test_nothing_is_due_after_a_flush(lasting):
     begun(lasting)
     device = lose(lasting)

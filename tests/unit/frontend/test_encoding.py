@@ -362,6 +362,18 @@ def test_a_drain_waits_for_what_is_due(lasting):
     assert not lasting.behind
 
 
+def test_a_drain_that_a_fault_was_told_instead_of_is_still_due(lasting):
+    begun(lasting, count=2)
+    lasting.drain()
+    device = lose(lasting)
+    lasting._fault = QuotaExceeded("bytes", 1)
+    with pytest.raises(QuotaExceeded):
+        give_again(lasting)
+    give_again(lasting)
+    device.serve()
+    assert len(device.drains) == 1
+
+
 def test_what_a_drain_left_out_is_not_lost_later(lasting):
     """A codec may leave pictures out, to keep to its bit rate."""
     device = begun(lasting, count=2)
