@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from paracore._errors import DeviceLost, Error, TransportBroken, TransportError
 from paracore.frontend._channel import Channel
 from paracore.frontend._faults import FATAL
+from paracore.frontend._session import FRUITLESS_MAX
 
 if TYPE_CHECKING:
     import os
@@ -65,12 +66,14 @@ class Channels:
             self.current = self._connect()
 
     def ask(self, question: Callable[[Channel], T]) -> T:
-        """Asks the present channel; if that one is lost, its successor."""
+        """Asks the present channel; if that one is lost, its successor, and so on for as often as there is hope."""
         channel = self.current
-        try:
-            return question(channel)
-        except FATAL as fault:
-            return question(self.follow(channel, fault))
+        for _ in range(FRUITLESS_MAX):
+            try:
+                return question(channel)
+            except FATAL as fault:
+                channel = self.follow(channel, fault)
+        return question(channel)
 
     def follow(self, lost: Channel, fault: Exception) -> Channel:
         """The channel after that one. May take ``RECONNECT_SECONDS``.
