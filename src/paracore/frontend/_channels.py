@@ -14,7 +14,7 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from paracore._errors import DeviceLost, Error, TransportBroken, TransportError
+from paracore._errors import DeviceLost, Error, QuotaExceeded, TransportBroken, TransportError
 from paracore.frontend._channel import Channel
 from paracore.frontend._faults import FATAL
 from paracore.frontend._session import FRUITLESS_MAX
@@ -95,13 +95,13 @@ class Channels:
             return self.current
 
     def _connect(self) -> Channel:
-        """Connects again, as soon as somebody listens there."""
+        """Connects again, as soon as somebody listens there and counts the lost channel no more."""
         deadline = time.monotonic() + RECONNECT_SECONDS
         while True:
             left = deadline - time.monotonic()
             try:
                 return Channel(self._address, spin=self._spin, timeout=max(left, _RETRY_SECONDS))
-            except (TransportError, DeviceLost):
+            except (TransportError, DeviceLost, QuotaExceeded):
                 if left < _RETRY_SECONDS:
                     raise
             time.sleep(_RETRY_SECONDS)
