@@ -44,6 +44,8 @@ OUTPUT_EXTRA = 64 << 10
 #: An access unit is never larger than so many times its picture: what a backend may make this process allocate.
 _OUTPUT_MOST = 4
 
+_UNUSED = video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY
+
 
 class Encoding(Session):
     """State of one encoder.
@@ -118,6 +120,25 @@ class Encoding(Session):
         self._wanted = max(form.buffers_min, 1) + HEADROOM
         self._outputs_wanted = OUTPUT_COUNT
         self._output_size = max(self._output_size, form.size + OUTPUT_EXTRA)
+
+    def salvage(self, inbox: deque[tuple[int, bytes]]) -> None:
+        """Takes the access units up to the last of a picture that is here no more.
+
+        That the codec is done with a picture is not taken: it may be given again, if it comes later than those.
+        """
+        if self._awaited is None:
+            return
+        for _ in range(max((place for place, event in enumerate(inbox, 1) if self._is_last_of(*event)), default=0)):
+            opcode, payload = inbox.popleft()
+            if opcode != video.InputDone.OPCODE:
+                self.receive(opcode, payload)
+
+    def _is_last_of(self, opcode: int, payload: bytes) -> bool:
+        """Whether an event is all that is left of a picture."""
+        if opcode != video.OutputReady.OPCODE or self._awaited is None:
+            return False
+        event = video.OutputReady.unpack(payload)
+        return not event.flags & _UNUSED and self._awaited.gone(ticks(event.timestamp))
 
     def due(self) -> Sent | None:
         """The picture that is to be given again next, once the drain before it is."""

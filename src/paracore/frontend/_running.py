@@ -70,21 +70,25 @@ class Running(ABC, Generic[S]):
                 taken by the user it is the state's alone, to be met after that.
         """
         state = self._state
+        self._salvage()
         try:
             channel, opened = self._origin.open_again(self._channel, state, fault)
             self._channel, self._line = channel, channel.line(opened.session)
             state.reopened(opened.form)
         except Exception as end:
-            self._hear_out()
+            with suppress(*FATAL):
+                self._take()  # all that the device had said
             state.end(end)
             if not state.ready:
                 raise
 
-    def _hear_out(self) -> None:
-        """Takes what the device has said before its channel ended."""
+    def _salvage(self) -> None:
+        """Takes what the device has said before its channel ended, as far as no other could say it again."""
         with suppress(*FATAL):
             self._line.wait(0.0)
-            self._take()
+            self._line.settle()
+        with suppress(*FATAL):
+            self._state.salvage(self._line.inbox)
 
     # --- I/O --------------------------------------------------------------------------------
 

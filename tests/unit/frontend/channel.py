@@ -22,6 +22,8 @@ class Line:
         self.posts = []
 
     def post(self, posts):
+        if self.channel.lost:
+            raise TransportBroken("lost")
         self.posts += posts
 
     def publish(self):
@@ -96,12 +98,20 @@ class Channel:
 class Origin:
     """Where a session is opened again: on one channel after another."""
 
-    def __init__(self, *channels):
+    def __init__(self, *channels, form=None):
         self._channels = list(channels)
+        self._form = form
 
     def open_again(self, _lost, state, _fault):
         assert state.lose()
-        return self._channels.pop(0), Opened(1)
+        return self._channels.pop(0), Opened(1, self._form)
+
+
+def access_unit(cookie, timestamp, length):
+    """The event that brings one."""
+    return video.OutputReady(
+        cookie, video.OutputFlag(0), timestamp, timestamp, 1, 0, length, video.PictureType.INTRA, 0, 0, 0, 0
+    )
 
 
 def channels(*them):

@@ -2,6 +2,7 @@
 """What waits in an event loop, on a channel without a backend."""
 
 import asyncio
+import ctypes
 import threading
 
 from paracore import Packet
@@ -9,10 +10,11 @@ from paracore.classes import video
 from paracore.frontend._aio._decoder import AsyncDecoder
 from paracore.frontend._aio._encoder import AsyncEncoder
 from paracore.frontend._aio._events import Succession
+from paracore.frontend._awaited import Awaited
 from paracore.frontend._decoding import Decoding
 from paracore.frontend._encoding import Encoding
 from paracore.frontend._history import History
-from tests.unit.frontend.channel import Channel, Origin, channels
+from tests.unit.frontend.channel import Channel, Origin, access_unit, channels
 from tests.unit.frontend.device import picture_format
 
 HEAD = b"\0\0\1\xb3head"
@@ -85,3 +87,19 @@ def test_a_stream_goes_on_when_its_device_is_lost_at_a_flush():
             return next_.lines[0].inputs()
 
     assert run(seek()) == [b"\0" + HEAD + UNIT]
+
+
+def test_access_units_that_lay_unread_at_the_loss_are_given_out():
+    async def encode():
+        lost, form = Channel(), picture_format()
+        state = Encoding(form, ctypes.string_at, awaited=Awaited())
+        async with session_of(AsyncEncoder, lost, state, Origin(Channel(), form=form)) as encoder:
+            await encoder.send(await encoder.picture())
+            lost.lines[0].say(video.InputDone(1, 0))
+            lost.take()
+            lost.lines[0].say(access_unit(0, 0, 4))
+            lost.lost = True
+            await encoder.send(await encoder.picture())
+            return encoder.recoveries, (await encoder.receive(0)).timestamp, encoder.lost
+
+    assert run(encode()) == (1, 0, 0)

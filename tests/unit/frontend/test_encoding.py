@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
 import gc
+from collections import deque
 
 import numpy as np
 import pytest
@@ -268,6 +269,25 @@ def test_what_the_codec_had_taken_is_lost_and_told(lasting):
     told = [(packet.timestamp, packet.discontinuity, packet.lost) for packet in lasting.packets]
     assert told == [(0, False, 0), (2, True, 1), (3, False, 0)]
     assert lasting.lost == 1
+
+
+def test_what_a_lost_device_had_said_of_pictures_that_are_here_no_more(lasting):
+    before, inbox = begun(lasting), deque()
+    before.done()
+    before.done()
+    before.event = lambda event: inbox.append((event.OPCODE, event.pack()))
+    before.ready(b"zero", timestamp=0)
+    before.done()
+    before.ready(b"one", timestamp=1)
+    before.ready(b"two", timestamp=2)
+    before.ready(flags=FLAG.CANCELLED, used=80_000)
+    lasting.salvage(inbox)
+    assert [packet.data for packet in lasting.packets] == [b"zero", b"one"]
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [queued.timestamp for queued in device.inputs] == [2, 3]
+    assert lasting.lost == 0
 
 
 def test_a_picture_that_was_overtaken_is_lost(lasting):

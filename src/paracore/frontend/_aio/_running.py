@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -75,6 +76,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
     async def _recover(self, fault: Exception) -> None:
         """The same as a task: what it comes to is the state's."""
         async with self._serving:
+            self._salvage()
             try:
                 opening = partial(self._origin.open_again, self._channel, self._state, fault)
                 channel, opened = await asyncio.to_thread(opening)
@@ -84,8 +86,18 @@ class AsyncRunning(Closing, ABC, Generic[S]):
                 self._state.reopened(opened.form)
             except Exception as end:  # noqa: BLE001 - everybody who waits is told
                 self._events.take()  # what the device said before
+                self.take()
                 self._state.end(end)
         self._recovery = None
+
+    def _salvage(self) -> None:
+        """Takes what the device has said before its channel ended, as far as no other could say it again."""
+        if not self._channel.lost:
+            return
+        with suppress(*FATAL):
+            self._channel.pump(0.0)
+        with suppress(*FATAL):
+            self._state.salvage(self._line.inbox)
 
     # --- I/O --------------------------------------------------------------------------------
 
