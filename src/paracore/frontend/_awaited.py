@@ -116,6 +116,11 @@ class Awaited:
         self._break = gone + (self._break or 0)
         self._drain_due = self._drain is not None
 
+    def gone(self, timestamp: int | None) -> bool:
+        """Whether the picture of that time is awaited, and could not be given again."""
+        sent = None if timestamp is None else self._pictures.get(timestamp)
+        return sent is not None and sent.lease is None
+
     def _overtaken(self, sent: Sent) -> bool:
         """An access unit of a later picture has been given out: this one could only come behind it."""
         return self._newest is not None and sent.timestamp <= self._newest

@@ -118,9 +118,10 @@ class Channel:
         self._turn = Condition()
         self._pumping = False
         self._followers = 0
+        self._delivered = 0
         self._buffers: dict[int, Any] = {}
         self._retired: deque[int] = deque()
-        self._busy: list[int] = []
+        self._busy: deque[int] = deque()
         self._abandoned: deque[int] = deque()
         self._closing = False
         self._last_close = Lock()
@@ -190,13 +191,43 @@ class Channel:
         """True when it is for this thread to wait for all; False when there is news, or the time is over."""
         with self._turn:
             while self._pumping and not inbox:
-                self._followers += 1
-                try:
-                    if not self._turn.wait(None if deadline is None else _remaining(deadline)):
-                        return False
-                finally:
-                    self._followers -= 1
+                if not self._follow(deadline):
+                    return False
             if inbox:
+                return False
+            self._pumping = True
+            return True
+
+    def _follow(self, deadline: float | None) -> bool:
+        """Sleeps until another thread gives its turn; False when the deadline passed first."""
+        self._followers += 1
+        try:
+            return self._turn.wait(None if deadline is None else _remaining(deadline))
+        finally:
+            self._followers -= 1
+
+    def settle(self) -> None:
+        """Has all events that have been received by now in their inboxes.
+
+        A call's reply overtakes them here: they wait to be taken, or another thread is about to hand them over. One that
+        sleeps has none of them.
+        """
+        due = self.statistics().events
+        while self._take_turn_until(due):
+            before = self._delivered
+            try:
+                self.pump(0.0)
+            finally:
+                self._give_turn()
+            if self._delivered == before:
+                break
+
+    def _take_turn_until(self, due: int) -> bool:
+        """True when it is for this thread to take events; False once so many have been delivered."""
+        with self._turn:
+            while self._pumping and self._delivered < due:
+                self._follow(None)
+            if self._delivered >= due:
                 return False
             self._pumping = True
             return True
@@ -215,7 +246,10 @@ class Channel:
             status = lib.paracore_next_event(self.handle, self._event, 0 if taken else wait_ns)
             if status <= 0:
                 break
-            self._deliver()
+            try:
+                self._deliver()
+            finally:
+                self._delivered += 1
         if status < 0 and status != _EINTR and not taken:
             raise self.fault(status, "wait")
 
@@ -282,11 +316,10 @@ class Channel:
         return bool(self._retired or self._abandoned)
 
     def reap(self) -> None:
-        """Closes what was forgotten and takes back the memory that nobody refers to."""
+        """Closes what was forgotten and takes back the memory that nobody refers to; each of them once, whoever else does so."""
         for session in _emptied(self._abandoned):
             self.close_session(session)
-        self._retired.extend(self._busy)
-        self._busy = []
+        self._retired.extend(_emptied(self._busy))
         for identity in _emptied(self._retired):
             if lib.paracore_buffer_destroy(self.handle, self._buffers[identity]) == _EBUSY:
                 self._busy.append(identity)  # a codec still reads it as a reference: another time
@@ -390,6 +423,10 @@ class Line:
         """Waits until the inbox holds something; False when the deadline passed first."""
         return bool(self.inbox) or self._channel.wait(self.inbox, deadline)
 
+    def settle(self) -> None:
+        """Has all that was received by now in the inbox."""
+        self._channel.settle()
+
 
 def _put(inbox: Inbox, message: tuple[int, bytes]) -> None:
     if len(inbox) >= INBOX_MAX:
@@ -398,7 +435,7 @@ def _put(inbox: Inbox, message: tuple[int, bytes]) -> None:
 
 
 def _emptied(queue: deque[int]) -> Iterator[int]:
-    """Takes what is in a queue that finalizers may append to meanwhile."""
+    """Takes what is in a queue that others may append to, or take from, meanwhile."""
     for _ in range(len(queue)):
         try:
             yield queue.popleft()

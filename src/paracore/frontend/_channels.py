@@ -14,9 +14,10 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from paracore._errors import DeviceLost, Error, TransportBroken, TransportError
+from paracore._errors import DeviceLost, Error, QuotaExceeded, TransportBroken, TransportError
 from paracore.frontend._channel import Channel
 from paracore.frontend._faults import FATAL
+from paracore.frontend._session import FRUITLESS_MAX
 
 if TYPE_CHECKING:
     import os
@@ -65,12 +66,14 @@ class Channels:
             self.current = self._connect()
 
     def ask(self, question: Callable[[Channel], T]) -> T:
-        """Asks the present channel; if that one is lost, its successor."""
+        """Asks the present channel; if that one is lost, its successor, and so on for as often as there is hope."""
         channel = self.current
-        try:
-            return question(channel)
-        except FATAL as fault:
-            return question(self.follow(channel, fault))
+        for _ in range(FRUITLESS_MAX):
+            try:
+                return question(channel)
+            except FATAL as fault:
+                channel = self.follow(channel, fault)
+        return question(channel)
 
     def follow(self, lost: Channel, fault: Exception) -> Channel:
         """The channel after that one. May take ``RECONNECT_SECONDS``.
@@ -92,13 +95,13 @@ class Channels:
             return self.current
 
     def _connect(self) -> Channel:
-        """Connects again, as soon as somebody listens there."""
+        """Connects again, as soon as somebody listens there and counts the lost channel no more."""
         deadline = time.monotonic() + RECONNECT_SECONDS
         while True:
             left = deadline - time.monotonic()
             try:
                 return Channel(self._address, spin=self._spin, timeout=max(left, _RETRY_SECONDS))
-            except (TransportError, DeviceLost):
+            except (TransportError, DeviceLost, QuotaExceeded):
                 if left < _RETRY_SECONDS:
                     raise
             time.sleep(_RETRY_SECONDS)

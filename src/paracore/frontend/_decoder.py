@@ -76,13 +76,14 @@ class Decoder(Running[Decoding]):
                 self._catch_up()
                 if state.behind:
                     return False
-            region = self._room(memoryview(packet.data).nbytes)
+            octets = state.octets_of(packet)
+            region = self._room(len(octets))
         except FATAL as fault:
             self._go_on(fault)
             return False
         if region is None:
             return False
-        region.fill(packet.data)
+        region.fill(octets)
         state.submit(region, packet)
         return True
 

@@ -15,7 +15,8 @@ what it was at its beginning, but for the pictures and what the user has been to
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from paracore._errors import QuotaExceeded, RemoteProtocolError, StateError
 from paracore.classes import video
@@ -43,6 +44,14 @@ _NO_FLAGS = video.InputFlag(0)
 _UNUSED = int(video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY)
 _KEY = int(video.OutputFlag.KEY)
 _NEW_SPANS = video.ChangeFlag.BUFFERS | video.ChangeFlag.COUNT
+
+
+class _Asked(NamedTuple):
+    """Spans that memory was asked for: by the time that it is granted another format may have been met."""
+
+    spans: int
+    size: int
+    series: int
 
 
 class Decoding(Session):
@@ -96,8 +105,13 @@ class Decoding(Session):
         """The arena for access units of this size, when there is none large enough."""
         return self._intake.request(length, self.busy, self._refuse)
 
+    def octets_of(self, packet: Packet) -> bytes | memoryview:
+        """What is to be copied into a region for that access unit."""
+        data = memoryview(packet.data).cast("B")
+        return data if self._history is None else self._history.octets_of(data)
+
     def submit(self, region: Region, packet: Packet) -> None:
-        """Queues the access unit that has been copied into the region."""
+        """Queues the access unit whose octets have been copied into the region."""
         if self._history is not None:
             self._submit_unit(region, self._history.append(packet))
             return
@@ -147,8 +161,8 @@ class Decoding(Session):
         if history is None:
             return None
         if history.drain_due:
-            history.given()
             super().drain()
+            history.given()  # not before: it may have raised
         return history.octets_due() if history.due() is not None else None
 
     def submit_again(self, region: Region) -> None:
@@ -202,26 +216,29 @@ class Decoding(Session):
         if len(self._lent) + self._wanted > self._span_limit and not self._fewer():
             self._fault = QuotaExceeded("outstanding", self._span_limit + self._intake.depth)
             return None
-        length = self._wanted * aligned(self.form.size)
-        return MemoryRequest(length, read_only=False, accept=self._accept_spans, refuse=self._refuse_spans)
+        asked = _Asked(self._wanted, self.form.size, self._series)
+        length = asked.spans * aligned(asked.size)
+        accept, refuse = partial(self._accept_spans, asked), partial(self._refuse_spans, asked)
+        return MemoryRequest(length, read_only=False, accept=accept, refuse=refuse)
 
     def _starved(self) -> bool:
         if self._wanted or self.starvation or self.pictures or not self.form:
             return False
         return len(self._lent) < self.form.buffers_min
 
-    def _accept_spans(self, memory: Memory) -> None:
-        assert self.form
-        for span in spans_of(memory, self._wanted, self.form.size, self._span_cookie, self._series):
+    def _accept_spans(self, asked: _Asked, memory: Memory) -> None:
+        if asked.series != self._series:
+            return  # it was granted too late, and goes back
+        for span in spans_of(memory, asked.spans, asked.size, self._span_cookie, asked.series):
             self._lend(span)
-        self._span_cookie += self._wanted
-        self._series_count += self._wanted
-        self._wanted = 0
+        self._span_cookie += asked.spans
+        self._series_count += asked.spans
+        self._wanted = max(0, self._wanted - asked.spans)
         self.starvation = None
 
-    def _refuse_spans(self, fault: Exception) -> None:
+    def _refuse_spans(self, asked: _Asked, fault: Exception) -> None:
         """Makes do with as few as the device needs, or says why that is impossible."""
-        if self._fewer():
+        if asked.series != self._series or self._fewer():
             return
         self._wanted = 0
         if self._lent and isinstance(fault, QuotaExceeded):

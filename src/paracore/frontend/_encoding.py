@@ -15,6 +15,7 @@ the codec had taken into its look-ahead is not: it is counted and told with the 
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from paracore._errors import RemoteProtocolError, StateError
@@ -42,6 +43,8 @@ OUTPUT_COUNT = 8
 OUTPUT_EXTRA = 64 << 10
 #: An access unit is never larger than so many times its picture: what a backend may make this process allocate.
 _OUTPUT_MOST = 4
+
+_UNUSED = video.OutputFlag.CANCELLED | video.OutputFlag.EMPTY
 
 
 class Encoding(Session):
@@ -118,14 +121,33 @@ class Encoding(Session):
         self._outputs_wanted = OUTPUT_COUNT
         self._output_size = max(self._output_size, form.size + OUTPUT_EXTRA)
 
+    def salvage(self, inbox: deque[tuple[int, bytes]]) -> None:
+        """Takes the access units up to the last of a picture that is here no more.
+
+        That the codec is done with a picture is not taken: it may be given again, if it comes later than those.
+        """
+        if self._awaited is None:
+            return
+        for _ in range(max((place for place, event in enumerate(inbox, 1) if self._is_last_of(*event)), default=0)):
+            opcode, payload = inbox.popleft()
+            if opcode != video.InputDone.OPCODE:
+                self.receive(opcode, payload)
+
+    def _is_last_of(self, opcode: int, payload: bytes) -> bool:
+        """Whether an event is all that is left of a picture."""
+        if opcode != video.OutputReady.OPCODE or self._awaited is None:
+            return False
+        event = video.OutputReady.unpack(payload)
+        return not event.flags & _UNUSED and self._awaited.gone(ticks(event.timestamp))
+
     def due(self) -> Sent | None:
         """The picture that is to be given again next, once the drain before it is."""
         awaited = self._awaited
         if awaited is None:
             return None
         if awaited.drain_due:
-            awaited.given()
             super().drain()
+            awaited.given()  # not before: it may have raised
         return awaited.due()
 
     def submit_again(self, picture: WritablePicture) -> None:
@@ -202,8 +224,9 @@ class Encoding(Session):
         if self._fault:
             return None
         if self._picture_count and self._outputs_wanted:
-            length = self._outputs_wanted * aligned(self._output_size)
-            return MemoryRequest(length, read_only=False, accept=self._accept_outputs, refuse=self._refuse_outputs)
+            count, size = self._outputs_wanted, self._output_size  # as they are now; more may be wanted meanwhile
+            taken, refused = partial(self._accept_outputs, count, size), self._refuse_outputs
+            return MemoryRequest(count * aligned(size), read_only=False, accept=taken, refuse=refused)
         if not self._wanted and waiting and not self.returns and not self._inputs:
             self._wanted = HEADROOM
         if not self._wanted:
@@ -212,11 +235,11 @@ class Encoding(Session):
         accept, refuse = self._accept_pictures, self._refuse_pictures
         return MemoryRequest(length, read_only=self._read_only, accept=accept, refuse=refuse)
 
-    def _accept_outputs(self, memory: Memory) -> None:
-        for span in spans_of(memory, self._outputs_wanted, self._output_size, self._output_cookie, 0):
+    def _accept_outputs(self, count: int, size: int, memory: Memory) -> None:
+        for span in spans_of(memory, count, size, self._output_cookie, 0):
             self._lend(span)
-        self._output_cookie += self._outputs_wanted
-        self._outputs_wanted = 0
+        self._output_cookie += count
+        self._outputs_wanted -= count
 
     def _accept_pictures(self, memory: Memory) -> None:
         self.returns.extend(spans_of(memory, self._wanted, self.form.size, self._picture_count, self._series))

@@ -103,6 +103,7 @@ class History:
         self._drain: int | None = None
         self._drain_due = False
         self._untold = False
+        self._untaught = False  # a successor, of which no picture has come yet: it may lack the parameter sets
 
     # --- as the stream goes -----------------------------------------------------------------
 
@@ -128,6 +129,7 @@ class History:
         Returns:
             The unit that it is of; None when it is not to be delivered: it has been, or shall not be.
         """
+        self._untaught = False
         unit = self._unit(number)
         if unit is None:
             self._untold = True  # this device does not say which unit a picture is of: nothing can be counted off
@@ -172,6 +174,7 @@ class History:
     def lose(self) -> None:
         """A new device knows nothing: all from the access point on is due again."""
         self._next = self._base
+        self._untaught = True
         self._keys.clear()
         self._drain_due = self._drain is not None
         for unit in self._units:
@@ -201,6 +204,10 @@ class History:
         """What is to be given for it: the first unit after a loss brings the stream's parameter sets."""
         unit = self._units[self._next - self._base]
         return bytes(self._parameters) + unit.data if self._next == self._base else unit.data
+
+    def octets_of(self, data: memoryview) -> bytes | memoryview:
+        """What is to be given for a unit that is appended next: a device may be lost while nothing is due to it."""
+        return bytes(self._parameters) + data if self._untaught and self._next == self._base else data
 
     def given(self) -> None:
         """What was due has been given."""

@@ -70,21 +70,25 @@ class Running(ABC, Generic[S]):
                 taken by the user it is the state's alone, to be met after that.
         """
         state = self._state
+        self._salvage()
         try:
             channel, opened = self._origin.open_again(self._channel, state, fault)
             self._channel, self._line = channel, channel.line(opened.session)
             state.reopened(opened.form)
         except Exception as end:
-            self._hear_out()
+            with suppress(*FATAL):
+                self._take()  # all that the device had said
             state.end(end)
             if not state.ready:
                 raise
 
-    def _hear_out(self) -> None:
-        """Takes what the device has said before its channel ended."""
+    def _salvage(self) -> None:
+        """Takes what the device has said before its channel ended, as far as no other could say it again."""
         with suppress(*FATAL):
             self._line.wait(0.0)
-            self._take()
+            self._line.settle()
+        with suppress(*FATAL):
+            self._state.salvage(self._line.inbox)
 
     # --- I/O --------------------------------------------------------------------------------
 
@@ -136,6 +140,14 @@ class Running(ABC, Generic[S]):
             self._take()
         except FATAL as fault:
             self._go_on(fault)
+
+    def _hear(self) -> None:
+        """Takes all that the device had said before it answered a call, whichever thread hands that over."""
+        try:
+            self._line.settle()
+        except FATAL as fault:
+            self._go_on(fault)
+        self._look()
 
     def _take(self) -> None:
         inbox, receive = self._line.inbox, self._state.receive
@@ -210,7 +222,7 @@ class Running(ABC, Generic[S]):
             self._call(video.Flush(), video.FlushReply, "flush")
             state.forget()
             flushed = state.recoveries
-            self._look()
+            self._hear()
         state.flushed()
 
     def control(self, name: str, value: int | None = None) -> int:

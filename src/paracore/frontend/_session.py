@@ -131,6 +131,9 @@ class Session:
         self._drain = Ticket()
         self._fault = self.starvation = None
 
+    def salvage(self, inbox: deque[tuple[int, bytes]]) -> None:
+        """Takes, of the events of a lost device, those up to the last that its successor could not bring again."""
+
     # --- what goes out ----------------------------------------------------------------------
 
     def take_posts(self) -> list[Post]:

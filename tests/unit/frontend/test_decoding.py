@@ -44,6 +44,13 @@ def take(state):
     return state.pictures.popleft()
 
 
+def hold_all(state, device):
+    """Takes all pictures that the device can make; they stay in hand."""
+    while device.outputs:
+        device.ready()
+    return [take(state) for _ in range(len(state.pictures))]
+
+
 # --- inputs ---------------------------------------------------------------------------------------------
 
 
@@ -324,6 +331,36 @@ def test_a_new_format_brings_a_new_series(state, running):
     assert running.retired == [1]
 
 
+@pytest.mark.parametrize(
+    ("changes", "form"),
+    [
+        (video.ChangeFlag.BUFFERS, picture_format(width=128, height=96)),
+        (video.ChangeFlag.COUNT, picture_format(buffers_min=20)),
+    ],
+)
+def test_a_format_that_comes_while_memory_is_granted(state, running, changes, form):
+    held = hold_all(state, running)
+    request = state.memory_request(waiting=True)
+    running.change(form, generation=2, changes=changes)
+    request.answer(lambda: running.grant(request.length))
+    running.serve()
+    assert {output.span.length for output in running.outputs} == {form.size}
+    held_of_it = len(held) if changes == video.ChangeFlag.COUNT else 0
+    assert len(running.outputs) + held_of_it == form.buffers_min + HEADROOM
+    for output in running.outputs:
+        assert output.span.offset + output.span.length <= running.granted[output.span.buffer - 1]
+
+
+def test_a_format_that_comes_while_memory_is_refused(state, running):
+    held = hold_all(state, running)
+    request = state.memory_request(waiting=True)
+    running.change(picture_format(width=32), generation=2)
+    request.refuse(QuotaExceeded("bytes", 1))
+    running.serve()
+    assert state.starvation is None
+    assert len(running.outputs) == len(held) == 3 + HEADROOM
+
+
 def test_a_change_of_colour_needs_no_spans(state, running):
     running.change(picture_format(color_range=2), generation=2, changes=video.ChangeFlag.COLOR)
     running.serve()
@@ -575,6 +612,17 @@ def test_a_drain_under_way_is_asked_for_again(lasting):
     begun(lasting)
     lasting.drain()
     device = lose(lasting)
+    give_again(lasting, device)
+    assert len(device.drains) == 1
+
+
+def test_a_drain_that_a_fault_was_told_instead_of_is_still_due(lasting):
+    begun(lasting)
+    lasting.drain()
+    device = lose(lasting)
+    lasting._fault = QuotaExceeded("bytes", 1)
+    with pytest.raises(QuotaExceeded):
+        give_again(lasting, device)
     give_again(lasting, device)
     assert len(device.drains) == 1
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
 import gc
+from collections import deque
 
 import numpy as np
 import pytest
@@ -122,6 +123,18 @@ def test_larger_access_units_get_larger_spans(state, device):
     device.serve()
     assert {output.span.length for output in device.outputs} == {80_000}
     assert len(device.outputs) == OUTPUT_COUNT
+
+
+def test_an_access_unit_that_is_larger_still_while_memory_is_granted(state, device):
+    device.ready(flags=FLAG.CANCELLED, used=80_000)
+    request = state.memory_request(waiting=False)
+    device.ready(flags=FLAG.CANCELLED, used=81_000)
+    request.answer(lambda: device.grant(request.length))
+    device.serve()
+    assert [output.span.length for output in device.outputs[-2:]] == [80_000, 81_000]
+    for output in device.outputs:
+        assert output.span.offset + output.span.length <= device.granted[output.span.buffer - 1]
+    assert not state.changed
 
 
 def test_absurdly_large_access_units_are_the_peers_fault(device):
@@ -258,6 +271,25 @@ def test_what_the_codec_had_taken_is_lost_and_told(lasting):
     assert lasting.lost == 1
 
 
+def test_what_a_lost_device_had_said_of_pictures_that_are_here_no_more(lasting):
+    before, inbox = begun(lasting), deque()
+    before.done()
+    before.done()
+    before.event = lambda event: inbox.append((event.OPCODE, event.pack()))
+    before.ready(b"zero", timestamp=0)
+    before.done()
+    before.ready(b"one", timestamp=1)
+    before.ready(b"two", timestamp=2)
+    before.ready(flags=FLAG.CANCELLED, used=80_000)
+    lasting.salvage(inbox)
+    assert [packet.data for packet in lasting.packets] == [b"zero", b"one"]
+    device = lose(lasting)
+    give_again(lasting)
+    device.serve()
+    assert [queued.timestamp for queued in device.inputs] == [2, 3]
+    assert lasting.lost == 0
+
+
 def test_a_picture_that_was_overtaken_is_lost(lasting):
     begun(lasting).ready(b"unit", timestamp=2)
     device = lose(lasting)
@@ -348,6 +380,18 @@ def test_a_drain_waits_for_what_is_due(lasting):
     device.event(video.Drained())
     assert lasting.drained
     assert not lasting.behind
+
+
+def test_a_drain_that_a_fault_was_told_instead_of_is_still_due(lasting):
+    begun(lasting, count=2)
+    lasting.drain()
+    device = lose(lasting)
+    lasting._fault = QuotaExceeded("bytes", 1)
+    with pytest.raises(QuotaExceeded):
+        give_again(lasting)
+    give_again(lasting)
+    device.serve()
+    assert len(device.drains) == 1
 
 
 def test_what_a_drain_left_out_is_not_lost_later(lasting):

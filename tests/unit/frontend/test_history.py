@@ -241,6 +241,23 @@ def test_a_flush_forgets_all():
     assert history.picture(0, key=True).timestamp == 5  # one that was on its way has its time
 
 
+def test_a_device_that_is_lost_while_nothing_is_due_is_followed_by_one_that_is_told_the_parameter_sets():
+    history, head, unit = History("mpeg2"), b"\0\0\1\xb3head", memoryview(b"\0\0\1\0unit")
+    history.append(Packet(head + unit, 5))
+    history.clear()
+    assert history.octets_of(unit) == unit
+    history.lose()
+    assert history.octets_of(unit) == b"\0" + head + unit
+    history.append(Packet(unit, 6))
+    assert history.octets_of(unit) == unit
+    history.clear()  # that one may have been flushed before it was read
+    assert history.octets_of(unit) == b"\0" + head + unit
+    number = history.append(Packet(unit, 7)).number
+    history.picture(number, key=True)
+    history.clear()
+    assert history.octets_of(unit) == unit
+
+
 def test_too_much_cannot_be_taken_up_again_until_the_next_access_point():
     history = History("vp9", octets_max=100)
     for number in range(6):

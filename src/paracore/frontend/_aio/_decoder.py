@@ -55,13 +55,14 @@ class AsyncDecoder(AsyncRunning[Decoding]):
             async with self._serving:
                 if state.behind:
                     await self._catch_up()
-                region = None if state.behind else await self._room(memoryview(packet.data).nbytes)
+                octets = state.octets_of(packet)
+                region = None if state.behind else await self._room(len(octets))
         except FATAL as fault:
             await self._go_on(channel, fault)
             return False
         if region is None:
             return False
-        region.fill(packet.data)
+        region.fill(octets)
         state.submit(region, packet)
         await self._serve()
         return True

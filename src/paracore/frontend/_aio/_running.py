@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -45,6 +46,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         self._line = channel.line(session)
         self._state = state
         self._closed = False
+        self._news = 0  # counted, for who looks elsewhere while it comes
         self._serving = asyncio.Lock()
         self._recovery: asyncio.Task[None] | None = None
         self._events.sessions.add(self)
@@ -74,6 +76,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
     async def _recover(self, fault: Exception) -> None:
         """The same as a task: what it comes to is the state's."""
         async with self._serving:
+            self._salvage()
             try:
                 opening = partial(self._origin.open_again, self._channel, self._state, fault)
                 channel, opened = await asyncio.to_thread(opening)
@@ -83,14 +86,25 @@ class AsyncRunning(Closing, ABC, Generic[S]):
                 self._state.reopened(opened.form)
             except Exception as end:  # noqa: BLE001 - everybody who waits is told
                 self._events.take()  # what the device said before
+                self.take()
                 self._state.end(end)
         self._recovery = None
+
+    def _salvage(self) -> None:
+        """Takes what the device has said before its channel ended, as far as no other could say it again."""
+        if not self._channel.lost:
+            return
+        with suppress(*FATAL):
+            self._channel.pump(0.0)
+        with suppress(*FATAL):
+            self._state.salvage(self._line.inbox)
 
     # --- I/O --------------------------------------------------------------------------------
 
     def take(self) -> None:
         """Takes the events that have arrived."""
         inbox, state = self._line.inbox, self._state
+        self._news += bool(inbox)
         try:
             while inbox:
                 state.receive(*inbox.popleft())
@@ -134,6 +148,7 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         granted = asyncio.to_thread(self._channel.grant, request.length, read_only=request.read_only)
         outcome = (await asyncio.gather(granted, return_exceptions=True))[0]
         request.answer(partial(_unwrapped, outcome))
+        self._news += 1
 
     async def _wait(self, deadline: float | None) -> None:
         """Waits for news, and then for the loop to have served it.
@@ -144,11 +159,12 @@ class AsyncRunning(Closing, ABC, Generic[S]):
         """
         self._check_open()
         self._state.check()
-        channel = self._channel
+        channel, news = self._channel, self._news
         try:
             if await self._serve(waiting=True):
                 return
-            await self._wait_for_news(deadline)
+            if self._news == news:  # none has come while the device was served
+                await self._wait_for_news(deadline)
             await self._serve()
         except FATAL as fault:
             await self._go_on(channel, fault)
