@@ -181,8 +181,8 @@ int64_t wish_rate(void);
 
 /* Fills in the devices. Returns 0 or a negative error. */
 int devices_query(struct shim_link *link);
-/* Whether the device of this number has that name on that channel. */
-bool device_is(struct paracore_channel *channel, uint32_t index, const char *name);
+/* Whether the device of this number has that name on that channel. Returns 0, -ENODEV, or the error of the question. */
+int device_check(struct paracore_channel *channel, uint32_t index, const char *name);
 
 /* --- pages.c --- */
 

@@ -156,9 +156,11 @@ static int open_again(struct shim_session *session)
     struct shim_link *link = session->link;
     struct paracore_video_open_reply reply;
 
-    if (!device_is(link->channel, session->request.device, session->device))
-        return -ENODEV;
-    int error = call(link, 0, PARACORE_OP_VIDEO_OPEN, &session->request, sizeof session->request, &reply, sizeof reply);
+    int error = device_check(link->channel, session->request.device, session->device);
+
+    if (error)
+        return error;
+    error = call(link, 0, PARACORE_OP_VIDEO_OPEN, &session->request, sizeof session->request, &reply, sizeof reply);
     if (error)
         return error;
     error = is_free(session, reply.session) ? set_up(session, reply.session) : -EPROTO;
