@@ -202,8 +202,8 @@ void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channe
 /* Starts the link's thread unless it runs: from now on a channel that is lost is followed by another. Returns 0 or a
  * negative error. */
 int pump_start(struct shim_link *link);
-/* Its owner is told, if he has not been. No lock is held. */
-void pump_fail(struct shim_session *session, int error);
+/* Owners of sessions that no device goes on with are told, if they have not been. No lock is held. */
+void pump_fail_given_up(struct shim_link *link);
 
 /* --- session.c --- */
 

@@ -214,20 +214,8 @@ static int go_on(struct shim_link *link)
     return 0;
 }
 
-static struct shim_session *first_given_up(struct shim_link *link)
-{
-    struct shim_session *session;
-
-    LIST_FOREACH(session, &link->sessions, entry)
-        if (!session->recovers && !session->failed)
-            break;
-    return session;
-}
-
 bool link_recover(struct shim_link *link, int error)
 {
-    struct shim_session *session;
-
     if (!link->recovers || !is_loss(link, error) || !link_is_wanted(link))
         return false;
     set_lost(link, true);
@@ -237,7 +225,6 @@ bool link_recover(struct shim_link *link, int error)
     set_lost(link, false);
     if (error)
         return false;
-    while ((session = first_given_up(link)))
-        pump_fail(session, EIO);
+    pump_fail_given_up(link);
     return true;
 }
