@@ -322,6 +322,55 @@ static void test_fruitless_recoveries(void)
     CHECK(!replay_lose(&session));
 }
 
+/* The generation in which pictures of this format come to the program. */
+static uint32_t view_of(struct shim_session *session, uint32_t generation, struct paracore_picture_format format)
+{
+    struct paracore_event event = {.header.opcode = PARACORE_OP_VIDEO_SOURCE_CHANGE};
+    struct paracore_video_source_change change = {.generation = generation, .format = format};
+
+    memcpy(event.payload, &change, sizeof change);
+    CHECK(journal_event(session, &event) == 0); /* the program knows it */
+    return session->views[generation % GENERATIONS];
+}
+
+static const struct paracore_picture_format FIRST = {.width = 16, .height = 16, .size = 384, .buffers_min = 2};
+
+/* The new device comes from the first format to that one, as the lost one had. */
+static void go_on_to(struct paracore_picture_format second)
+{
+    struct shim_session session = {.recovers = true, .request.direction = PARACORE_DIRECTION_DECODE};
+
+    TAILQ_INIT(&session.sent);
+    TAILQ_INIT(&session.loans);
+    TAILQ_INIT(&session.words);
+    pthread_mutex_init(&session.lock, NULL);
+    session.history = history_create(PARACORE_CODEC_H264, HISTORY_OCTETS_MAX, HISTORY_UNITS_MAX);
+    session.unsettled = true;
+    session.told = 2;
+    session.formats[1] = FIRST;
+    session.formats[2] = second;
+    CHECK(view_of(&session, 1, FIRST) == 1);
+    CHECK(view_of(&session, 2, FIRST) == 1);
+    CHECK(view_of(&session, 3, second) == 2);
+    CHECK(view_of(&session, 4, second) == 2);
+    history_free(session.history);
+    pthread_mutex_destroy(&session.lock);
+}
+
+static void test_formats_alike(void)
+{
+    struct paracore_picture_format second = FIRST;
+
+    second.color_matrix = 9;
+    go_on_to(second);
+    second = FIRST;
+    second.buffers_min = 3;
+    go_on_to(second);
+    second = FIRST;
+    second.width = 8;
+    go_on_to(second);
+}
+
 static const struct test TESTS[] = {
     {"lost anywhere", test_lost_anywhere},
     {"lost twice", test_lost_twice},
@@ -334,6 +383,7 @@ static const struct test TESTS[] = {
     {"parameter sets", test_parameter_sets},
     {"at random", test_at_random},
     {"fruitless recoveries", test_fruitless_recoveries},
+    {"formats alike", test_formats_alike},
 };
 
 int main(void)
