@@ -244,6 +244,8 @@ int replay_begin(struct shim_session *session);
 void replay_recalled(struct shim_session *session);
 /* What the arena had of the device's input is free again. */
 void replay_done(struct shim_session *session, int64_t number);
+/* The session is not open on that channel any more: all of the arena is free. */
+void replay_end(struct shim_session *session, struct paracore_channel *channel);
 /* A decoder's outputs that the device may have by now. Returns 0 or a negative error. */
 int replay_loans(struct shim_session *session);
 /* The program is told that something is its own again. */

@@ -187,6 +187,7 @@ static void give_up(struct shim_session *session)
     session->id = 0;
     session->channel = NULL;
     session->recovers = false;
+    replay_end(session, session->link->channel);
     pthread_mutex_unlock(&session->lock);
 }
 

@@ -124,11 +124,18 @@ void replay_done(struct shim_session *session, int64_t number)
 {
     struct arena *arena = &session->arena;
 
-    if (number >= session->replayed || arena->busy == 0)
-        return;
-    if (--arena->busy == 0 && !history_is_behind(session->history) && session->channel &&
+    if (number < session->replayed && arena->busy)
+        arena->busy--;
+    if (arena->buffer.address && arena->busy == 0 && !history_is_behind(session->history) && session->channel &&
         paracore_buffer_destroy(session->channel, &arena->buffer) == 0)
         *arena = (struct arena){.used = 0};
+}
+
+void replay_end(struct shim_session *session, struct paracore_channel *channel)
+{
+    if (session->arena.buffer.address)
+        paracore_buffer_destroy(channel, &session->arena.buffer);
+    session->arena = (struct arena){.used = 0};
 }
 
 /* --- a decoder ----------------------------------------------------------------------------------------------- */
@@ -290,10 +297,11 @@ bool replay_lose(struct shim_session *session)
 
 static int begin_decoder(struct shim_session *session)
 {
+    struct history_due due;
     int error = 0;
 
     history_resume(session->history);
-    if (history_is_behind(session->history))
+    if (history_due(session->history, &due)) /* not for a drain alone */
         error = arena_make(session, history_largest(session->history));
     return error ? error : replay(session);
 }
