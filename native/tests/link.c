@@ -90,7 +90,9 @@ static void recover(void)
     CHECK(shim_session_control(session, PARACORE_CONTROL_RATE, 25000) == 0);
 }
 
-static const uint8_t WHOLE[] = {0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, 0x65, 9, 9};
+/* Parameter sets and a picture, and a picture alone. */
+static const uint8_t WHOLE[] = {0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 9, 9};
+static const uint8_t BARE[] = {0, 0, 1, 0x65, 8, 8};
 
 static void close_while_units_are_given_again(void)
 {
@@ -105,11 +107,30 @@ static void drain_what_is_empty(void)
     recover();
 }
 
+static void show(void)
+{
+    struct paracore_video_queue_output request = {.span = shim_piece_span(&pieces[1], 0, ROOM), .cookie = 1};
+
+    CHECK(shim_session_post(session, PARACORE_OP_VIDEO_QUEUE_OUTPUT, &request, sizeof request) == 0);
+    sem_wait(&picture);
+}
+
+static void seek(void)
+{
+    give(WHOLE, sizeof WHOLE);
+    show();
+    CHECK(shim_session_call(session, PARACORE_OP_VIDEO_FLUSH, NULL, 0, NULL, 0) == 0);
+    recover();
+    give(BARE, sizeof BARE);
+    show();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         {"close", close_while_units_are_given_again},
         {"drain", drain_what_is_empty},
+        {"seek", seek},
     };
 
     for (size_t n = 0; argc > 1 && n < sizeof tests / sizeof *tests; n++) {

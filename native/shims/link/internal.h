@@ -4,7 +4,8 @@
  * knows what each session has with the backend, pages.c the pages, recovery.c goes on after a loss.
  *
  * Locks, in the order in which they may be taken: a session's, then the link's. Neither is held while a callback runs, nor
- * while a call is made that waits for a reply; but a session's is held while something is posted for it.
+ * while a call is made that waits for a reply; but a session's is held while something is posted for it, and while the
+ * arena is made that it is posted from.
  */
 #ifndef PARACORE_SHIMS_LINK_INTERNAL_H
 #define PARACORE_SHIMS_LINK_INTERNAL_H

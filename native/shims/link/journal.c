@@ -68,17 +68,25 @@ static int number_unit(struct shim_session *session, struct sent *sent)
     return sent->number < 0 ? (int)sent->number : 0;
 }
 
+/* To a device that is to have the parameter sets before it, which those of before had, it is given as if again. */
+static int give_input(struct shim_session *session, const struct sent *sent)
+{
+    if (!session->channel)
+        return 0;
+    bool behind = session->history && history_is_behind(session->history);
+    return unless_lost(behind ? replay(session) : post_sent(session, sent));
+}
+
 static int post_input(struct shim_session *session, struct sent *sent)
 {
-    bool now = session->channel && !(session->history && history_is_behind(session->history));
     int error = 0;
 
     if (session->history)
         error = number_unit(session, sent);
     else
         sent->number = ++session->last_number;
-    if (error == 0 && now)
-        error = unless_lost(post_sent(session, sent));
+    if (error == 0)
+        error = give_input(session, sent);
     session->awaited += error == 0;
     if (session->history) {
         pages_release(sent->pages);

@@ -178,10 +178,11 @@ static void settle(struct shim_session *session)
 
 int replay(struct shim_session *session)
 {
+    bool lacks = session->unsettled || history_is_behind(session->history);
     struct history_due due;
     int given = 1;
 
-    if (!session->unsettled || !session->channel || session->flushing)
+    if (!lacks || !session->channel || session->flushing)
         return 0;
     while (given > 0)
         if (history_drain_is_due(session->history))

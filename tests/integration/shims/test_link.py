@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from paracore.classes import video
 from tests.integration.native import fake_backend
 from tests.integration.shims import liar
 from tests.integration.shims.liar import Liar, dies_at
 from tests.unit.native.test_builds import build, run
+
+WHOLE, BARE = b"\0\0\1\x67\1\2\0\0\1\x68\3\0\0\1\x65\x09\x09", b"\0\0\1\x65\x08\x08"
+"""As in link.c."""
+SETS = b"\0\0\0\1\x67\1\2\0\0\0\1\x68\3"
 
 pytestmark = pytest.mark.timeout(600)  # the first builds it
 
@@ -67,3 +72,19 @@ def test_a_session_that_is_closed_while_units_are_given_again_takes_their_pages_
 
 def test_a_drain_behind_nothing_needs_no_pages(lost):
     assert lost("drain", "video_drain").had == [1, 1]
+
+
+@pytest.mark.parametrize("request_", ["video_flush", "video_control_set"])
+def test_a_device_that_is_lost_at_a_seek_is_followed_by_one_that_is_told_the_parameter_sets(request_, lost):
+    """The stream says them once, and its new position is not where it does."""
+    units = []
+
+    def given(connection, header, payload):
+        span = video.QueueInput.unpack(payload).span
+        units.append(connection.backend.pages[span.buffer][span.offset : span.offset + span.length])
+        liar.queued(connection, header, payload)
+
+    pages = lost("seek", request_, video_queue_input=given)
+    assert units[0] == WHOLE
+    assert units[-1] == SETS + BARE
+    assert pages.has[-1] == 0
