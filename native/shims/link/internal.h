@@ -5,7 +5,7 @@
  *
  * Locks, in the order in which they may be taken: a session's, then the link's. Neither is held while a callback runs, nor
  * while a call is made that waits for a reply; but a session's is held while something is posted for it, and while the
- * arena is made that it is posted from.
+ * arena that it is posted from is made or given back.
  */
 #ifndef PARACORE_SHIMS_LINK_INTERNAL_H
 #define PARACORE_SHIMS_LINK_INTERNAL_H
@@ -72,6 +72,7 @@ struct arena {
     struct paracore_buffer buffer; /* no address: none */
     uint64_t used;                 /* octets given out since it was empty */
     uint32_t busy;                 /* units with the device */
+    int64_t first;                 /* of them; since it was empty */
 };
 
 struct shim_session {

@@ -124,7 +124,7 @@ void replay_done(struct shim_session *session, int64_t number)
 {
     struct arena *arena = &session->arena;
 
-    if (number < session->replayed && arena->busy)
+    if (number >= arena->first && number < session->replayed && arena->busy)
         arena->busy--;
     if (arena->buffer.address && arena->busy == 0 && !history_is_behind(session->history) && session->channel &&
         paracore_buffer_destroy(session->channel, &arena->buffer) == 0)
@@ -152,6 +152,8 @@ static int give_unit(struct shim_session *session, const struct history_due *due
     history_write(session->history, (uint8_t *)session->arena.buffer.address + wire.span.offset);
     history_given(session->history);
     session->replayed = due->number + 1;
+    if (session->arena.busy == 1)
+        session->arena.first = due->number; /* after a flush, what was not from here may still come back */
     int error = wire_post(session, PARACORE_OP_VIDEO_QUEUE_INPUT, &wire, sizeof wire);
     return error ? error : 1;
 }
