@@ -152,26 +152,29 @@ static int make(struct paracore_channel *channel, struct paracore_buffer *buffer
     return error;
 }
 
-/* The same with what is remembered of it; the channel is held. */
+/* The same with what is remembered of it; the channel is held. What did not succeed leaves nothing in *fd: whoever keeps
+ * the number of a descriptor that is closed closes another's later. */
 static int create(struct paracore_channel *channel, uint64_t length, uint32_t flags, struct paracore_buffer *buffer,
                   int *fd)
 {
     struct mapped *mapped = calloc(1, sizeof *mapped);
+    int pages;
 
     if (!mapped)
         return -ENOMEM;
     mapped->buffer.length = (length + PARACORE_PAGE_SIZE - 1) & ~(uint64_t)(PARACORE_PAGE_SIZE - 1);
     mapped->buffer.flags = flags;
-    int error = make(channel, &mapped->buffer, fd);
+    int error = make(channel, &mapped->buffer, &pages);
     if (error == 0 && (error = remember(channel, mapped))) {
         munmap(mapped->buffer.address, mapped->buffer.length);
-        close(*fd);
+        close(pages);
     }
     if (error) {
         free(mapped);
         return error;
     }
     *buffer = mapped->buffer;
+    *fd = pages;
     return 0;
 }
 

@@ -183,11 +183,19 @@ static void refuse(struct fake_backend *backend, uint32_t channel, const struct 
     send_message(backend, channel, &reply);
 }
 
-static void answer_number(struct fake_backend *backend, uint32_t channel, const struct paracore_message_header *header)
+static void answer_attach(struct fake_backend *backend, uint32_t channel, const uint8_t *message)
 {
+    struct paracore_message_header header;
+    struct paracore_core_buffer_attach attach;
     struct paracore_core_buffer_attach_reply attached = {.buffer = ++backend->last_number};
-    struct packet reply = make_reply(header, &attached, sizeof attached);
 
+    memcpy(&header, message, sizeof header);
+    memcpy(&attach, message + sizeof header, sizeof attach);
+    if (attach.flags & PARACORE_BUFFER_FLAG_READ_ONLY) {
+        refuse(backend, channel, &header);
+        return;
+    }
+    struct packet reply = make_reply(&header, &attached, sizeof attached);
     send_message(backend, channel, &reply);
 }
 
@@ -222,7 +230,7 @@ static void serve_message(struct fake_backend *backend, uint32_t channel, const 
     case PARACORE_OP_VIDEO_CAPABILITY_QUERY:
         break;
     case PARACORE_OP_CORE_BUFFER_ATTACH:
-        answer_number(backend, channel, &header);
+        answer_attach(backend, channel, message);
         break;
     case PARACORE_OP_CORE_BUFFER_DETACH:
         answer_zeros(backend, channel, &header, 0);

@@ -2,7 +2,7 @@
 /*
  * A backend in a thread, for the tests of libparacore. It knows no devices. It answers
  *
- *     core.ping, core.limits_query, core.buffer_attach and _detach    as one would
+ *     core.ping, core.limits_query, core.buffer_attach and _detach    as one would, but takes no read-only pages
  *     core.device_query       with `no_entry`
  *     video.capability_query  never
  *     video.format_get        late: once the next call comes

@@ -191,6 +191,18 @@ static void many_threads_have_buffers(void)
     paracore_close(channel);
 }
 
+/* The caller may hold a number there that is somebody else's descriptor by now. */
+static void refused_pages_leave_no_descriptor(void)
+{
+    struct paracore_channel *channel = open_channel(0);
+    struct paracore_buffer buffer;
+    int fd = -1;
+
+    CHECK(paracore_buffer_create_open(channel, 5000, PARACORE_BUFFER_FLAG_READ_ONLY, &buffer, &fd) == -ENOENT);
+    CHECK(fd == -1);
+    paracore_close(channel);
+}
+
 /* --- ends ----------------------------------------------------------------------------------------- */
 
 static void *wait_for_the_end(void *argument)
@@ -306,6 +318,7 @@ int main(int argc, char **argv)
         {"every post is paid back while others call", every_post_is_paid_back_while_others_call},
         {"a poll loop sees every event while others call", a_poll_loop_sees_every_event_while_others_call},
         {"many threads have buffers", many_threads_have_buffers},
+        {"refused pages leave no descriptor", refused_pages_leave_no_descriptor},
         {"closing wakes every waiter", closing_wakes_every_waiter},
         {"a goodbye wakes every waiter", a_goodbye_wakes_every_waiter},
         {"pages outlive their channel", pages_outlive_their_channel},

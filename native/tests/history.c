@@ -265,6 +265,49 @@ static void test_parameter_sets(void)
     CHECK(parameters_size(&parameters) == 0);
 }
 
+static const uint8_t HEAD[] = {0, 0, 0, 1, 0x67, 1};
+static const uint8_t PICTURE[] = {0, 0, 0, 1, 0x65, 9};
+
+/* The next unit comes without parameter sets. Returns how many octets are due for it. */
+static size_t due_for_picture(struct history *history)
+{
+    uint8_t out[sizeof HEAD + sizeof PICTURE];
+    struct history_due due;
+
+    CHECK(history_append(history, PICTURE, sizeof PICTURE, 0, 0, 1) >= 0);
+    if (!history_due(history, &due))
+        return 0;
+    CHECK(due.length <= sizeof out);
+    history_write(history, out);
+    if (due.length == sizeof out)
+        CHECK(memcmp(out, HEAD, sizeof HEAD) == 0 && memcmp(out + sizeof HEAD, PICTURE, sizeof PICTURE) == 0);
+    history_given(history);
+    return due.length;
+}
+
+/* A device that is lost while nothing is kept has taken the parameter sets with it as well. */
+static void test_parameter_sets_of_an_empty_history(void)
+{
+    struct history *history = history_create(PARACORE_CODEC_H264, HISTORY_OCTETS_MAX, HISTORY_UNITS_MAX);
+    int64_t timestamp;
+
+    CHECK(history_append(history, HEAD, sizeof HEAD, 0, 0, 1) == 0);
+    history_clear(history, 1);
+    CHECK(due_for_picture(history) == 0); /* the device knows them */
+    history_clear(history, 1);
+    history_lose(history);
+    history_resume(history);
+    CHECK(!history_is_behind(history));
+    CHECK(due_for_picture(history) == sizeof HEAD + sizeof PICTURE);
+    CHECK(due_for_picture(history) == 0);
+    history_clear(history, 1); /* before it has looked at any */
+    CHECK(due_for_picture(history) == sizeof HEAD + sizeof PICTURE);
+    CHECK(history_picture(history, history_base(history), true, 1, &timestamp));
+    history_clear(history, 1);
+    CHECK(due_for_picture(history) == 0);
+    history_free(history);
+}
+
 /* Whatever a device says of its pictures, nothing but what was given is given again. */
 static void test_at_random(void)
 {
@@ -322,6 +365,55 @@ static void test_fruitless_recoveries(void)
     CHECK(!replay_lose(&session));
 }
 
+/* The generation in which pictures of this format come to the program. */
+static uint32_t view_of(struct shim_session *session, uint32_t generation, struct paracore_picture_format format)
+{
+    struct paracore_event event = {.header.opcode = PARACORE_OP_VIDEO_SOURCE_CHANGE};
+    struct paracore_video_source_change change = {.generation = generation, .format = format};
+
+    memcpy(event.payload, &change, sizeof change);
+    CHECK(journal_event(session, &event) == 0); /* the program knows it */
+    return session->views[generation % GENERATIONS];
+}
+
+static const struct paracore_picture_format FIRST = {.width = 16, .height = 16, .size = 384, .buffers_min = 2};
+
+/* The new device comes from the first format to that one, as the lost one had. */
+static void go_on_to(struct paracore_picture_format second)
+{
+    struct shim_session session = {.recovers = true, .request.direction = PARACORE_DIRECTION_DECODE};
+
+    TAILQ_INIT(&session.sent);
+    TAILQ_INIT(&session.loans);
+    TAILQ_INIT(&session.words);
+    pthread_mutex_init(&session.lock, NULL);
+    session.history = history_create(PARACORE_CODEC_H264, HISTORY_OCTETS_MAX, HISTORY_UNITS_MAX);
+    session.unsettled = true;
+    session.told = 2;
+    session.formats[1] = FIRST;
+    session.formats[2] = second;
+    CHECK(view_of(&session, 1, FIRST) == 1);
+    CHECK(view_of(&session, 2, FIRST) == 1);
+    CHECK(view_of(&session, 3, second) == 2);
+    CHECK(view_of(&session, 4, second) == 2);
+    history_free(session.history);
+    pthread_mutex_destroy(&session.lock);
+}
+
+static void test_formats_alike(void)
+{
+    struct paracore_picture_format second = FIRST;
+
+    second.color_matrix = 9;
+    go_on_to(second);
+    second = FIRST;
+    second.buffers_min = 3;
+    go_on_to(second);
+    second = FIRST;
+    second.width = 8;
+    go_on_to(second);
+}
+
 static const struct test TESTS[] = {
     {"lost anywhere", test_lost_anywhere},
     {"lost twice", test_lost_twice},
@@ -332,8 +424,10 @@ static const struct test TESTS[] = {
     {"bounds", test_bounds},
     {"a device that does not say which", test_a_device_that_does_not_say_which},
     {"parameter sets", test_parameter_sets},
+    {"parameter sets of an empty history", test_parameter_sets_of_an_empty_history},
     {"at random", test_at_random},
     {"fruitless recoveries", test_fruitless_recoveries},
+    {"formats alike", test_formats_alike},
 };
 
 int main(void)

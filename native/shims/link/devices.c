@@ -57,7 +57,7 @@ int devices_query(struct shim_link *link)
     return error < 0 ? error : 0;
 }
 
-bool device_is(struct paracore_channel *channel, uint32_t index, const char *name)
+int device_check(struct paracore_channel *channel, uint32_t index, const char *name)
 {
     struct paracore_core_device_query request = {.index = index};
     struct paracore_core_device_query_reply reply;
@@ -65,8 +65,10 @@ bool device_is(struct paracore_channel *channel, uint32_t index, const char *nam
     int error = paracore_call(channel, PARACORE_OP_CORE_DEVICE_QUERY, 0, &request, sizeof request, &reply, &size, NULL,
                               SHIM_CALL_NS);
 
-    return error == 0 && reply.device_class == PARACORE_DEVICE_CLASS_VIDEO &&
-           strncmp(reply.name, name, sizeof reply.name) == 0;
+    if (error)
+        return error;
+    bool same = reply.device_class == PARACORE_DEVICE_CLASS_VIDEO && strncmp(reply.name, name, sizeof reply.name) == 0;
+    return same ? 0 : -ENODEV;
 }
 
 const struct paracore_video_capability_query_reply *shim_capability(const struct shim_device *device, uint32_t codec,

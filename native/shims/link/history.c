@@ -40,6 +40,8 @@ struct history {
     uint32_t keys;       /* units flagged so */
     bool drain_due;
     bool lost; /* there is no device: not even what is new is given to one */
+    bool unsaid; /* the device has yet to be given the parameter sets, which its predecessor had */
+    bool fresh; /* no picture has come of the device: it may have looked at nothing that it was given */
     bool untold; /* the device does not say which unit a picture is of: nothing can be counted off */
 };
 
@@ -74,6 +76,12 @@ void history_free(struct history *history)
 static int64_t end_of(const struct history *history)
 {
     return history->base + (int64_t)history->count;
+}
+
+/* Octets of parameter sets that are given before this unit. */
+static size_t size_before(const struct history *history, int64_t number)
+{
+    return history->unsaid && number == history->next ? parameters_size(&history->parameters) : 0;
 }
 
 /* One that the device has been given. */
@@ -151,7 +159,7 @@ int64_t history_append(struct history *history, const uint8_t *octets, uint32_t 
                        int64_t timestamp, int64_t duration)
 {
     int64_t number = end_of(history);
-    bool behind = history_is_behind(history);
+    bool behind = history_is_behind(history) || size_before(history, number);
     uint8_t *copy = malloc(length ? length : 1);
 
     if (!copy || !grow(history)) {
@@ -162,8 +170,10 @@ int64_t history_append(struct history *history, const uint8_t *octets, uint32_t 
     history->units[history->count++] = (struct unit){
         .octets = copy, .length = length, .flags = flags, .timestamp = timestamp, .duration = duration};
     history->octets += length;
-    if (!behind)
+    if (!behind) {
         history->next = number + 1;
+        history->unsaid = false;
+    }
     shorten(history);
     return number;
 }
@@ -220,6 +230,7 @@ bool history_picture(struct history *history, int64_t number, bool key, uint32_t
 {
     struct unit *unit = unit_of(history, number);
 
+    history->fresh = false;
     if (!unit) {
         history->untold = true;
         *timestamp = INT64_MIN;
@@ -266,6 +277,7 @@ void history_clear(struct history *history, uint32_t generation)
 {
     cut(history, end_of(history));
     history->next = history->base;
+    history->unsaid |= history->fresh;
     history->drain = NO_DRAIN;
     history->drain_due = false;
     history->generation = generation ? generation : 1;
@@ -280,7 +292,7 @@ bool history_is_usable(const struct history *history)
 
 void history_lose(struct history *history)
 {
-    history->lost = true;
+    history->lost = history->unsaid = history->fresh = true;
     history->next = history->base;
     history->drain_due = history->drain != NO_DRAIN;
     history->repeats = history->keys = 0;
@@ -323,9 +335,7 @@ bool history_drain_is_due(const struct history *history)
 
 static size_t size_of(const struct history *history, int64_t number)
 {
-    size_t before = number == history->base ? parameters_size(&history->parameters) : 0;
-
-    return before + history->units[number - history->base].length;
+    return size_before(history, number) + history->units[number - history->base].length;
 }
 
 bool history_due(const struct history *history, struct history_due *due)
@@ -346,7 +356,7 @@ void history_write(const struct history *history, uint8_t *out)
 {
     const struct unit *unit = &history->units[history->next - history->base];
 
-    if (history->next == history->base) {
+    if (history->unsaid) {
         parameters_write(&history->parameters, out);
         out += parameters_size(&history->parameters);
     }
@@ -356,10 +366,12 @@ void history_write(const struct history *history, uint8_t *out)
 
 void history_given(struct history *history)
 {
-    if (history_drain_is_due(history))
+    if (history_drain_is_due(history)) {
         history->drain_due = false;
-    else
+    } else {
         history->next++;
+        history->unsaid = false;
+    }
 }
 
 size_t history_largest(const struct history *history)

@@ -80,7 +80,8 @@ struct history_due {
 };
 /* False when there is none. */
 bool history_due(const struct history *history, struct history_due *due);
-/* What is to be given for it, `length` octets: the first after a loss brings the stream's parameter sets. */
+/* What is to be given for it, `length` octets: the first after a loss brings the stream's parameter sets, also when nothing
+ * was due and the unit is new. */
 void history_write(const struct history *history, uint8_t *out);
 /* What was due has been given. */
 void history_given(struct history *history);

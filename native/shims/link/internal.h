@@ -4,7 +4,8 @@
  * knows what each session has with the backend, pages.c the pages, recovery.c goes on after a loss.
  *
  * Locks, in the order in which they may be taken: a session's, then the link's. Neither is held while a callback runs, nor
- * while a call is made that waits for a reply; but a session's is held while something is posted for it.
+ * while a call is made that waits for a reply; but a session's is held while something is posted for it, and while the
+ * arena that it is posted from is made or given back.
  */
 #ifndef PARACORE_SHIMS_LINK_INTERNAL_H
 #define PARACORE_SHIMS_LINK_INTERNAL_H
@@ -71,6 +72,7 @@ struct arena {
     struct paracore_buffer buffer; /* no address: none */
     uint64_t used;                 /* octets given out since it was empty */
     uint32_t busy;                 /* units with the device */
+    int64_t first;                 /* of them; since it was empty */
 };
 
 struct shim_session {
@@ -181,8 +183,8 @@ int64_t wish_rate(void);
 
 /* Fills in the devices. Returns 0 or a negative error. */
 int devices_query(struct shim_link *link);
-/* Whether the device of this number has that name on that channel. */
-bool device_is(struct paracore_channel *channel, uint32_t index, const char *name);
+/* Whether the device of this number has that name on that channel. Returns 0, -ENODEV, or the error of the question. */
+int device_check(struct paracore_channel *channel, uint32_t index, const char *name);
 
 /* --- pages.c --- */
 
@@ -202,8 +204,8 @@ void pages_grant_again(struct shim_pages *pages, struct paracore_channel *channe
 /* Starts the link's thread unless it runs: from now on a channel that is lost is followed by another. Returns 0 or a
  * negative error. */
 int pump_start(struct shim_link *link);
-/* Its owner is told, if he has not been. No lock is held. */
-void pump_fail(struct shim_session *session, int error);
+/* Owners of sessions that no device goes on with are told, if they have not been. No lock is held. */
+void pump_fail_given_up(struct shim_link *link);
 
 /* --- session.c --- */
 
@@ -244,6 +246,8 @@ int replay_begin(struct shim_session *session);
 void replay_recalled(struct shim_session *session);
 /* What the arena had of the device's input is free again. */
 void replay_done(struct shim_session *session, int64_t number);
+/* The session is not open on that channel any more: all of the arena is free. */
+void replay_end(struct shim_session *session, struct paracore_channel *channel);
 /* A decoder's outputs that the device may have by now. Returns 0 or a negative error. */
 int replay_loans(struct shim_session *session);
 /* The program is told that something is its own again. */

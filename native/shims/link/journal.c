@@ -68,17 +68,25 @@ static int number_unit(struct shim_session *session, struct sent *sent)
     return sent->number < 0 ? (int)sent->number : 0;
 }
 
+/* To a device that is to have the parameter sets before it, which those of before had, it is given as if again. */
+static int give_input(struct shim_session *session, const struct sent *sent)
+{
+    if (!session->channel)
+        return 0;
+    bool behind = session->history && history_is_behind(session->history);
+    return unless_lost(behind ? replay(session) : post_sent(session, sent));
+}
+
 static int post_input(struct shim_session *session, struct sent *sent)
 {
-    bool now = session->channel && !(session->history && history_is_behind(session->history));
     int error = 0;
 
     if (session->history)
         error = number_unit(session, sent);
     else
         sent->number = ++session->last_number;
-    if (error == 0 && now)
-        error = unless_lost(post_sent(session, sent));
+    if (error == 0)
+        error = give_input(session, sent);
     session->awaited += error == 0;
     if (session->history) {
         pages_release(sent->pages);
@@ -295,6 +303,14 @@ static bool is_enough(const struct shim_session *session, uint32_t generation,
            format->buffers_min <= session->formats[generation % GENERATIONS].buffers_min;
 }
 
+/* Whether the device has gone on from that format to the one behind it. The two may differ in nothing but how pictures
+ * look, or how many are needed; then a device that says it again has gone on unless it says the same of all that, too. */
+static bool is_next(const struct shim_session *session, uint32_t view, const struct paracore_picture_format *format)
+{
+    return memcmp(format, &session->formats[view % GENERATIONS], sizeof *format) &&
+           is_known(session, view + 1, format) && is_enough(session, view + 1, format);
+}
+
 /* Which of the formats that the program knows the device has come to again; 0: none. */
 static uint32_t known_view(const struct shim_session *session, const struct paracore_picture_format *format)
 {
@@ -302,9 +318,9 @@ static uint32_t known_view(const struct shim_session *session, const struct para
 
     if (!session->unsettled)
         return 0;
-    if (is_known(session, view, format) && is_enough(session, view, format))
-        return view;
-    return session->view && is_known(session, view + 1, format) && is_enough(session, view + 1, format) ? view + 1 : 0;
+    if (session->view && is_next(session, view, format))
+        return view + 1;
+    return is_known(session, view, format) && is_enough(session, view, format) ? view : 0;
 }
 
 /* The device is given again what was of another format, and calls it by neither: it is not the same stream. */

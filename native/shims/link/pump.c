@@ -84,11 +84,24 @@ static void fail(struct shim_session *session, int error)
     tell_end(session);
 }
 
-void pump_fail(struct shim_session *session, int error)
+static struct shim_session *first_given_up(struct shim_link *link)
 {
-    pthread_mutex_lock(&session->link->lock);
-    fail(session, error);
-    pthread_mutex_unlock(&session->link->lock);
+    struct shim_session *session;
+
+    LIST_FOREACH(session, &link->sessions, entry)
+        if (!session->recovers && !session->failed)
+            break;
+    return session;
+}
+
+void pump_fail_given_up(struct shim_link *link)
+{
+    struct shim_session *session;
+
+    pthread_mutex_lock(&link->lock);
+    while ((session = first_given_up(link)))
+        fail(session, EIO);
+    pthread_mutex_unlock(&link->lock);
 }
 
 /* Its owner has been told something, and is to be told when there is no more. On the link's thread. */

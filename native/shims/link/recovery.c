@@ -156,9 +156,11 @@ static int open_again(struct shim_session *session)
     struct shim_link *link = session->link;
     struct paracore_video_open_reply reply;
 
-    if (!device_is(link->channel, session->request.device, session->device))
-        return -ENODEV;
-    int error = call(link, 0, PARACORE_OP_VIDEO_OPEN, &session->request, sizeof session->request, &reply, sizeof reply);
+    int error = device_check(link->channel, session->request.device, session->device);
+
+    if (error)
+        return error;
+    error = call(link, 0, PARACORE_OP_VIDEO_OPEN, &session->request, sizeof session->request, &reply, sizeof reply);
     if (error)
         return error;
     error = is_free(session, reply.session) ? set_up(session, reply.session) : -EPROTO;
@@ -185,6 +187,7 @@ static void give_up(struct shim_session *session)
     session->id = 0;
     session->channel = NULL;
     session->recovers = false;
+    replay_end(session, session->link->channel);
     pthread_mutex_unlock(&session->lock);
 }
 
@@ -212,20 +215,8 @@ static int go_on(struct shim_link *link)
     return 0;
 }
 
-static struct shim_session *first_given_up(struct shim_link *link)
-{
-    struct shim_session *session;
-
-    LIST_FOREACH(session, &link->sessions, entry)
-        if (!session->recovers && !session->failed)
-            break;
-    return session;
-}
-
 bool link_recover(struct shim_link *link, int error)
 {
-    struct shim_session *session;
-
     if (!link->recovers || !is_loss(link, error) || !link_is_wanted(link))
         return false;
     set_lost(link, true);
@@ -235,7 +226,6 @@ bool link_recover(struct shim_link *link, int error)
     set_lost(link, false);
     if (error)
         return false;
-    while ((session = first_given_up(link)))
-        pump_fail(session, EIO);
+    pump_fail_given_up(link);
     return true;
 }

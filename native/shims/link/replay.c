@@ -124,11 +124,18 @@ void replay_done(struct shim_session *session, int64_t number)
 {
     struct arena *arena = &session->arena;
 
-    if (number >= session->replayed || arena->busy == 0)
-        return;
-    if (--arena->busy == 0 && !history_is_behind(session->history) && session->channel &&
+    if (number >= arena->first && number < session->replayed && arena->busy)
+        arena->busy--;
+    if (arena->buffer.address && arena->busy == 0 && !history_is_behind(session->history) && session->channel &&
         paracore_buffer_destroy(session->channel, &arena->buffer) == 0)
         *arena = (struct arena){.used = 0};
+}
+
+void replay_end(struct shim_session *session, struct paracore_channel *channel)
+{
+    if (session->arena.buffer.address)
+        paracore_buffer_destroy(channel, &session->arena.buffer);
+    session->arena = (struct arena){.used = 0};
 }
 
 /* --- a decoder ----------------------------------------------------------------------------------------------- */
@@ -145,6 +152,8 @@ static int give_unit(struct shim_session *session, const struct history_due *due
     history_write(session->history, (uint8_t *)session->arena.buffer.address + wire.span.offset);
     history_given(session->history);
     session->replayed = due->number + 1;
+    if (session->arena.busy == 1)
+        session->arena.first = due->number; /* after a flush, what was not from here may still come back */
     int error = wire_post(session, PARACORE_OP_VIDEO_QUEUE_INPUT, &wire, sizeof wire);
     return error ? error : 1;
 }
@@ -171,10 +180,11 @@ static void settle(struct shim_session *session)
 
 int replay(struct shim_session *session)
 {
+    bool lacks = session->unsettled || history_is_behind(session->history);
     struct history_due due;
     int given = 1;
 
-    if (!session->unsettled || !session->channel || session->flushing)
+    if (!lacks || !session->channel || session->flushing)
         return 0;
     while (given > 0)
         if (history_drain_is_due(session->history))
@@ -290,10 +300,11 @@ bool replay_lose(struct shim_session *session)
 
 static int begin_decoder(struct shim_session *session)
 {
+    struct history_due due;
     int error = 0;
 
     history_resume(session->history);
-    if (history_is_behind(session->history))
+    if (history_due(session->history, &due)) /* not for a drain alone */
         error = arena_make(session, history_largest(session->history));
     return error ? error : replay(session);
 }

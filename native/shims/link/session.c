@@ -131,24 +131,6 @@ int shim_session_open(struct shim_link *link, const struct paracore_video_open *
     return error;
 }
 
-void shim_session_close(struct shim_session *session)
-{
-    struct shim_link *link = session->link;
-
-    if (!shim_link_is_ours(link))
-        return; /* the parent's; its memory is a copy that nothing uses */
-    pthread_mutex_lock(&link->lock);
-    while (session->busy || link->lost)
-        pthread_cond_wait(&link->idle, &link->lock);
-    LIST_REMOVE(session, entry);
-    pthread_mutex_unlock(&link->lock);
-    session->recovers = false;
-    shim_session_call(session, PARACORE_OP_VIDEO_CLOSE, NULL, 0, NULL, 0);
-    journal_close(session);
-    free(session);
-    shim_link_put(link);
-}
-
 /* --- calls and posts -------------------------------------------------------------------------------------- */
 
 /* A session that is not open on this channel may have another's number there. */
@@ -221,4 +203,38 @@ int shim_session_publish(struct shim_session *session)
     int error = session->channel ? paracore_flush(session->channel) : 0;
     pthread_mutex_unlock(&session->lock);
     return error == -EPIPE && session->recovers ? 0 : error;
+}
+
+/* --- the end --------------------------------------------------------------------------------------------- */
+
+/* Nobody else knows it any more. On another channel than its own there is nothing of it. */
+static void close_there(struct shim_session *session)
+{
+    struct use use;
+
+    if (use_begin(session->link, &use) != 0)
+        return;
+    if (session->turn == use.turn) {
+        call_on(session, &use, PARACORE_OP_VIDEO_CLOSE, NULL, 0, NULL, 0);
+        replay_end(session, use.channel);
+    }
+    use_end(session->link);
+}
+
+void shim_session_close(struct shim_session *session)
+{
+    struct shim_link *link = session->link;
+
+    if (!shim_link_is_ours(link))
+        return; /* the parent's; its memory is a copy that nothing uses */
+    pthread_mutex_lock(&link->lock);
+    while (session->busy || link->lost)
+        pthread_cond_wait(&link->idle, &link->lock);
+    LIST_REMOVE(session, entry);
+    pthread_mutex_unlock(&link->lock);
+    session->recovers = false;
+    close_there(session);
+    journal_close(session);
+    free(session);
+    shim_link_put(link);
 }

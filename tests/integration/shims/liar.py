@@ -14,6 +14,7 @@ import mmap
 import socket
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paracore.classes import core, link, video
@@ -220,19 +221,20 @@ OPENING = ["link_channel_open", "link_grant", "core_device_query", "core_buffer_
 WORK = ["video_open", "video_queue_input", "video_queue_output", "video_drain"]
 
 
-def dies_at(name: str) -> dict[str, Any]:
-    """The answer to a request: the first of them is the end of the channel, whose worker has died."""
+def dies_at(*names: str) -> dict[str, Any]:
+    """The answers to requests: the first of the first kind is the end of the channel, whose worker has died; so is, with
+    the next worker, the first of the second kind."""
     answers = fake_backend.ANSWERS | {opcode_of(each): answer for each, answer in ANSWERS.items()}
-    asked: list[Header] = []
+    due = list(names)
 
-    def answered(connection: Connection, header: Header, payload: bytes) -> None:
-        asked.append(header)
-        if len(asked) > 1:
+    def answered(name: str, connection: Connection, header: Header, payload: bytes) -> None:
+        if due[:1] != [name]:
             answers[opcode_of(name)](connection, header, payload)
-        else:
-            connection.goodbye(link.Refusal.WORKER_LOST)
+            return
+        del due[0]
+        connection.goodbye(link.Refusal.WORKER_LOST)
 
-    return {name: answered}
+    return {name: partial(answered, name) for name in names}
 
 
 class Liar(FakeBackend):

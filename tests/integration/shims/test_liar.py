@@ -145,6 +145,15 @@ def test_a_worker_that_dies_at_any_request_of_an_encoder(program, request_, run)
     assert done.stdout.count(PACKET) >= COUNT
 
 
+@pytest.mark.parametrize("request_", [*OPENING[:-1], *WORK[:-1]])
+@pytest.mark.parametrize("program", ["ffmpeg", "omxh264dec"])
+def test_a_worker_that_dies_at_any_request_after_another_has_died(program, request_, run):
+    """Likewise, though the stream was about to be taken up again."""
+    done = run(DECODERS[program], **dies_at("video_queue_input", request_))
+    assert done.returncode == 0, done.stderr
+    assert shades(done.stdout) == ALL
+
+
 @pytest.mark.parametrize("request_", OPENING + WORK)
 @pytest.mark.parametrize("program", [*DECODERS, "v4l2h264enc", "omxh264enc"])
 def test_a_program_that_is_told_of_its_worker_at_any_request(program, request_, run, monkeypatch):

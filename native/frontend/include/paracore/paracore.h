@@ -115,7 +115,7 @@ int paracore_buffer_create(struct paracore_channel *channel, uint64_t length, ui
                            struct paracore_buffer *buffer);
 
 /* The same, and *fd is a descriptor of the pages, the caller's to close: to map pieces of them elsewhere, too. Whoever
- * does that unmaps them himself. */
+ * does that unmaps them himself. After an error *fd is what it was. */
 int paracore_buffer_create_open(struct paracore_channel *channel, uint64_t length, uint32_t flags,
                                 struct paracore_buffer *buffer, int *fd);
 
