@@ -24,9 +24,11 @@ static int begin(struct v4l2_file *file)
         .rate_num = file->interval.denominator, .rate_den = file->interval.numerator, .aspect_num = 1, .aspect_den = 1};
 
     color_to_format(&file->color, &format);
+    file->stream->begins = true;
     int error = stream_format(file, &format);
     if (error == 0)
         error = controls_apply(file);
+    file->stream->begins = false;
     file->stream->begun = error == 0;
     return error;
 }
@@ -135,7 +137,7 @@ static int feed_output(struct v4l2_file *file, bool all)
     struct buffer *buffer;
     int error = 0;
 
-    if (!queue->streaming || file->drain != RUNNING || TAILQ_EMPTY(&queue->waiting))
+    if (!queue->streaming || file->drain != RUNNING || TAILQ_EMPTY(&queue->waiting) || file->stream->begins)
         return 0;
     if (!is_decoder(file) && !file->stream->begun)
         error = begin(file);

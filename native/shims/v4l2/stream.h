@@ -8,7 +8,8 @@
 struct stream {
     struct v4l2_file *file;
     struct shim_session *session;
-    bool begun; /* an encoder knows its format and controls */
+    bool begins; /* an encoder is told its format and controls now: nobody else tells it, or gives it pictures before that */
+    bool begun;  /* it knows them */
 };
 
 #endif

@@ -322,6 +322,7 @@ class Encoding(Session):
     def flushed(self) -> None:
         """The device has forgotten its pictures; what it made before is not wanted either."""
         super().flushed()
+        self.forget()  # also what has come since then: times may go back from here on
         self.packets.clear()
 
 

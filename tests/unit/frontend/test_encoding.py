@@ -413,6 +413,20 @@ def test_a_flush_wants_nothing_again(lasting):
     assert not lasting.behind
 
 
+def test_what_came_of_before_a_flush_overtakes_nothing_of_behind_it(lasting):
+    """Its times may go back; the last of before may be read between the flush and its end."""
+    device = begun(lasting, count=0)
+    device.serve(waiting=True)
+    send(lasting, device, timestamp=100)
+    lasting.forget()
+    device.ready(b"unit", timestamp=100)
+    lasting.flushed()
+    send(lasting, device, timestamp=0)
+    lose(lasting)
+    assert lasting.behind
+    assert lasting.lost == 0
+
+
 def test_no_more_is_remembered_than_any_codec_looks_ahead(lasting):
     device = begun(lasting, count=0)
     device.serve(waiting=True)
