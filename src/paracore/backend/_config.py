@@ -336,7 +336,7 @@ def check_device(device: DeviceSection) -> None:
     if device.policy not in POLICIES:
         raise ConfigError(f"{option}.policy", f"{device.policy!r} is none; there are: {', '.join(POLICIES)}")
     if device.policy != "fair" and (device.slots == 0 or (device.slots is None and device.driver == _PROCESSOR)):
-        raise ConfigError(f"{option}.slots", f"must be given for the policy {device.policy!r}: domains at once")
+        raise ConfigError(f"{option}.slots", f"must be 1 or more for the policy {device.policy!r}: domains at once")
     if device.slots is not None and not 0 <= device.slots <= _SLOTS_MAX:
         raise ConfigError(f"{option}.slots", f"{device.slots} is out of range; give 0 to {_SLOTS_MAX}")
     if not 0 <= device.autosuspend <= _IDLE_MAX:

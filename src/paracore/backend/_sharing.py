@@ -102,7 +102,9 @@ class _Device:
     @property
     def slots(self) -> int:
         """As its section says, or as it is: one coprocessor; the processor is the kernel's to share out (0)."""
-        return int(self.measured or False) if self.section.slots is None else self.section.slots
+        if self.section.slots is None:
+            return 1 if self.measured else 0
+        return self.section.slots
 
     @property
     def overdue(self) -> float:
@@ -302,9 +304,8 @@ class Sharing:
         places = [place for place in account.places if place.measured is False]
         if not domain.worker:
             return
-        used = (
-            domain.worker.processor_time()
-        )  # also where nobody is charged for it: else it counts when the worker ends
+        # Also where nobody is charged for it: else all of it counts when the worker ends.
+        used = domain.worker.processor_time()
         spent, account.charged = used - account.charged, used
         held = [place for place in places if place.claim.lease is not None] or places[:1]
         for place in held:
